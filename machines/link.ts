@@ -1,0 +1,75 @@
+import { assign, setup } from "xstate";
+
+/** What happens to a link. `reason` is a plain sentence for a person. */
+export type LinkEvent =
+  /** The source starts to connect. */
+  | { readonly type: "connect" }
+  /** The Gateway accepted us. `hello` is its `hello-ok` payload, where the source has one. */
+  | { readonly type: "hello"; readonly hello?: object }
+  /** What was missed has been caught up. */
+  | { readonly type: "recovered" }
+  /** The connection is gone or could not be made; the source tries again by itself. */
+  | { readonly type: "lost"; readonly reason: string }
+  /** The Gateway refuses us until a person mends something. */
+  | { readonly type: "refused"; readonly reason: string }
+  /** Nothing more will come from this source: it was closed, or its recording is over. */
+  | { readonly type: "ended"; readonly reason: string };
+
+/** The connection to one Gateway. */
+export const linkMachine = setup({
+  types: {
+    context: {} as { readonly gateway: string; readonly reason: string | undefined },
+    input: {} as { readonly gateway: string } | undefined,
+    events: {} as LinkEvent,
+  },
+  actions: {
+    explain: assign({ reason: ({ event }) => ("reason" in event ? event.reason : undefined) }),
+  },
+}).createMachine({
+  id: "link",
+  description: "The connection to one Gateway, from the first attempt to the end.",
+  context: ({ input }) => ({ gateway: input?.gateway ?? "default", reason: undefined }),
+  initial: "offline",
+  on: {
+    ended: { target: ".offline", actions: "explain", description: "The source was closed, or its recording is over." },
+  },
+  states: {
+    offline: {
+      description: "No connection. The source tries again by itself, or has not been opened yet.",
+      on: {
+        connect: { target: "connecting", description: "The source starts an attempt." },
+        lost: { actions: "explain", description: "Another attempt failed." },
+        refused: { target: "paused", actions: "explain" },
+      },
+    },
+    connecting: {
+      description: "The socket is opening, or the Gateway is checking who we are.",
+      on: {
+        hello: { target: "recovering", actions: "explain", description: "The Gateway accepted us." },
+        lost: { target: "offline", actions: "explain", description: "The attempt failed." },
+        refused: { target: "paused", actions: "explain", description: "Wrong token, pairing needed, wrong protocol." },
+      },
+    },
+    recovering: {
+      description: "Connected, live events flow; what was missed while away is being caught up.",
+      on: {
+        recovered: { target: "live", description: "Nothing is missing any more." },
+        lost: { target: "offline", actions: "explain" },
+        refused: { target: "paused", actions: "explain" },
+      },
+    },
+    live: {
+      description: "Connected and caught up.",
+      on: {
+        lost: { target: "offline", actions: "explain" },
+        refused: { target: "paused", actions: "explain" },
+      },
+    },
+    paused: {
+      description: "The Gateway refuses us; a person must mend something, then start again.",
+      on: {
+        connect: { target: "connecting", description: "Somebody mended it and asks to try again." },
+      },
+    },
+  },
+});

@@ -1,0 +1,27 @@
+/**
+ * Time, as the whole package sees it. XState's `SimulatedClock` fits, and so does
+ * `createTestClock()` of `openclaw-inbox/testing`.
+ */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /**
+   * Calls `callback` once after `ms` milliseconds (at most 2,147,483,647). The process may end
+   * before it fires, unless `keepAlive` is true.
+   */
+  setTimeout(callback: (...args: never[]) => void, ms: number, keepAlive?: boolean): unknown;
+  clearTimeout(handle: never): void;
+}
+
+/** The longest delay a Node timer can hold, in milliseconds (24.8 days). */
+export const MAX_DELAY_MS = 2_147_483_647;
+
+/** Node's timers. They keep the process alive only where asked to. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimeout(callback, ms, keepAlive = false) {
+    const timer = setTimeout(callback, ms);
+    return keepAlive ? timer : timer.unref();
+  },
+  clearTimeout: (handle: NodeJS.Timeout) => clearTimeout(handle),
+};

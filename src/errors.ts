@@ -1,0 +1,67 @@
+/**
+ * What went wrong, as a stable word. Match on this, not on the message.
+ *
+ * - `ERR_INBOX_OPTION`: an option or argument of the caller's is wrong; thrown at once.
+ * - `ERR_INBOX_STOPPED`: the call needs a running inbox, and this one was stopped.
+ * - `ERR_INBOX_NO_LINK`: the call needs a live link to that Gateway, and there is none.
+ * - `ERR_INBOX_REQUEST`: a Gateway answered a request with an error, or not in time.
+ * - `ERR_INBOX_SCOPE`: the Gateway did not grant the scope that the call needs.
+ * - `ERR_INBOX_RECORDING`: a recording cannot be read.
+ * - `ERR_INBOX_LEDGER`: the ledger file cannot be opened, read or written.
+ * - `ERR_INBOX_TIMEOUT`: a delivery attempt took longer than `timeoutMs`.
+ * - `ERR_INBOX_PERMANENT`: a delivery that no retry can mend ({@link PermanentError}).
+ */
+export type InboxErrorCode =
+  | "ERR_INBOX_OPTION"
+  | "ERR_INBOX_STOPPED"
+  | "ERR_INBOX_NO_LINK"
+  | "ERR_INBOX_REQUEST"
+  | "ERR_INBOX_SCOPE"
+  | "ERR_INBOX_RECORDING"
+  | "ERR_INBOX_LEDGER"
+  | "ERR_INBOX_TIMEOUT"
+  | "ERR_INBOX_PERMANENT";
+
+const brand = Symbol.for("openclaw-inbox.error");
+
+/** The one error class of this package. */
+export class InboxError extends Error {
+  override readonly name: string = "InboxError";
+  readonly code: InboxErrorCode;
+  /** What the message speaks of, as fields: `option`, `runId`, `file`, `status`, ... Never message text, never a token. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: InboxErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.details = details;
+    Object.defineProperty(this, brand, { value: true });
+  }
+}
+
+/**
+ * Thrown or rejected with by a `deliver` handler to say that no retry can help: the message
+ * becomes a dead letter at once.
+ */
+export class PermanentError extends InboxError {
+  override readonly name: string = "PermanentError";
+
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super("ERR_INBOX_PERMANENT", message, details, cause);
+  }
+}
+
+/** Whether `value` is an {@link InboxError}, of `code` when one is given. Two loaded copies of the package agree. */
+export function isInboxError(value: unknown, code?: InboxErrorCode): value is InboxError {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    (value as Record<symbol, unknown>)[brand] === true &&
+    (code === undefined || (value as InboxError).code === code)
+  );
+}
+
+/** The text of whatever was thrown, for a log line or a record. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,29 @@
+import type { LinkEvent } from "../../machines/link.ts";
+
+/** Where frames come from. The inbox opens each source once and closes it once. */
+export interface Source {
+  /** The Gateway's name; part of every run's identity, so it must be the same on every host. Unique within an inbox. */
+  readonly name: string;
+  /** A label that messages of this connection carry as `owner`. */
+  readonly owner?: string;
+  /** Connects, and stays connected by itself until `close`. Must not throw; trouble is a link event. */
+  open(listener: SourceListener): void;
+  /** Lets go of everything. Resolves when no socket or timer is left. */
+  close(): Promise<void>;
+  /** Asks the Gateway; absent where the source only listens. */
+  readonly request?: GatewayRequest;
+}
+
+/** What a source reports to. Neither function throws. */
+export interface SourceListener {
+  /** One WebSocket message: its text or bytes, or the object that was parsed from it. */
+  frame(frame: unknown): void;
+  /** A change of the connection, as an event of the link machine. `hello` carries the Gateway's `hello-ok` payload. */
+  link(event: LinkEvent): void;
+}
+
+/**
+ * One request to a Gateway. Rejects with an `InboxError`: `ERR_INBOX_NO_LINK` when not connected,
+ * `ERR_INBOX_SCOPE` when the scope is missing, `ERR_INBOX_REQUEST` for any other refusal or a timeout.
+ */
+export type GatewayRequest = (method: string, params: object, options?: { readonly signal?: AbortSignal }) => Promise<unknown>;

@@ -1,0 +1,143 @@
+/**
+ * The words of this package.
+ *
+ * - **Gateway**: an OpenClaw Gateway. One inbox may listen to several, each with a `name`.
+ * - **frame**: one JSON WebSocket message: `{type: "event", event: "chat", payload, seq}`.
+ * - **chat event**: the payload of a `chat` frame: `runId`, `sessionKey`, `seq`, `state`.
+ * - **run**: one turn of an agent, named by `runId`; unique within its Gateway.
+ * - **proactive run**: a run that this host did not ask for.
+ * - **session key**: the Gateway's address of a conversation, e.g. `agent:main:collavre:42:creative:100`.
+ * - **message**: the finished text of a run, with its addresses: what is handed over.
+ * - **settled**: a run that has left `buffering`; remembered for the settled window.
+ * - **dispatched**: its message was recorded in the ledger and given to delivery.
+ * - **ledger**: remembers which messages were taken on, delivered, or are dead.
+ * - **delivery**: calling the host's handler until it succeeds or gives up.
+ * - **dead letter**: a message whose delivery gave up; kept, listed, can be replayed.
+ * - **link**: the state of our connection to one Gateway.
+ *
+ * @module
+ */
+
+/** What a `session` function reads from a session key, e.g. `{ agentId, userId, creativeId, topicId }`. */
+export type Session = object;
+
+/**
+ * Where a run came from, as far as the wire says. `"unknown"` is an honest answer, not an error:
+ * nothing on the wire tells a named-session cron run from an `agent` call of another client.
+ */
+export type Origin = "cron" | "heartbeat" | "announcement" | "injected" | "requested" | "unknown";
+
+/** One finished message of one run. */
+export interface ProactiveMessage<S extends Session = Session> {
+  /** Idempotency key: the same for the same message on every host and at every attempt. 36 characters, `[A-Za-z0-9_-]`. */
+  readonly id: string;
+  /** The `name` of the Gateway it came from. */
+  readonly gateway: string;
+  /** The `owner` label of the source that the run's first event came from. */
+  readonly owner?: string;
+  /** The Gateway's name of the run; may hold colons and whole session keys. */
+  readonly runId: string;
+  /** The address of the conversation, in lower case as Gateways send it. */
+  readonly sessionKey: string;
+  /** What the `session` option read from `sessionKey`; an empty object when there is no such option. */
+  readonly session: S;
+  /** The whole text; never blank. */
+  readonly text: string;
+  /** When the run's first event arrived, in ms since the epoch by this host's clock. */
+  readonly startedAt: number;
+  /** When the run's final arrived, in ms since the epoch by this host's clock. */
+  readonly completedAt: number;
+  /** The final came after the run had been given up (errored, aborted, expired or empty). */
+  readonly late: boolean;
+  /** It was found in the Gateway's history after an outage, not heard live. */
+  readonly recovered: boolean;
+  readonly origin: Origin;
+}
+
+/** Why a finished run was not handed over. */
+export type DiscardReason = "empty" | "unroutable" | "solicited" | "subagent" | "declined";
+
+/** What every outcome that is not a message tells about its run. `text` is what had been said until then. */
+export interface UnsentRun {
+  readonly gateway: string;
+  readonly runId: string;
+  readonly sessionKey?: string;
+  readonly owner?: string;
+  readonly text: string;
+}
+
+/** How a run ended. Every run that settles has exactly one; a late final adds a second, `dispatched`. */
+export type RunOutcome<S extends Session = Session> =
+  | { readonly status: "dispatched"; readonly message: ProactiveMessage<S> }
+  | ({ readonly status: "discarded"; readonly reason: DiscardReason } & UnsentRun)
+  | ({ readonly status: "errored"; readonly error: string; readonly errorKind?: string } & UnsentRun)
+  | ({ readonly status: "aborted" | "expired" } & UnsentRun);
+
+/** How the delivery of one message ended. */
+export type DeliveryOutcome<S extends Session = Session> =
+  | { readonly status: "delivered"; readonly message: ProactiveMessage<S>; readonly attempts: number }
+  | {
+      readonly status: "dead";
+      readonly message: ProactiveMessage<S>;
+      readonly attempts: number;
+      /** The last attempt's error, as text. */
+      readonly error: string;
+    };
+
+/** A run in `buffering`. */
+export interface LiveRun {
+  readonly runId: string;
+  readonly gateway: string;
+  readonly owner?: string;
+  readonly sessionKey?: string;
+  readonly text: string;
+  readonly startedAt: number;
+}
+
+/** Why a frame or an event could not be read. Counted as `rejected`. */
+export type RejectReason = "too-large" | "not-json" | "not-a-frame" | "no-run-id" | "bad-run-id" | "bad-state";
+
+/** A frame or an event that could not be read. Holds no text of it. */
+export interface Rejection {
+  readonly gateway: string;
+  readonly reason: RejectReason;
+  /** Size of the frame in characters or bytes, where it came as text. */
+  readonly size?: number;
+}
+
+/** One chat event as the rest of the package sees it: read loosely, text already taken out of its blocks. */
+export interface ChatEvent {
+  readonly runId: string;
+  /** `"status"`, `"delta"`, `"final"`, `"error"`, `"aborted"`, or a word this version does not know. */
+  readonly state: string;
+  /** The run's own counter. A delta and the final may share one; it starts over after a restart. */
+  readonly seq?: number;
+  readonly sessionKey?: string;
+  readonly spawnedBy?: string;
+  /** The new piece of text, or with `replace` the whole new text. */
+  readonly deltaText?: string;
+  readonly replace?: boolean;
+  /** The text blocks of `message`, joined without a separator; absent when there is none. */
+  readonly messageText?: string;
+  readonly errorMessage?: string;
+  readonly errorKind?: string;
+  /** Made from the Gateway's history, not heard live. */
+  readonly recovered?: boolean;
+  /** What the row or event itself says of its origin. */
+  readonly origin?: Origin;
+}
+
+/** A chat event with the connection it came over. */
+export interface RoutedEvent {
+  readonly gateway: string;
+  readonly owner?: string;
+  readonly event: ChatEvent;
+}
+
+/** A pino-shaped logger: any pino instance fits. */
+export interface Logger {
+  debug(fields: object, text: string): void;
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
