@@ -8,6 +8,7 @@
  * - `ERR_INBOX_SCOPE`: the Gateway did not grant the scope that the call needs.
  * - `ERR_INBOX_RECORDING`: a recording cannot be read.
  * - `ERR_INBOX_LEDGER`: the ledger file cannot be opened, read or written.
+ * - `ERR_INBOX_DELIVERY`: a delivery attempt failed and may be tried again; `details.retryAfterMs`, where there is one, says not before when.
  * - `ERR_INBOX_TIMEOUT`: a delivery attempt took longer than `timeoutMs`.
  * - `ERR_INBOX_PERMANENT`: a delivery that no retry can mend ({@link PermanentError}).
  */
@@ -19,6 +20,7 @@ export type InboxErrorCode =
   | "ERR_INBOX_SCOPE"
   | "ERR_INBOX_RECORDING"
   | "ERR_INBOX_LEDGER"
+  | "ERR_INBOX_DELIVERY"
   | "ERR_INBOX_TIMEOUT"
   | "ERR_INBOX_PERMANENT";
 
@@ -59,6 +61,21 @@ export function isInboxError(value: unknown, code?: InboxErrorCode): value is In
     (value as Record<symbol, unknown>)[brand] === true &&
     (code === undefined || (value as InboxError).code === code)
   );
+}
+
+/**
+ * The error for a wrong option: ``Expected `port` to be an integer >= 0, got `-5` (number)``.
+ * Never pass a secret as `value`: it is quoted. Objects are not quoted, they may hold one.
+ */
+export function optionError(option: string, expected: string, value: unknown): InboxError {
+  return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected}, got ${quoted(value)}`, { option });
+}
+
+function quoted(value: unknown): string {
+  if (value === null || value === undefined) return `\`${value}\``;
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" || typeof value === "function") return `a value of type ${typeof value}`;
+  return `\`${String(value).slice(0, 100)}\` (${typeof value})`;
 }
 
 /** The text of whatever was thrown, for a log line or a record. */

@@ -1,0 +1,22 @@
+import type { ProactiveMessage, Session } from "../types.ts";
+
+/** What a {@link Deliver} handler is told about the attempt. */
+export interface DeliverContext {
+  /** Which attempt this is, from 1. A message that was replayed from the dead letters starts over at 1. */
+  readonly attempt: number;
+  /** Aborted when the attempt has taken too long or the inbox stops; whatever happens after that is not waited for. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Hands one message over to the host. Returning or resolving means it is done for good; a throw or
+ * rejection is another attempt after the backoff, not before `details.retryAfterMs` of an
+ * `InboxError`, and never again after a `PermanentError`.
+ *
+ * A message may come more than once (a crash between success and its record), always with the same
+ * `message.id`: make the effect idempotent on it.
+ */
+export type Deliver<S extends Session = Session> = (
+  message: ProactiveMessage<S>,
+  context: DeliverContext,
+) => void | Promise<void>;
