@@ -27,6 +27,7 @@ export function parseRetryAfter(header: string | null, now: number): number | un
   if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
   // Date.parse takes almost anything ("-5" is a month): only what looks like an HTTP date is one.
   if (!/^[A-Za-z]{3,9},? /.test(value)) return undefined;
-  const at = Date.parse(value);
+  // The oldest of the three forms carries no zone; HTTP means UTC, JavaScript would read local time.
+  const at = Date.parse(value.endsWith("GMT") ? value : `${value} GMT`);
   return Number.isNaN(at) ? undefined : Math.min(Math.max(0, at - now), MAX_RETRY_AFTER_MS);
 }
