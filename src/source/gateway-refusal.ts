@@ -95,11 +95,12 @@ function explainTransport(error: Error, code: unknown, details: unknown): string
 
 /** How the end of a connection, or of an attempt, is told while the client tries again by itself. */
 export function explainLoss(address: string, close: { readonly code: number; readonly reason: string }, error: Error | undefined): string {
-  if (error === undefined) {
+  // The client makes an error of its own of a close that came without one.
+  if (error === undefined || /^gateway closed \(\d+\)/.test(error.message)) {
     const words = close.reason === "" ? "" : ` ${shorten(close.reason)}`;
     return close.code === 1006
       ? `The connection to ${address} broke (1006${words}).`
-      : `The Gateway closed the connection (${close.code}${words}).`;
+      : `${address} closed the connection (${close.code}${words}).`;
   }
   const { code, details } = error as ConnectFailure;
   const detail = field(details, "code");

@@ -1,0 +1,71 @@
+import { isGatewayProtocolResponseError } from "@openclaw/gateway-client";
+import { InboxError } from "../errors.ts";
+
+/** The request that an error is about. */
+export interface RequestContext {
+  readonly method: string;
+  readonly gateway: string;
+}
+
+/** The error of a request that no connection could carry, or whose connection ended before the answer. */
+export function noLink(method: string, gateway: string): InboxError {
+  return new InboxError("ERR_INBOX_NO_LINK", `No connection to the Gateway "${gateway}" for ${method}.`, { method, gateway });
+}
+
+/** The error of a request whose answer did not come within `timeoutMs`. */
+export function unanswered({ method, gateway }: RequestContext, timeoutMs: number): InboxError {
+  const message = `The Gateway "${gateway}" did not answer ${method} within ${timeoutMs} ms.`;
+  return new InboxError("ERR_INBOX_REQUEST", message, { method, gateway, timeoutMs });
+}
+
+/** The error of a request that its caller's signal ended. */
+export function abortedRequest({ method, gateway }: RequestContext): InboxError {
+  return new InboxError("ERR_INBOX_REQUEST", `${method} was aborted by its caller.`, { method, gateway, aborted: true });
+}
+
+/** The error of a request that could not be written, e.g. since its parameters are not JSON. `words` say why. */
+export function unsendable({ method, gateway }: RequestContext, words: string): InboxError {
+  return new InboxError("ERR_INBOX_REQUEST", `${method} could not be sent: ${words}`, { method, gateway });
+}
+
+/** The error that a Gateway answered a request with: `error` of its `res` frame, whatever its shape. */
+export function refusedRequest(error: unknown, { method, gateway }: RequestContext, clean = (text: string) => text): InboxError {
+  const { code, message, retryable, retryAfterMs, details } = Object(error) as Readonly<Record<string, unknown>>;
+  const words = typeof message === "string" ? clean(message).slice(0, 300) : "no reason given";
+  const gatewayCode = typeof code === "string" ? code : "UNKNOWN";
+  const fields = {
+    method,
+    gateway,
+    gatewayCode,
+    retryable: retryable === true,
+    ...(typeof retryAfterMs === "number" && { retryAfterMs }),
+  };
+  const scope = missingScope(details, words);
+  return scope === undefined
+    ? new InboxError("ERR_INBOX_REQUEST", `The Gateway refused ${method} (${gatewayCode}): ${words}`, fields)
+    : new InboxError("ERR_INBOX_SCOPE", `${method} needs the scope ${scope}, which the Gateway did not grant.`, { ...fields, scope });
+}
+
+/**
+ * What the official client rejected a request with, in this package's terms. The client's own error is not
+ * kept as `cause`: it quotes the Gateway in full, and `clean` could not reach into it.
+ */
+export function requestError(
+  error: unknown,
+  request: RequestContext & { readonly live: boolean },
+  clean: (text: string) => string,
+): InboxError {
+  if (isGatewayProtocolResponseError(error)) return refusedRequest(error, request, clean);
+  if (!(error instanceof Error)) return unsendable(request, clean(String(error)));
+  const { timeoutMs } = error as { readonly timeoutMs?: unknown };
+  if (typeof timeoutMs === "number") return unanswered(request, timeoutMs);
+  if (error.name === "AbortError") return abortedRequest(request);
+  return request.live ? unsendable(request, clean(error.message)) : noLink(request.method, request.gateway);
+}
+
+/** Older Gateways name the scope in their message only. */
+function missingScope(details: unknown, message: string): string | undefined {
+  const { code, missingScope: scope } = Object(details) as Readonly<Record<string, unknown>>;
+  if (code === "MISSING_SCOPE") return typeof scope === "string" ? scope : "(unnamed)";
+  return /\bmissing scope:\s*([a-z0-9._-]+)/i.exec(message)?.[1];
+}
