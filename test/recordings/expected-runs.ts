@@ -168,7 +168,7 @@ const report = "Report from the helper session.";
 /** `j6`: a helper is sent, works, and is reported on. */
 export const subagent: readonly ExpectedOutcome[] = [
   says("run-0c5916a8", topic(275), "Sending a helper.\n\nThe helper is on its way."),
-  { status: "discarded", reason: "subagent", runId: subagentRun, sessionKey: subagentKey, text: report },
+  { status: "discarded", reason: "subagent", runId: subagentRun, sessionKey: subagentKey },
   says(`announce:v1:${subagentKey}:${subagentRun}`, topic(275), report),
 ];
 

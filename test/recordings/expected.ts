@@ -4,7 +4,7 @@
  * and the rules of a run. None of it is copied from what this package puts out.
  *
  * It is meant with the default options: every session is ours, nothing is solicited, sub-agents are
- * left out. Outcomes stand in the order in which the runs end.
+ * left out. Outcomes stand in the order in which the runs end on the wire.
  */
 import type { DiscardReason } from "../../src/types.ts";
 import {
@@ -38,21 +38,24 @@ import {
   woken,
 } from "./expected-runs.ts";
 
-interface EndedRun {
+/** One settled run, told in the fields that a recording makes certain. */
+export type ExpectedOutcome =
+  | { readonly status: "dispatched"; readonly runId: string; readonly sessionKey: string; readonly text: string }
+  | (UnsentRun & { readonly status: "discarded"; readonly reason: "empty"; readonly text: "" })
+  /** Known for what it is from its first event, so nothing says how much of it is heard until it is discarded. */
+  | (UnsentRun & { readonly status: "discarded"; readonly reason: Exclude<DiscardReason, "empty"> })
+  | (PartialRun & { readonly status: "errored"; readonly error: string; readonly errorKind?: string })
+  | (PartialRun & { readonly status: "aborted" | "expired" });
+
+interface UnsentRun {
   readonly runId: string;
   readonly sessionKey: string;
-  /** The message, or what had been said until the run ended otherwise. */
-  readonly text: string;
 }
 
-/** One settled run, told in the fields that a recording makes certain. */
-export type ExpectedOutcome = EndedRun &
-  (
-    | { readonly status: "dispatched" }
-    | { readonly status: "discarded"; readonly reason: DiscardReason }
-    | { readonly status: "errored"; readonly error: string; readonly errorKind?: string }
-    | { readonly status: "aborted" | "expired" }
-  );
+interface PartialRun extends UnsentRun {
+  /** What had been said until then. */
+  readonly text: string;
+}
 
 /** What a recording, played once from end to end, must come to. */
 export interface Expectation {
@@ -62,14 +65,31 @@ export interface Expectation {
   readonly because: string;
   /** From the chat events alone; `expired` once the TTL has passed after the last frame. */
   readonly outcomes: readonly ExpectedOutcome[];
+  /** How many chat events come to runs that have settled: the second ends of B12. `"open"` where no rule tells. Default 0. */
+  readonly afterEnd?: number | "open";
   /** From the chat events and the `session.message` rows; the same as `outcomes` where not given. */
   readonly withRows?: readonly ExpectedOutcome[];
   /** The same, when the Gateway's history can be asked after the last frame; as `withRows` where not given. */
   readonly withHistory?: readonly ExpectedOutcome[];
 }
 
-/** Counters that no unchanged recording may raise: no event in them is repeated, none is unreadable. */
-export const expectedCounts = { duplicates: 0, rejected: 0 } as const;
+/**
+ * Counters that no recording may raise, once the TTL has passed: no event in them is repeated or
+ * unreadable, none has a state that we do not know, and no final comes after its run was given up.
+ */
+export const neverCounted = {
+  duplicates: 0,
+  rejected: 0,
+  unknownStates: 0,
+  late: 0,
+  overLimit: 0,
+  hostErrors: 0,
+  retried: 0,
+  dead: 0,
+  liveRuns: 0,
+  pending: 0,
+  bufferedBytes: 0,
+} as const;
 
 /** Every recording with what it must come to, in the order of the file names. */
 export const expectations: readonly Expectation[] = [
@@ -132,12 +152,12 @@ export const expectations: readonly Expectation[] = [
   },
   ...both("g1-error-500", "FAIL500: an error and nothing said; the warning row is no message", failedCall),
   ...both("g4-cut-mid-stream", "CUT: the sentence begins eight times and is said once until the error", cutCall),
-  ...both("g6-error-chat-send", "FAIL500 asked by chat.send ends twice; the first error decides (B12)", failedSend),
+  ...both("g6-error-chat-send", "FAIL500 asked by chat.send ends twice; the first error decides (B12)", failedSend, 1),
   ...both("h1-abort-agent-run", "chat.abort after eight words; the partial row is no message", abortedCall),
   ...both("h3-abort-cron-run", "sessions.abort after fifteen words", abortedCron),
-  ...both("i-no-reply", "SILENT thrice: an error by agent, an empty final by cron, aborted (then error) by chat.send", noReply),
+  ...both("i-no-reply", "SILENT thrice: an error by agent, an empty final by cron, aborted (then error) by chat.send", noReply, 1),
   ...both("j1-tool-in-the-middle", "both parts of TOOL as one message, joined by a blank line", toolCall),
-  ...both("j6-subagent", "the parent's words and the announcement are messages, the helper's run is not (B10)", subagent),
+  ...both("j6-subagent", "the parent's words and the announcement are messages, the helper's run is not (B10)", subagent, "open"),
   { recording: "k2-ten-at-once", because: "ten calls, ten SAYs, ten sessions", outcomes: tenAtOnce },
   {
     recording: "l-own-chat-send",
@@ -169,10 +189,21 @@ export const expectations: readonly Expectation[] = [
   },
 ];
 
+/** How much of a Gateway is listened to: chat events, their sessions' rows too, its history too. */
+export type Layer = "live" | "rows" | "history";
+
+/** What `expectation` comes to when so much is listened to. */
+export function expectedAt(layer: Layer, expectation: Expectation): readonly ExpectedOutcome[] {
+  const { outcomes, withRows = outcomes, withHistory = withRows } = expectation;
+  return { live: outcomes, rows: withRows, history: withHistory }[layer];
+}
+
 /** A plain listener and one that subscribed to the session hear the same runs. */
-function both(recording: string, because: string, outcomes: readonly ExpectedOutcome[]): readonly Expectation[] {
-  return [
-    { recording, because, outcomes },
-    { recording: `${recording}.subscribed`, because, outcomes },
-  ];
+function both(
+  recording: string,
+  because: string,
+  outcomes: readonly ExpectedOutcome[],
+  afterEnd: number | "open" = 0,
+): readonly Expectation[] {
+  return [recording, `${recording}.subscribed`].map((name) => ({ recording: name, because, outcomes, afterEnd }));
 }

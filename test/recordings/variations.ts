@@ -2,7 +2,7 @@
  * The ways in which a recording is played changed. Pure functions on lists of frames: none of them
  * may change which messages come out in the end.
  */
-import { readFileSync, readdirSync } from "node:fs";
+import { readRecording } from "../../src/testing/recordings.ts";
 
 /** One recorded frame, read. */
 export interface RecordedFrame {
@@ -27,25 +27,15 @@ interface WirePayload {
   readonly message?: { readonly content?: unknown; readonly __openclaw?: { readonly runId?: string } };
 }
 
-const folder = new URL("../../src/testing/recordings/", import.meta.url);
 const loaded = new Map<string, readonly RecordedFrame[]>();
-
-/** The names of all recordings, without `.ndjson`. */
-export const recordingNames: readonly string[] = readdirSync(folder)
-  .filter((file) => file.endsWith(".ndjson"))
-  .map((file) => file.slice(0, -".ndjson".length))
-  .sort();
 
 /** The frames of a recording, read once. */
 export function loadFrames(recording: string): readonly RecordedFrame[] {
-  const known = loaded.get(recording);
-  if (known !== undefined) return known;
-  const lines = readFileSync(new URL(`${recording}.ndjson`, folder), "utf8").trimEnd().split("\n");
-  const frames = lines.map((line) => {
-    const { t, frame } = JSON.parse(line) as { t: number; frame: WireFrame };
-    return { atMs: t, frame };
-  });
-  loaded.set(recording, frames);
+  let frames = loaded.get(recording);
+  if (frames === undefined) {
+    frames = readRecording(recording).map(({ t, frame }) => ({ atMs: t, frame: frame as unknown as WireFrame }));
+    loaded.set(recording, frames);
+  }
   return frames;
 }
 
