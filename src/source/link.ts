@@ -19,7 +19,7 @@ export interface LinkStatus {
 
 export interface LinkOptions {
   readonly clock: Clock;
-  readonly inspect?: (event: InspectionEvent) => void;
+  readonly inspect?: ((event: InspectionEvent) => void) | undefined;
   /** Told of every change of state. */
   readonly onChange: (status: LinkStatus) => void;
 }
