@@ -68,7 +68,9 @@ export function isInboxError(value: unknown, code?: InboxErrorCode): value is In
  * Never pass a secret as `value`: it is quoted. Objects are not quoted, they may hold one.
  */
 export function optionError(option: string, expected: string, value: unknown): InboxError {
-  return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected}, got ${quoted(value)}`, { option });
+  return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected}, got ${quoted(value)}`, {
+    option,
+  });
 }
 
 function quoted(value: unknown): string {

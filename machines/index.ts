@@ -1,0 +1,9 @@
+export {
+  type DeliveryContext,
+  type DeliveryEvent,
+  type DeliveryInput,
+  type DeliveryOutput,
+  deliveryMachine,
+} from "./delivery.ts";
+export { type LinkEvent, linkMachine } from "./link.ts";
+export { type RunContext, type RunEvent, type RunInput, type RunOutput, runMachine } from "./run.ts";

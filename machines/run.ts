@@ -1,0 +1,172 @@
+import { assign, setup } from "xstate";
+import type { DiscardReason } from "../src/types.ts";
+
+/** What is known of a run when its first event arrives. */
+export interface RunInput {
+  readonly runId: string;
+  readonly gateway: string;
+  readonly owner?: string | undefined;
+  readonly sessionKey?: string | undefined;
+  /** When the first event arrived, in ms since the epoch. */
+  readonly startedAt: number;
+  /** How long the run may stay in `buffering`, in ms from its first event. */
+  readonly ttlMs: number;
+}
+
+/** What a run remembers. */
+export interface RunContext {
+  readonly runId: string;
+  readonly gateway: string;
+  readonly owner: string | undefined;
+  readonly sessionKey: string | undefined;
+  readonly startedAt: number;
+  readonly ttlMs: number;
+  /** The text so far, assembled by whoever sends the events. */
+  readonly text: string;
+  readonly reason: DiscardReason | undefined;
+  readonly error: string | undefined;
+  readonly errorKind: string | undefined;
+}
+
+/** What happens to a run. `text` is always the whole text so far, never a piece. */
+export type RunEvent =
+  | { readonly type: "delta"; readonly text: string; readonly sessionKey?: string | undefined }
+  /** The agent is done. `text` is the final's own; `discard` says that its message is not for us. */
+  | {
+      readonly type: "final";
+      readonly text?: string | undefined;
+      readonly sessionKey?: string | undefined;
+      readonly discard?: DiscardReason | undefined;
+    }
+  | {
+      readonly type: "error";
+      readonly error?: string | undefined;
+      readonly errorKind?: string | undefined;
+      readonly text?: string | undefined;
+    }
+  | { readonly type: "aborted"; readonly text?: string | undefined }
+  /** The run turned out not to be ours before it ended. */
+  | { readonly type: "discard"; readonly reason: DiscardReason };
+
+/** How a run ended, as its actor's output. */
+export interface RunOutput extends Omit<RunContext, "ttlMs"> {
+  readonly status: "dispatched" | "discarded" | "errored" | "aborted" | "expired";
+}
+
+function output(status: RunOutput["status"]) {
+  return ({ context: { ttlMs: _, ...rest } }: { context: RunContext }): RunOutput => ({ status, ...rest });
+}
+
+/** A final's own text wins over the buffered one, unless it is blank. */
+function finalText(context: RunContext, text: string | undefined): string {
+  return text !== undefined && text.trim() !== "" ? text : context.text;
+}
+
+/**
+ * One run: one turn of an agent, from its first event to its end. Pure: it does no I/O and reads no
+ * clock of its own. What happens with the message is decided by whoever reads the actor's output.
+ */
+export const runMachine = setup({
+  types: {
+    context: {} as RunContext,
+    input: {} as RunInput,
+    events: {} as RunEvent,
+    output: {} as RunOutput,
+  },
+  delays: {
+    ttl: ({ context }) => context.ttlMs,
+  },
+  guards: {
+    blank: ({ context, event }) => event.type === "final" && finalText(context, event.text).trim() === "",
+    notOurs: ({ event }) => event.type === "final" && event.discard !== undefined,
+  },
+  actions: {
+    buffer: assign(({ context, event }) => {
+      if (event.type !== "delta") return {};
+      return { text: event.text, sessionKey: context.sessionKey ?? event.sessionKey };
+    }),
+    complete: assign(({ context, event }) => {
+      if (event.type !== "final") return {};
+      return {
+        text: finalText(context, event.text),
+        sessionKey: event.sessionKey ?? context.sessionKey,
+        reason: event.discard,
+      };
+    }),
+    declareEmpty: assign({ reason: "empty" }),
+    giveReason: assign(({ event }) => (event.type === "discard" ? { reason: event.reason } : {})),
+    giveError: assign(({ context, event }) => {
+      if (event.type !== "error") return {};
+      return { error: event.error ?? "Unknown error", errorKind: event.errorKind, text: event.text ?? context.text };
+    }),
+    keepPartialText: assign(({ context, event }) =>
+      event.type === "aborted" ? { text: event.text ?? context.text } : {},
+    ),
+  },
+}).createMachine({
+  id: "run",
+  description: "One turn of an agent: its text is buffered until the Gateway says how it ended.",
+  context: ({ input }) => ({
+    runId: input.runId,
+    gateway: input.gateway,
+    owner: input.owner,
+    sessionKey: input.sessionKey,
+    startedAt: input.startedAt,
+    ttlMs: input.ttlMs,
+    text: "",
+    reason: undefined,
+    error: undefined,
+    errorKind: undefined,
+  }),
+  initial: "buffering",
+  states: {
+    buffering: {
+      description: "The agent is speaking, thinking, or being retried; it may be silent for minutes.",
+      on: {
+        delta: { actions: "buffer", description: "The text so far has changed." },
+        final: [
+          {
+            guard: "blank",
+            target: "discarded",
+            actions: ["complete", "declareEmpty"],
+            description: "Nothing to say.",
+          },
+          { guard: "notOurs", target: "discarded", actions: "complete", description: "Not for this host." },
+          { target: "dispatched", actions: "complete", description: "The message is complete." },
+        ],
+        error: { target: "errored", actions: "giveError", description: "The agent failed." },
+        aborted: { target: "aborted", actions: "keepPartialText", description: "Somebody stopped the agent." },
+        discard: {
+          target: "discarded",
+          actions: "giveReason",
+          description: "This host asked for it, or it is internal.",
+        },
+      },
+      after: {
+        ttl: { target: "expired", description: "The Gateway never said how it ended." },
+      },
+    },
+    dispatched: { type: "final", description: "Complete, and to be handed over.", output: output("dispatched") },
+    discarded: {
+      type: "final",
+      description: "Ended with nothing to hand over; `reason` says why.",
+      output: output("discarded"),
+    },
+    errored: {
+      type: "final",
+      description: "The agent failed; its partial text is kept in the outcome.",
+      output: output("errored"),
+    },
+    aborted: {
+      type: "final",
+      description: "Stopped by somebody; its partial text is kept in the outcome.",
+      output: output("aborted"),
+    },
+    expired: {
+      type: "final",
+      description: "Given up after the TTL; its partial text is kept in the outcome.",
+      output: output("expired"),
+    },
+  },
+  output: ({ event }) => event.output as RunOutput,
+});

@@ -1,0 +1,39 @@
+export type { Clock } from "./clock.ts";
+export type { Deliver, DeliverContext } from "./delivery/deliver.ts";
+export { webhook } from "./delivery/webhook.ts";
+export type { WebhookOptions } from "./delivery/webhook-options.ts";
+export { InboxError, type InboxErrorCode, isInboxError, PermanentError } from "./errors.ts";
+export { createInbox, type Inbox } from "./inbox.ts";
+export type { Ledger, LedgerEntry, LedgerState } from "./ledger/ledger.ts";
+export { createMemoryLedger, type MemoryLedgerOptions } from "./ledger/memory.ts";
+export type { InboxOptions, RetryOptions } from "./options.ts";
+export { type DistinctWithinOptions, distinctWithin } from "./pipeline/distinct-within.ts";
+export {
+  type CollavreJob,
+  type CollavreSession,
+  collavre,
+  collavreJob,
+  defineSessionKey,
+  parseSessionKey,
+  type SessionKeyWord,
+  type SessionOf,
+} from "./protocol/session-key.ts";
+export { gatewaySource } from "./source/gateway.ts";
+export type { GatewayOptions } from "./source/gateway-options.ts";
+export type { LinkState, LinkStatus } from "./source/link.ts";
+export type { GatewayRequest, Source, SourceListener } from "./source/source.ts";
+export type { InboxStats } from "./stats.ts";
+export type {
+  ChatEvent,
+  DeliveryOutcome,
+  DiscardReason,
+  LiveRun,
+  Logger,
+  Origin,
+  ProactiveMessage,
+  Rejection,
+  RejectReason,
+  RunOutcome,
+  Session,
+  UnsentRun,
+} from "./types.ts";

@@ -1,0 +1,52 @@
+import type { InspectionEvent, Observer } from "xstate";
+
+type Inspect = (event: InspectionEvent) => void;
+
+/** Whatever form the `inspect` option has, as a function, with texts replaced by their length unless `showText`. */
+export function inspection(
+  inspect: Inspect | Observer<InspectionEvent> | undefined,
+  showText: boolean,
+): Inspect | undefined {
+  if (inspect === undefined) return undefined;
+  const tell: Inspect = typeof inspect === "function" ? inspect : (event) => inspect.next?.(event);
+  return showText ? tell : (event) => tell(hideText(event));
+}
+
+/** The names under which actors of this package carry what an agent said, or a Gateway's whole hello. */
+const PRIVATE = new Set(["text", "error", "hello"]);
+
+/** A copy of `value` without texts. Actors are replaced by a view whose snapshot has none. */
+function hideText<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(hideText) as T;
+  if (!isPlain(value)) return value;
+  const copy: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) {
+    if (PRIVATE.has(name) && field !== undefined) copy[name] = hidden(field);
+    else if (name === "actorRef" || name === "sourceRef") copy[name] = viewOf(field);
+    else copy[name] = HELD_BY_XSTATE.has(name) ? field : hideText(field);
+  }
+  return copy as T;
+}
+
+// Parts of a snapshot that are the machine's own, large, and hold no text.
+const HELD_BY_XSTATE = new Set(["machine", "_nodes", "historyValue", "children", "_transitions"]);
+
+function hidden(field: unknown): string {
+  return typeof field === "string" ? `(${field.length} characters)` : "(hidden)";
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** An actor with a snapshot that holds no text; everything else is the actor's own. */
+function viewOf(actor: unknown): unknown {
+  if (typeof actor !== "object" || actor === null || !("getSnapshot" in actor)) return actor;
+  const { getSnapshot } = actor as { getSnapshot: () => unknown };
+  return Object.create(actor, {
+    getSnapshot: { value: () => hideText(getSnapshot.call(actor)) },
+    _snapshot: { get: () => hideText(getSnapshot.call(actor)) },
+  });
+}

@@ -1,0 +1,65 @@
+import type { LinkStatus } from "./source/link.ts";
+import type { Logger, ProactiveMessage, Rejection, RoutedEvent, RunOutcome } from "./types.ts";
+
+/** What the inbox writes to the log: a line per change of state, ids always, message text never. */
+export interface Logbook {
+  settled(outcome: RunOutcome): void;
+  alreadyTaken(message: ProactiveMessage): void;
+  delivered(message: ProactiveMessage, attempts: number): void;
+  retried(message: ProactiveMessage, attempts: number, error: string, delayMs: number): void;
+  died(message: ProactiveMessage, attempts: number, error: string): void;
+  linked(status: LinkStatus): void;
+  rejected(rejection: Rejection): void;
+  unknownState(event: RoutedEvent): void;
+  hostError(option: string, error: unknown): void;
+  ledgerError(error: unknown): void;
+  stopped(unfinished: number, pending: number): void;
+}
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+export function createLogbook(log: Logger = silent): Logbook {
+  return {
+    settled(outcome) {
+      if (outcome.status === "dispatched") return log.info(idsOf(outcome.message), "message handed over");
+      const { gateway, runId, sessionKey, text, status } = outcome;
+      const fields = { gateway, runId, sessionKey, chars: text.length };
+      switch (status) {
+        case "errored":
+          return log.error({ ...fields, error: outcome.error, errorKind: outcome.errorKind }, "run errored");
+        case "expired":
+          return log.warn(fields, "run expired: the Gateway never said how it ended");
+        case "aborted":
+          return log.info(fields, "run aborted");
+        case "discarded":
+          return log[outcome.reason === "unroutable" ? "warn" : "info"](
+            { ...fields, reason: outcome.reason },
+            "run discarded",
+          );
+      }
+    },
+    alreadyTaken: (message) => log.debug(idsOf(message), "message already taken on"),
+    delivered: (message, attempt) => log.info({ ...idsOf(message), attempt }, "message delivered"),
+    retried: (message, attempt, error, delayMs) =>
+      log.warn({ ...idsOf(message), attempt, error, delayMs }, "delivery failed, will be retried"),
+    died: (message, attempt, error) =>
+      log.error({ ...idsOf(message), attempt, error }, "delivery gave up: dead letter"),
+    linked: ({ state, gateway, owner, reason }) =>
+      log[state === "paused" ? "error" : state === "offline" ? "warn" : "info"](
+        { gateway, owner, state, reason },
+        `link ${state}`,
+      ),
+    rejected: (rejection) => log.warn({ ...rejection }, "unreadable frame or event"),
+    unknownState: ({ gateway, event: { runId, state } }) =>
+      log.debug({ gateway, runId, state: state.slice(0, 40) }, "event of an unknown state ignored"),
+    hostError: (option, error) => log.error({ option, err: error }, `the \`${option}\` function threw`),
+    ledgerError: (error) =>
+      log.error({ err: error }, "the ledger failed: messages are delivered from memory and are not safe"),
+    stopped: (unfinished, pending) =>
+      log[unfinished + pending > 0 ? "warn" : "info"]({ unfinished, pending }, "inbox stopped"),
+  };
+}
+
+function idsOf({ id, gateway, runId, sessionKey, text, late, recovered, origin }: ProactiveMessage): object {
+  return { id, gateway, runId, sessionKey, chars: text.length, late, recovered, origin };
+}

@@ -1,0 +1,230 @@
+import type { InspectionEvent, Observer } from "xstate";
+import { type Clock, MAX_DELAY_MS, systemClock } from "./clock.ts";
+import type { Deliver } from "./delivery/deliver.ts";
+import { InboxError, optionError } from "./errors.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import type { GatewayOptions } from "./source/gateway-options.ts";
+import type { Source } from "./source/source.ts";
+import type { Logger, ProactiveMessage, Session } from "./types.ts";
+
+/** How failed deliveries are repeated. */
+export interface RetryOptions {
+  /** Attempts in all, from 1; `Infinity` never gives up. Default 10. */
+  readonly maxAttempts?: number;
+  /** The longest the first wait can be, in ms, from 0; it doubles with each attempt, and each wait is a random part of it (full jitter). Default 1,000. */
+  readonly firstDelayMs?: number;
+  /** No wait is longer, in ms, unless the receiver asks for it (`Retry-After`). Default 300,000. */
+  readonly maxDelayMs?: number;
+}
+
+/** Options of `createInbox`. Everything is optional; a misspelt option is an error. */
+export interface InboxOptions<S extends Session = Session> {
+  /** The Gateways to listen to: addresses, sources, or both. With neither this nor `source`, feed `handle()`. */
+  readonly gateway?: GatewayOptions | Source | readonly (GatewayOptions | Source)[];
+  /** The same as `gateway`, for code that reads better with this word. Both may be given. */
+  readonly source?: GatewayOptions | Source | readonly (GatewayOptions | Source)[];
+  /**
+   * Reads a session key (in lower case): the session, or undefined when the conversation is not ours.
+   * Must be quick and must not throw; a throw counts as not ours. Default: all are ours, `{}`.
+   */
+  readonly session?: (sessionKey: string) => S | undefined;
+  /** The handler. Default: none; messages are seen in `messages$` only and count as delivered. */
+  readonly deliver?: Deliver<S>;
+  readonly retry?: RetryOptions;
+  /** How long one attempt may take before its `signal` is aborted and it counts as failed, in ms, from 1; `Infinity`: no limit. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** How many attempts may run at once, from 1. Default 16. */
+  readonly concurrency?: number;
+  /** `"session"`: a session's messages one after the other, in the order they were completed. `"none"`: no order. Default `"session"`. */
+  readonly ordering?: "session" | "none";
+  /** Where messages are remembered: the path of a file (made when it is not there), a Ledger, or nothing: in memory. */
+  readonly ledger?: string | Ledger;
+  /** How long delivered ids are remembered by a ledger that the inbox makes, in ms. Default 86,400,000 (24 hours). */
+  readonly retainMs?: number;
+  /** The last word on a finished message: false discards it as `"declined"`. A throw counts as true: no message is lost to a bug. */
+  readonly accept?: (message: ProactiveMessage<S>) => boolean;
+  /**
+   * How long a run may go on, in ms from its first event; then it is `expired`. Deltas do not extend it.
+   * Gateways retry a silent model for 2 to 3 minutes: nothing shorter may give a run up. 1 to 2,147,483,647. Default 1,800,000 (30 minutes).
+   */
+  readonly ttlMs?: number;
+  /** How long an event is remembered to drop its repeats, in ms; `0` turns that off. Default 30,000. */
+  readonly dedupWindowMs?: number;
+  /** How long a settled run is remembered, in ms; `0` turns that off. Default 60,000. */
+  readonly settledWindowMs?: number;
+  /** Hand over what sub-agents say to their parents, too. Default false: the parent's announcement is the message. */
+  readonly includeSubagents?: boolean;
+  /** Runs in `buffering` at once, from 1. A run beyond is `errored` with `errorKind: "maxRuns"`; its final is still handed over. Default 100,000. */
+  readonly maxRuns?: number;
+  /** Settled runs, and solicited run ids, remembered at once, from 1; one more forgets the oldest. Default 100,000. */
+  readonly maxSettledRuns?: number;
+  /** The longest text of one run, in bytes of UTF-8, from 1. A longer one is `errored` with `errorKind: "maxTextBytes"`. Gateways send at most 500,000 characters. Default 4,194,304. */
+  readonly maxTextBytes?: number;
+  /** The text buffered for all runs together, in bytes of memory (two a character). A run that would exceed it is `errored` with `errorKind: "maxBufferedBytes"`. Default 268,435,456. */
+  readonly maxBufferedBytes?: number;
+  /** The largest frame that is parsed, in bytes; a larger one is rejected as `"too-large"`. Gateways send at most 26,214,400 (`policy.maxPayload`), the default. */
+  readonly maxFrameBytes?: number;
+  /** Event keys remembered at once for `dedupWindowMs`, from 1; one more forgets the oldest. Default 300,000. */
+  readonly maxDedupKeys?: number;
+  /** Messages taken on and not yet delivered, from 1; one more is a dead letter at once. Default 100,000. */
+  readonly maxPending?: number;
+  /** A pino instance, or anything shaped like one. Default: none. Message text is never logged. */
+  readonly logger?: Logger;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** An XState inspection observer, passed to every actor. It sees the length of texts in place of them. */
+  readonly inspect?: ((event: InspectionEvent) => void) | Observer<InspectionEvent>;
+  /** Let `inspect` see message text. Default false. */
+  readonly inspectText?: boolean;
+  /** A number in [0, 1), for the jitter of retries. Default: `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** The defaults of everything that has a plain one. */
+export const defaults = {
+  session: (): Session => ({}),
+  deliver: () => {},
+  timeoutMs: 30_000,
+  concurrency: 16,
+  ordering: "session",
+  retainMs: 86_400_000,
+  accept: () => true,
+  ttlMs: 1_800_000,
+  dedupWindowMs: 30_000,
+  settledWindowMs: 60_000,
+  includeSubagents: false,
+  maxRuns: 100_000,
+  maxSettledRuns: 100_000,
+  maxTextBytes: 4_194_304,
+  maxBufferedBytes: 268_435_456,
+  maxFrameBytes: 26_214_400,
+  maxDedupKeys: 300_000,
+  maxPending: 100_000,
+  clock: systemClock,
+  inspectText: false,
+  random: Math.random,
+} as const satisfies Omit<InboxOptions, "retry">;
+
+/** The defaults of `retry`. */
+export const retryDefaults = { maxAttempts: 10, firstDelayMs: 1_000, maxDelayMs: 300_000 } as const;
+
+/** {@link InboxOptions}, checked and filled in. */
+export type InboxSettings = Readonly<
+  Omit<Required<InboxOptions>, keyof typeof optional | "retry" | "gateway" | "source"> &
+    Pick<InboxOptions, keyof typeof optional> & {
+      retry: Required<RetryOptions>;
+      sources: readonly (GatewayOptions | Source)[];
+    }
+>;
+
+const optional = { ledger: true, logger: true, inspect: true } as const;
+
+interface Check {
+  readonly expected: string;
+  readonly holds: (value: unknown) => boolean;
+}
+
+function integer(from: number, to = Number.MAX_SAFE_INTEGER): Check {
+  const expected = to === Number.MAX_SAFE_INTEGER ? `an integer >= ${from}` : `an integer from ${from} to ${to}`;
+  return {
+    expected,
+    holds: (value) => Number.isInteger(value) && (value as number) >= from && (value as number) <= to,
+  };
+}
+
+function orInfinity({ expected, holds }: Check): Check {
+  return { expected: `${expected}, or Infinity`, holds: (value) => value === Number.POSITIVE_INFINITY || holds(value) };
+}
+
+const delay = integer(0, MAX_DELAY_MS);
+const flag: Check = { expected: "a boolean", holds: (value) => typeof value === "boolean" };
+const callable: Check = { expected: "a function", holds: (value) => typeof value === "function" };
+
+function shapedLike(noun: string, ...methods: string[]): Check {
+  return {
+    expected: `${noun} (an object with ${methods.map((method) => `\`${method}\``).join(", ")})`,
+    holds: (value) =>
+      typeof value === "object" &&
+      value !== null &&
+      methods.every((method) => typeof (value as Record<string, unknown>)[method] === "function"),
+  };
+}
+
+const ledgerShape = shapedLike("a path or a Ledger", "take", "delivered", "dead", "claim", "close");
+const observerShape = shapedLike("a function or an observer", "next");
+
+const checks: Record<Exclude<keyof InboxOptions, "gateway" | "source" | "retry">, Check> = {
+  session: callable,
+  deliver: callable,
+  timeoutMs: orInfinity(integer(1, MAX_DELAY_MS)),
+  concurrency: integer(1),
+  ordering: { expected: '"session" or "none"', holds: (value) => value === "session" || value === "none" },
+  ledger: {
+    expected: ledgerShape.expected,
+    holds: (value) => (typeof value === "string" && value !== "") || ledgerShape.holds(value),
+  },
+  retainMs: integer(1),
+  accept: callable,
+  ttlMs: integer(1, MAX_DELAY_MS),
+  dedupWindowMs: integer(0),
+  settledWindowMs: integer(0),
+  includeSubagents: flag,
+  maxRuns: integer(1),
+  maxSettledRuns: integer(1),
+  maxTextBytes: integer(1),
+  maxBufferedBytes: integer(1),
+  maxFrameBytes: integer(1),
+  maxDedupKeys: integer(1),
+  maxPending: integer(1),
+  logger: shapedLike("a logger", "debug", "info", "warn", "error"),
+  clock: shapedLike("a clock", "now", "setTimeout", "clearTimeout"),
+  inspect: { expected: observerShape.expected, holds: (value) => callable.holds(value) || observerShape.holds(value) },
+  inspectText: flag,
+  random: callable,
+};
+
+const retryChecks: Record<keyof RetryOptions, Check> = {
+  maxAttempts: orInfinity(integer(1)),
+  firstDelayMs: delay,
+  maxDelayMs: delay,
+};
+
+/** Throws for the first option that is unknown or does not hold; undefined counts as absent. */
+function check(
+  options: object,
+  table: Readonly<Record<string, Check>>,
+  prefix = "",
+  others: readonly string[] = [],
+): void {
+  for (const [name, value] of Object.entries(options)) {
+    const test = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (test === undefined) {
+      if (others.includes(name)) continue;
+      const known = [...Object.keys(table), ...others].join(", ");
+      throw new InboxError("ERR_INBOX_OPTION", `There is no option \`${prefix}${name}\`; there are ${known}`, {
+        option: prefix + name,
+      });
+    }
+    if (value !== undefined && !test.holds(value)) throw optionError(prefix + name, test.expected, value);
+  }
+}
+
+/** The entries that are not undefined: only those override a default. */
+function given<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for the first option that is wrong, with its name and value.
+ */
+export function resolveOptions(options: InboxOptions): InboxSettings {
+  if (typeof options !== "object" || options === null) throw optionError("options", "an object", options);
+  check(options, checks, "", ["gateway", "source", "retry"]);
+  const { gateway = [], source = [], retry = {}, ...rest } = options;
+  if (typeof retry !== "object" || retry === null) throw optionError("retry", "an object", retry);
+  check(retry, retryChecks, "retry.");
+  const sources = [gateway, source].flat() as readonly (GatewayOptions | Source)[];
+  return Object.freeze({ ...defaults, ...given(rest), retry: { ...retryDefaults, ...given(retry) }, sources });
+}

@@ -1,0 +1,50 @@
+import { type MonoTypeOperatorFunction, Observable } from "rxjs";
+import { AgingMap } from "../aging-map.ts";
+import { type Clock, systemClock } from "../clock.ts";
+
+/** Options of {@link distinctWithin}. */
+export interface DistinctWithinOptions<T> {
+  /** What makes two values the same. Undefined: this value is never taken for a repeat. */
+  readonly key: (value: T) => string | undefined;
+  /**
+   * How long a key is remembered, in ms. A repeat inside the window is dropped; one after it passes,
+   * and opens a window of its own. Sliding: each key ages by itself, from the value that passed; a
+   * dropped repeat does not make it younger. `0` drops nothing.
+   */
+  readonly windowMs: number;
+  /** How many keys are remembered at most; one more forgets the oldest. Default 100,000. */
+  readonly maxKeys?: number;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Told of each value that was dropped. */
+  readonly onDuplicate?: (value: T) => void;
+  /** Told each time a key was forgotten before its time because of `maxKeys`. */
+  readonly onEvict?: () => void;
+}
+
+/**
+ * Drops values whose key was seen within the last `windowMs`. RxJS's own `distinct(key, flushes)`
+ * forgets everything at each flush, so a repeat that straddles one passes; this forgets key by key.
+ * Each value costs constant time, amortized.
+ */
+export function distinctWithin<T>(options: DistinctWithinOptions<T>): MonoTypeOperatorFunction<T> {
+  const { key: keyOf, windowMs, maxKeys = 100_000, clock = systemClock, onDuplicate, onEvict } = options;
+  return (source$) =>
+    new Observable((subscriber) => {
+      const seen = new AgingMap<true>({ windowMs, maxKeys, clock, ...(onEvict && { onEvict }) });
+      const subscription = source$.subscribe({
+        next(value) {
+          const key = keyOf(value);
+          if (key !== undefined && seen.get(key) !== undefined) return onDuplicate?.(value);
+          if (key !== undefined) seen.set(key, true);
+          subscriber.next(value);
+        },
+        error: (error) => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      });
+      return () => {
+        subscription.unsubscribe();
+        seen.clear();
+      };
+    });
+}

@@ -1,0 +1,74 @@
+import { merge, Subject, type Subscription } from "rxjs";
+import type { Clock } from "../clock.ts";
+import type { InboxStats } from "../stats.ts";
+import type { Rejection, RoutedEvent } from "../types.ts";
+import { distinctWithin } from "./distinct-within.ts";
+import { type InboundEvent, type InboundFrame, parseFrames } from "./parse-frames.ts";
+import { type InboundPayload, readChatEvents } from "./read-chat-events.ts";
+import { takeChat } from "./take-chat.ts";
+
+export interface PipelineOptions {
+  readonly clock: Clock;
+  readonly stats: InboxStats;
+  readonly dedupWindowMs: number;
+  readonly maxDedupKeys: number;
+  readonly maxFrameBytes: number;
+  /** Takes each chat event to its run. Must not throw. */
+  readonly route: (event: RoutedEvent) => void;
+  /** Takes every event that is not a chat event. Must not throw. */
+  readonly onOther: (event: InboundEvent) => void;
+  readonly onReject: (rejection: Rejection) => void;
+}
+
+/** The one path of every event: frames, payloads of a host's own, and what recovery finds all end in `route`. */
+export interface Pipeline {
+  frame(frame: InboundFrame): void;
+  payload(payload: InboundPayload): void;
+  event(event: RoutedEvent): void;
+  close(): void;
+}
+
+/** What makes two chat events the same: a delta and the final of a run may share one `seq`. */
+function eventKey({ gateway, event: { runId, state, seq } }: RoutedEvent): string | undefined {
+  return seq === undefined ? undefined : `${gateway}\u0000${runId}\u0000${state}\u0000${seq}`;
+}
+
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { clock, stats, dedupWindowMs, maxDedupKeys, maxFrameBytes, route, onOther, onReject } = options;
+  const frames = new Subject<InboundFrame>();
+  const payloads = new Subject<InboundPayload>();
+  const events = new Subject<RoutedEvent>();
+
+  const chatPayloads = frames.pipe(
+    parseFrames({ maxFrameBytes, onReject: (gateway, bad) => onReject({ gateway, ...bad }) }),
+    takeChat(onOther),
+  );
+  const chatEvents = merge(chatPayloads, payloads).pipe(
+    readChatEvents({ onReject: (gateway, reason) => onReject({ gateway, reason }) }),
+  );
+  const subscription: Subscription = merge(chatEvents, events)
+    .pipe(
+      distinctWithin<RoutedEvent>({
+        key: eventKey,
+        windowMs: dedupWindowMs,
+        maxKeys: maxDedupKeys,
+        clock,
+        onDuplicate: () => (stats.duplicates += 1),
+        onEvict: () => (stats.dedupEvicted += 1),
+      }),
+    )
+    .subscribe((event) => {
+      stats.events += 1;
+      route(event);
+    });
+
+  return {
+    frame(frame) {
+      stats.frames += 1;
+      frames.next(frame);
+    },
+    payload: (payload) => payloads.next(payload),
+    event: (event) => events.next(event),
+    close: () => subscription.unsubscribe(),
+  };
+}

@@ -1,0 +1,57 @@
+import type { RejectReason } from "../types.ts";
+
+/** An event frame, whatever its event. */
+export interface EventFrame {
+  readonly event: string;
+  readonly payload: unknown;
+}
+
+/** A frame that could not be read. */
+export interface BadFrame {
+  readonly reason: RejectReason;
+  readonly size?: number;
+}
+
+const decoder = new TextDecoder();
+
+/**
+ * Reads one WebSocket message: its text, its bytes, or the object already parsed from it. Undefined
+ * for a frame that is no event (an answer to a request). Never throws.
+ */
+export function readFrame(data: unknown, maxFrameBytes: number): EventFrame | BadFrame | undefined {
+  if (typeof data === "string") return readText(data, maxFrameBytes);
+  const bytes = toBytes(data);
+  if (bytes === undefined) return readObject(data);
+  if (bytes.byteLength > maxFrameBytes) return { reason: "too-large", size: bytes.byteLength };
+  return readText(decoder.decode(bytes), maxFrameBytes);
+}
+
+/** The bytes of what a `ws` socket hands over for a message: a Buffer, an ArrayBuffer, or several Buffers. */
+function toBytes(data: unknown): Uint8Array | undefined {
+  if (data instanceof Uint8Array) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (Array.isArray(data) && data.every((part) => part instanceof Uint8Array)) return Buffer.concat(data);
+  return undefined;
+}
+
+function readText(text: string, maxFrameBytes: number): EventFrame | BadFrame | undefined {
+  // A character takes up at most three bytes, so counting them is left to frames near the limit.
+  if (text.length * 3 > maxFrameBytes && Buffer.byteLength(text) > maxFrameBytes) {
+    return { reason: "too-large", size: text.length };
+  }
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    return { reason: "not-json", size: text.length };
+  }
+  return readObject(frame, text.length);
+}
+
+function readObject(frame: unknown, size?: number): EventFrame | BadFrame | undefined {
+  const bad: BadFrame = size === undefined ? { reason: "not-a-frame" } : { reason: "not-a-frame", size };
+  if (typeof frame !== "object" || frame === null) return bad;
+  const { type, event, payload } = frame as Record<string, unknown>;
+  if (type === "event" && typeof event === "string") return { event, payload };
+  return typeof type === "string" && type !== "event" ? undefined : bad;
+}

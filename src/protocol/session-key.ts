@@ -1,0 +1,96 @@
+import { InboxError } from "../errors.ts";
+import type { ProactiveMessage } from "../types.ts";
+
+/** What one word of a session key means: the name its value gets, and how the value is read. */
+export interface SessionKeyWord {
+  readonly as: string;
+  /** `"integer"`: a value that is not a whole number is left out. Default `"string"`. */
+  readonly type?: "string" | "integer";
+}
+
+/** What a parser made by {@link defineSessionKey} reads: each word's value, if the key has it. */
+export type SessionOf<Words extends Readonly<Record<string, SessionKeyWord>>> = {
+  readonly [W in keyof Words as Words[W]["as"]]?: Words[W]["type"] extends "integer" ? number : string;
+};
+
+/**
+ * Makes a parser of session keys that are written as pairs, `word:value:word:value`. A word that is
+ * not in `words` is skipped by one step; case does not matter; the last of a repeated word counts;
+ * a blank key gives an empty object.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` when a word holds a colon, or two words have one name.
+ */
+export function defineSessionKey<const Words extends Readonly<Record<string, SessionKeyWord>>>(
+  words: Words,
+): (sessionKey: string | null | undefined) => SessionOf<Words> {
+  const byWord = new Map(Object.entries(words).map(([word, meaning]) => [word.toLowerCase(), meaning]));
+  const names = new Set([...byWord.values()].map(({ as }) => as));
+  if (names.size < Object.keys(words).length) {
+    throw new InboxError("ERR_INBOX_OPTION", "Expected each word of a session key to have a name of its own in `as`");
+  }
+  for (const word of byWord.keys()) {
+    if (word === "" || word.includes(":")) {
+      throw new InboxError("ERR_INBOX_OPTION", `Expected a word of a session key without colons, got \`${word}\``);
+    }
+  }
+  return (sessionKey) => readPairs(sessionKey ?? "", byWord) as SessionOf<Words>;
+}
+
+function readPairs(sessionKey: string, byWord: ReadonlyMap<string, SessionKeyWord>): Record<string, string | number> {
+  const parts = sessionKey.trim().toLowerCase().split(":");
+  const session: Record<string, string | number> = {};
+  for (let i = 0; i < parts.length; i++) {
+    const meaning = byWord.get(parts[i] as string);
+    const value = parts[i + 1];
+    if (meaning === undefined || value === undefined) continue;
+    i += 1;
+    if (meaning.type !== "integer") {
+      if (value !== "") session[meaning.as] = value;
+    } else if (/^-?\d+$/.test(value) && Number.isSafeInteger(Number(value))) {
+      session[meaning.as] = Number(value);
+    }
+  }
+  return session;
+}
+
+/**
+ * Reads Collavre's session keys, `agent:<agentId>:collavre:<userId>[:creative:<id>][:topic:<id>]`.
+ * Ids are integers; one that is not is left out, never read as 0.
+ */
+export const parseSessionKey = defineSessionKey({
+  agent: { as: "agentId" },
+  collavre: { as: "userId", type: "integer" },
+  creative: { as: "creativeId", type: "integer" },
+  topic: { as: "topicId", type: "integer" },
+});
+
+/** A conversation of Collavre's. */
+export type CollavreSession = ReturnType<typeof parseSessionKey> & { readonly creativeId: number };
+
+/** The `session` option for Collavre: a conversation is ours if its key names a creative. */
+export function collavre(sessionKey: string): CollavreSession | undefined {
+  const session = parseSessionKey(sessionKey);
+  return session.creativeId === undefined ? undefined : { ...session, creativeId: session.creativeId };
+}
+
+/** What Collavre's job queue gets for a message: the comment to write, where, and for whom. */
+export interface CollavreJob {
+  readonly type: "proactive";
+  readonly content: string;
+  readonly creative_id: number;
+  /** The user named in the session key; null when it names none. */
+  readonly user_id: number | null;
+  readonly context: { readonly creative_id: number; readonly thread_id: number | null };
+}
+
+/** The job for a message that was read with the {@link collavre} preset. */
+export function collavreJob(message: ProactiveMessage<CollavreSession>): CollavreJob {
+  const { creativeId, topicId, userId } = message.session;
+  return {
+    type: "proactive",
+    content: message.text,
+    creative_id: creativeId,
+    user_id: userId ?? null,
+    context: { creative_id: creativeId, thread_id: topicId ?? null },
+  };
+}

@@ -1,0 +1,95 @@
+import type { ChatEvent } from "../types.ts";
+
+/**
+ * The text of a Gateway message: `content` is a string, or blocks of which only `type: "text"`
+ * counts, joined without a separator. Undefined where there is no text to be found.
+ */
+export function messageText(message: unknown): string | undefined {
+  if (typeof message === "string") return message;
+  if (typeof message !== "object" || message === null) return undefined;
+  const { content } = message as { content?: unknown };
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return undefined;
+  if (content.length === 1) return blockText(content[0]);
+  let text: string | undefined;
+  for (const block of content) {
+    const piece = blockText(block);
+    if (piece !== undefined) text = text === undefined ? piece : text + piece;
+  }
+  return text;
+}
+
+function blockText(block: unknown): string | undefined {
+  if (typeof block !== "object" || block === null) return undefined;
+  const { type, text } = block as { type?: unknown; text?: unknown };
+  return type === "text" && typeof text === "string" ? text : undefined;
+}
+
+// A text this long that turns up again as the beginning of the next message is no coincidence.
+const CERTAIN_CHARS = 4;
+
+/**
+ * The text of one run, put together from its deltas whatever the sender's generation:
+ *
+ * - `message` beside `deltaText` (protocol 4): `message` is the text so far, and always right, even
+ *   when this connection joined midway or missed a delta;
+ * - `deltaText` alone: the pieces are appended;
+ * - `replace: true`: forget the rest, this is the text;
+ * - `message` alone: either the text so far or only a piece of it. Both readings are kept until the
+ *   messages themselves tell which.
+ */
+export class RunText {
+  text = "";
+  private form: "open" | "snapshots" | "pieces" = "open";
+  /** The last message, and all of them in a row: kept while `form` is open. */
+  private last = "";
+  private inARow = "";
+  private grew = false;
+
+  /** Takes one delta in and returns the text so far. */
+  read(event: Pick<ChatEvent, "deltaText" | "messageText" | "replace">): string {
+    const { deltaText, messageText, replace } = event;
+    if (replace === true) this.restart(deltaText ?? messageText ?? "");
+    else if (deltaText !== undefined) this.text = messageText ?? this.text + deltaText;
+    else if (messageText !== undefined) this.readMessage(messageText);
+    return this.text;
+  }
+
+  private restart(text: string): void {
+    this.text = text;
+    this.last = text;
+    this.inARow = text;
+  }
+
+  private readMessage(message: string): void {
+    if (this.form === "snapshots") this.text = message;
+    else if (this.form === "pieces") this.text += message;
+    else this.weigh(message);
+  }
+
+  private weigh(message: string): void {
+    const { last } = this;
+    const extendsLast = message.length > last.length && message.startsWith(last);
+    this.last = message;
+    this.inARow += message;
+    if (last === "") {
+      this.text += message;
+    } else if (extendsLast) {
+      this.grew = true;
+      this.text = message;
+      if (last.length >= CERTAIN_CHARS) this.settleOn("snapshots");
+    } else if (message !== last) {
+      this.text = this.inARow;
+      this.settleOn("pieces");
+    } else if (!this.grew) {
+      // Equal messages prove nothing: a sender of snapshots may repeat one, and "ha" "ha" may be laughter.
+      this.text = this.inARow;
+    }
+  }
+
+  private settleOn(form: "snapshots" | "pieces"): void {
+    this.form = form;
+    this.last = "";
+    this.inARow = "";
+  }
+}

@@ -1,0 +1,255 @@
+import { type Actor, createActor, type InspectionEvent } from "xstate";
+import { type RunOutput, runMachine } from "../../machines/run.ts";
+import { AgingMap } from "../aging-map.ts";
+import type { Clock } from "../clock.ts";
+import { isSubagent, originOf } from "../protocol/origin.ts";
+import { RunText } from "../protocol/text.ts";
+import type { InboxStats } from "../stats.ts";
+import type { ChatEvent, DiscardReason, LiveRun, Origin, ProactiveMessage, RoutedEvent } from "../types.ts";
+import type { Judge } from "./judge.ts";
+import { runKey } from "./message-id.ts";
+
+export interface SupervisorOptions {
+  readonly clock: Clock;
+  readonly stats: InboxStats;
+  readonly ttlMs: number;
+  readonly settledWindowMs: number;
+  readonly includeSubagents: boolean;
+  readonly maxRuns: number;
+  readonly maxSettledRuns: number;
+  readonly maxTextBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly inspect?: ((event: InspectionEvent) => void) | undefined;
+  readonly judge: Judge;
+  /** Takes every run that has settled, once, after it was retired; with its message when it was dispatched. */
+  readonly onSettled: (output: RunOutput, message: ProactiveMessage | undefined) => void;
+  /** Told of an event whose state is unknown. */
+  readonly onUnknownState: (event: RoutedEvent) => void;
+}
+
+interface Run {
+  readonly key: string;
+  readonly actor: Actor<typeof runMachine>;
+  readonly text: RunText;
+  readonly late: boolean;
+  recovered: boolean;
+  origin: Origin;
+  message: ProactiveMessage | undefined;
+}
+
+/** What is remembered of a run that has settled. */
+interface SettledRun {
+  /** A final that still comes is handed over, marked `late`: the run had errored, aborted, expired or been empty. */
+  readonly mayStillSpeak: boolean;
+  readonly startedAt: number;
+}
+
+/**
+ * Keeps one actor per run: spawns it at the run's first event, hands it every further one, retires
+ * it when it settles, and remembers for a while that it did. Independent root actors in a map, so
+ * that the cost of an event does not grow with the number of live runs.
+ */
+export class Supervisor {
+  private readonly options: SupervisorOptions;
+  private readonly runs = new Map<string, Run>();
+  private readonly gateways = new Set<string>();
+  private readonly settled: AgingMap<SettledRun>;
+  private readonly solicited: AgingMap<true>;
+  private readonly hints: AgingMap<Origin>;
+
+  constructor(options: SupervisorOptions) {
+    this.options = options;
+    const { clock, ttlMs, settledWindowMs, maxSettledRuns, stats } = options;
+    this.settled = new AgingMap({
+      windowMs: settledWindowMs,
+      maxKeys: maxSettledRuns,
+      clock,
+      onEvict: () => (stats.settledEvicted += 1),
+    });
+    this.solicited = new AgingMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
+    this.hints = new AgingMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
+  }
+
+  /** Takes one event to its run. */
+  handle(routed: RoutedEvent): void {
+    const { gateway, event } = routed;
+    const { state } = event;
+    if (state !== "delta" && state !== "final" && state !== "error" && state !== "aborted" && state !== "status") {
+      this.options.stats.unknownStates += 1;
+      return this.options.onUnknownState(routed);
+    }
+    const key = runKey(gateway, event.runId);
+    const run = this.runs.get(key) ?? this.spawn(key, routed);
+    if (run === undefined) return;
+    if (event.recovered === true) run.recovered = true;
+    if (event.origin !== undefined) run.origin = event.origin;
+    const reason = this.notProactive(run, event);
+    if (reason !== undefined) run.actor.send({ type: "discard", reason });
+    else this.send(run, event);
+  }
+
+  /** Marks a run as asked for by this host, whether it has begun or not. */
+  solicit(runId: string): void {
+    this.solicited.set(runId, true);
+    for (const gateway of this.gateways) {
+      this.runs.get(runKey(gateway, runId))?.actor.send({ type: "discard", reason: "solicited" });
+    }
+  }
+
+  /** Notes where a run comes from, before or after it has begun. */
+  hint(gateway: string, runId: string, origin: Origin): void {
+    const key = runKey(gateway, runId);
+    const run = this.runs.get(key);
+    if (run === undefined) this.hints.set(key, origin);
+    else run.origin = origin;
+  }
+
+  /** Whether a run is in `buffering` or was settled within the settled window. */
+  knows(gateway: string, runId: string): "live" | "settled" | undefined {
+    const key = runKey(gateway, runId);
+    if (this.runs.has(key)) return "live";
+    return this.settled.get(key) === undefined ? undefined : "settled";
+  }
+
+  /** The runs in `buffering`. */
+  live(): LiveRun[] {
+    return Array.from(this.runs.values(), ({ actor }) => {
+      const { runId, gateway, owner, sessionKey, text, startedAt } = actor.getSnapshot().context;
+      return {
+        runId,
+        gateway,
+        ...(owner !== undefined && { owner }),
+        ...(sessionKey !== undefined && { sessionKey }),
+        text,
+        startedAt,
+      };
+    });
+  }
+
+  /** Stops every actor. The runs that were still going on get no outcome. */
+  stop(): void {
+    const { stats } = this.options;
+    const unfinished = [...this.runs.values()];
+    this.runs.clear();
+    for (const { actor } of unfinished) actor.stop();
+    stats.unfinished += unfinished.length;
+    stats.liveRuns = 0;
+    stats.bufferedBytes = 0;
+    this.settled.clear();
+    this.solicited.clear();
+    this.hints.clear();
+  }
+
+  private spawn(key: string, { gateway, owner, event }: RoutedEvent): Run | undefined {
+    const { clock, inspect, stats, ttlMs, maxRuns } = this.options;
+    const before = this.settled.get(key);
+    const speaks = event.state === "final" && (event.messageText ?? "").trim() !== "";
+    if (before !== undefined && !(before.mayStillSpeak && speaks)) {
+      stats.afterEnd += 1;
+      // It is still going on (a discarded run streams to its end): its window starts again.
+      if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
+      return undefined;
+    }
+    const startedAt = before?.startedAt ?? clock.now();
+    const { runId, sessionKey } = event;
+    const actor = createActor(runMachine, {
+      clock,
+      input: { runId, gateway, owner, sessionKey, startedAt, ttlMs },
+      ...(inspect && { inspect }),
+    });
+    const origin = this.hints.get(key) ?? originOf(runId, sessionKey);
+    const run: Run = {
+      key,
+      actor,
+      text: new RunText(),
+      late: before !== undefined,
+      recovered: false,
+      origin,
+      message: undefined,
+    };
+    actor.subscribe({ complete: () => this.retire(run) });
+    this.settled.delete(key);
+    this.runs.set(key, run);
+    this.gateways.add(gateway);
+    stats.started += 1;
+    stats.liveRuns = this.runs.size;
+    actor.start();
+    if (this.runs.size > maxRuns && event.state !== "final") return this.giveUp(run, "maxRuns");
+    return run;
+  }
+
+  private notProactive(run: Run, event: ChatEvent): DiscardReason | undefined {
+    if (this.solicited.size > 0 && this.solicited.get(event.runId) !== undefined) return "solicited";
+    const { includeSubagents } = this.options;
+    return !includeSubagents && isSubagent(event.sessionKey, event.spawnedBy) ? "subagent" : undefined;
+  }
+
+  private send(run: Run, event: ChatEvent): void {
+    switch (event.state) {
+      case "status":
+        // Only runs that some client asked for are announced this way.
+        if (run.origin === "unknown") run.origin = "requested";
+        return;
+      case "delta":
+        return this.sendDelta(run, event);
+      case "final":
+        return this.sendFinal(run, event);
+      case "error":
+        return run.actor.send({
+          type: "error",
+          error: event.errorMessage ?? event.messageText,
+          errorKind: event.errorKind,
+        });
+      case "aborted":
+        return run.actor.send({ type: "aborted", text: event.messageText });
+    }
+  }
+
+  private sendDelta(run: Run, event: ChatEvent): void {
+    const { stats, maxBufferedBytes } = this.options;
+    const before = run.text.text.length;
+    const text = run.text.read(event);
+    stats.bufferedBytes += (text.length - before) * 2;
+    if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
+    else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
+    else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });
+  }
+
+  private sendFinal(run: Run, event: ChatEvent): void {
+    const { context } = run.actor.getSnapshot();
+    const own = event.messageText;
+    const text = own !== undefined && own.trim() !== "" ? own : context.text;
+    if (this.tooLong(text)) return void this.giveUp(run, "maxTextBytes");
+    const sessionKey = event.sessionKey ?? context.sessionKey;
+    const { late, recovered, origin } = run;
+    const verdict =
+      text.trim() === "" ? undefined : this.options.judge({ ...context, text, sessionKey, late, recovered, origin });
+    const discard = typeof verdict === "string" ? verdict : undefined;
+    run.message = typeof verdict === "object" ? verdict : undefined;
+    run.actor.send({ type: "final", text: own, sessionKey, discard });
+  }
+
+  private tooLong(text: string): boolean {
+    const { maxTextBytes } = this.options;
+    // A character takes up at most three bytes, so counting them is left to texts near the limit.
+    return text.length * 3 > maxTextBytes && Buffer.byteLength(text) > maxTextBytes;
+  }
+
+  private giveUp(run: Run, limit: "maxRuns" | "maxTextBytes" | "maxBufferedBytes"): undefined {
+    this.options.stats.overLimit += 1;
+    run.actor.send({ type: "error", error: `Over \`${limit}\` (${this.options[limit]})`, errorKind: limit });
+  }
+
+  private retire(run: Run): void {
+    const { output } = run.actor.getSnapshot();
+    // No output: the actor was stopped, not finished.
+    if (output === undefined || !this.runs.delete(run.key)) return;
+    const { stats } = this.options;
+    stats.liveRuns = this.runs.size;
+    stats.bufferedBytes -= run.text.text.length * 2;
+    const { status, reason, startedAt } = output;
+    const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";
+    this.settled.set(run.key, { mayStillSpeak, startedAt });
+    this.options.onSettled(output, run.message);
+  }
+}
