@@ -1,0 +1,289 @@
+import { randomUUID } from "node:crypto";
+import { inspect } from "node:util";
+import { Queue, Worker, type Job, type JobsOptions, type WorkerOptions } from "bullmq";
+import { Redis } from "ioredis";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { bullmq, type BullMqOptions, type BullMqQueue } from "../../src/delivery/bullmq.ts";
+import { InboxError, isInboxError } from "../../src/errors.ts";
+import type { ProactiveMessage } from "../../src/types.ts";
+import { startRedis } from "../helpers/redis.ts";
+
+const redis = await startRedis("test/delivery/bullmq.test.ts (HANDING MESSAGES TO BULLMQ)");
+afterAll(() => redis?.stop());
+
+const TEXT = "The report is ready: 買い物";
+let nextMessage = 0;
+
+function message(text = TEXT): ProactiveMessage {
+  nextMessage += 1;
+  return {
+    id: `Zk3_q-9dTb0x5rYw1LhVnA8uSgEoIcKj${String(nextMessage).padStart(4, "0")}`,
+    gateway: "home",
+    runId: `run-${nextMessage}`,
+    sessionKey: "agent:main:collavre:42:creative:100",
+    session: { agentId: "main", userId: 42, creativeId: 100 },
+    text,
+    startedAt: 1_763_800_000_000,
+    completedAt: 1_763_800_012_345,
+    late: false,
+    recovered: false,
+    origin: "cron",
+  };
+}
+
+const context = (signal = new AbortController().signal) => ({ attempt: 1, signal });
+
+async function failure(promise: void | Promise<void>): Promise<InboxError> {
+  const error = await Promise.resolve(promise).then(
+    () => expect.unreachable("the delivery should have failed"),
+    (reason: unknown) => reason,
+  );
+  expect(isInboxError(error)).toBe(true);
+  expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain("The report");
+  return error as InboxError;
+}
+
+describe.skipIf(redis === undefined)("bullmq", () => {
+  const connection = { url: redis?.url as string };
+  const closing: (() => Promise<unknown>)[] = [];
+
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+
+  function openQueue(name: string, defaultJobOptions?: JobsOptions): Queue {
+    const queue = new Queue(name, { connection, ...(defaultJobOptions && { defaultJobOptions }) });
+    closing.push(() => queue.close());
+    return queue;
+  }
+
+  /** A queue of one test's own; emptied afterwards, since `REDIS_URL` may outlive the test. */
+  function newQueue(defaultJobOptions?: JobsOptions): Queue {
+    const queue = openQueue(`openclaw-inbox-test-${randomUUID()}`, defaultJobOptions);
+    closing.push(() => queue.obliterate({ force: true }));
+    return queue;
+  }
+
+  /** Works on a queue in order, one job at a time; `runs` grows by one job id with each run. */
+  function startWorker(queue: Queue, options: Partial<WorkerOptions> = {}, work: (job: Job) => void = () => {}) {
+    const runs: (string | undefined)[] = [];
+    const waiting: { count: number; resolve: () => void }[] = [];
+    const worker = new Worker(
+      queue.name,
+      async (job) => {
+        runs.push(job.id);
+        work(job);
+      },
+      { connection, ...options },
+    );
+    const settle = () => {
+      for (const { count, resolve } of waiting) if (runs.length >= count) resolve();
+    };
+    worker.on("completed", settle);
+    worker.on("failed", settle);
+    closing.push(() => worker.close());
+    return {
+      runs,
+      /** Resolves when `count` runs have ended. */
+      ended: (count: number) => new Promise<void>((resolve) => waiting.push({ count, resolve })),
+    };
+  }
+
+  it("adds one job for a message that two hosts hand over at once", async () => {
+    const queue = newQueue();
+    const other = openQueue(queue.name);
+    const one = message();
+    await Promise.all([bullmq(queue)(one, context()), bullmq(other)(one, context())]);
+
+    const jobs = await queue.getJobs();
+    expect(jobs.map((job) => [job.id, job.name, job.data])).toEqual([[`openclaw-${one.id}`, "proactive", one]]);
+    expect(jobs[0]?.opts).toMatchObject({ removeOnComplete: { age: 86_400 }, removeOnFail: { age: 86_400 } });
+  });
+
+  it("adds a job for each of two messages with the same text", async () => {
+    const queue = newQueue();
+    const deliver = bullmq(queue);
+    await deliver(message(), context());
+    await deliver(message(), context());
+    expect(await queue.getJobCounts("waiting")).toEqual({ waiting: 2 });
+  });
+
+  it.each([
+    ["completed", () => {}],
+    [
+      "failed",
+      (job: Job) => {
+        if (job.data.text === TEXT) throw new Error("the worker failed");
+      },
+    ],
+  ])("runs a message once, also when it comes again after its job has %s", async (state, work) => {
+    const queue = newQueue();
+    const other = openQueue(queue.name);
+    const [one, later] = [message(), message("a later one")];
+    const worker = startWorker(queue, {}, work);
+
+    const first = worker.ended(1);
+    await bullmq(queue)(one, context());
+    await first;
+    expect(await (await queue.getJob(`openclaw-${one.id}`))?.getState()).toBe(state);
+
+    // Jobs run in order: were the repeats jobs, they would run before the later one.
+    const second = worker.ended(2);
+    await bullmq(queue)(one, context());
+    await bullmq(other)(one, context());
+    await bullmq(queue)(later, context());
+    await second;
+    expect(worker.runs).toEqual([`openclaw-${one.id}`, `openclaw-${later.id}`]);
+  });
+
+  it("is not made to forget by a worker that keeps no jobs", async () => {
+    const queue = newQueue();
+    const [one, later] = [message(), message()];
+    const worker = startWorker(queue, { removeOnComplete: { count: 0 }, removeOnFail: { count: 0 } });
+    const ended = worker.ended(2);
+    await bullmq(queue)(one, context());
+    await bullmq(queue)(later, context());
+    await ended;
+    await bullmq(queue)(one, context());
+    expect(await queue.getJobCounts("completed", "waiting")).toEqual({ completed: 2, waiting: 0 });
+    expect(worker.runs).toHaveLength(2);
+  });
+
+  it("is made to forget by another producer's limit on the same queue, as its documentation warns", async () => {
+    const queue = newQueue();
+    const one = message();
+    const worker = startWorker(queue);
+    const ended = worker.ended(2);
+    await bullmq(queue)(one, context());
+    await queue.add("foreign", {}, { removeOnComplete: { count: 1 } });
+    await ended;
+    expect(await queue.getJob(`openclaw-${one.id}`)).toBeUndefined();
+  });
+
+  it("adds the data, name and options it is asked for, and leaves the queue's longer retention alone", async () => {
+    const queue = newQueue({ attempts: 2, removeOnComplete: false, removeOnFail: { age: 100_000 } });
+    const one = message();
+    const deliver = bullmq<{ content: string }>(queue, {
+      jobName: "comment",
+      job: ({ text }) => ({ content: text }),
+      jobOptions: { attempts: 5, backoff: { type: "exponential", delay: 1_000 }, removeOnFail: { age: 90_000 } },
+    });
+    await deliver(one, context());
+    const job = await queue.getJob(`openclaw-${one.id}`);
+    expect(job?.name).toBe("comment");
+    expect(job?.data).toEqual({ content: TEXT });
+    expect(job?.opts).toMatchObject({ attempts: 5, backoff: { type: "exponential", delay: 1_000 } });
+    expect(job?.opts).toMatchObject({ removeOnComplete: false, removeOnFail: { age: 90_000 } });
+  });
+
+  it.each(["123", "0", "0:1", "a:b", "a:b:c", "a/b%", "ü"])("makes a job id that BullMQ takes of the message id %j", async (id) => {
+    const queue = newQueue();
+    await bullmq(queue)({ ...message(), id }, context());
+    await bullmq(queue)({ ...message(), id }, context());
+    expect(await queue.getJobCounts("waiting")).toEqual({ waiting: 1 });
+  });
+
+  it.skipIf(!redis?.own)("stops waiting when the signal is aborted; the job added after that is still the only one", async () => {
+    const queue = newQueue();
+    await queue.waitUntilReady();
+    const admin = new Redis(redis?.url as string);
+    closing.push(async () => admin.disconnect());
+    const one = message();
+    const reason = new InboxError("ERR_INBOX_TIMEOUT", "too long");
+    const controller = new AbortController();
+
+    closing.push(() => admin.client("UNPAUSE"));
+    await admin.client("PAUSE", 60_000, "WRITE");
+    const delivery = bullmq(queue)(one, context(controller.signal));
+    controller.abort(reason);
+    expect(await failure(delivery)).toBe(reason);
+    expect(await admin.exists(`bull:${queue.name}:openclaw-${one.id}`)).toBe(0);
+
+    await admin.client("UNPAUSE");
+    await bullmq(queue)(one, context());
+    expect((await queue.getJobs()).map((job) => job.data)).toEqual([one]);
+  });
+
+  it("adds nothing when the signal was aborted before", async () => {
+    const queue = newQueue();
+    const reason = new InboxError("ERR_INBOX_STOPPED", "stopped");
+    expect(await failure(bullmq(queue)(message(), context(AbortSignal.abort(reason))))).toBe(reason);
+    await bullmq(queue)(message(), context());
+    expect(await queue.getJobCounts("waiting")).toEqual({ waiting: 1 });
+  });
+
+  it("asks for another attempt when Redis refuses, without showing the command and its text", async () => {
+    const queue = newQueue();
+    const admin = new Redis(redis?.url as string);
+    closing.push(async () => admin.disconnect());
+    await admin.set(`bull:${queue.name}:wait`, "not a list");
+    const one = message();
+    const error = await failure(bullmq(queue)(one, context()));
+    expect(error.code).toBe("ERR_INBOX_DELIVERY");
+    expect(error.message).toContain(`Queue \`${queue.name}\` did not take the job: `);
+    expect(error.message).toContain("WRONGTYPE");
+    await admin.del(`bull:${queue.name}:wait`, `bull:${queue.name}:openclaw-${one.id}`);
+  });
+
+  it("refuses the default options of a real queue that would make it forget", () => {
+    const queue = openQueue(`openclaw-inbox-test-${randomUUID()}`, { removeOnComplete: 100 });
+    expect(() => bullmq(queue)).toThrow("`queue.defaultJobOptions.removeOnComplete`");
+  });
+});
+
+describe("bullmq's options", () => {
+  const queue: BullMqQueue = { name: "proactive", add: async () => ({}) };
+
+  it.each<[string, BullMqOptions]>([
+    ["none", {}],
+    ["keeping for ever", { jobOptions: { removeOnComplete: false, removeOnFail: false } }],
+    ["exactly the horizon", { retainMs: 60_001, jobOptions: { removeOnComplete: { age: 61 }, removeOnFail: { age: 61, limit: 10 } } }],
+    ["a horizon of a day by default", { jobOptions: { removeOnComplete: { age: 86_400 } } }],
+  ])("take %s", (_name, options) => {
+    expect(bullmq(queue, options)).toBeTypeOf("function");
+  });
+
+  it.each([
+    ["removal at once", true, "`true`"],
+    ["a number of jobs", 1_000_000, "`1000000`"],
+    ["a count", { count: 1_000_000 }, '`{"count":1000000}`'],
+    ["a count beside a sufficient age", { age: 86_400, count: 1_000_000 }, '`{"age":86400,"count":1000000}`'],
+    ["an age a second too small", { age: 86_399 }, '`{"age":86399}`'],
+    ["an age that is no number", { age: "86400" }, '`{"age":"86400"}`'],
+    ["null", null, "`null`"],
+  ])("refuse %s, for completed and failed jobs, in jobOptions and in the queue's defaults", (_name, keep, shown) => {
+    for (const name of ["removeOnComplete", "removeOnFail"]) {
+      const given = { [name]: keep };
+      const text = (option: string) =>
+        `Expected \`${option}\` to be \`{ age: 86400 }\` or more, or \`false\`, so that a job is remembered for \`retainMs\` (86400000), got ${shown}`;
+      expect(() => bullmq(queue, { jobOptions: given })).toThrow(text(`jobOptions.${name}`));
+      expect(() => bullmq({ ...queue, defaultJobOptions: given })).toThrow(text(`queue.defaultJobOptions.${name}`));
+    }
+  });
+
+  it.each(["jobId", "deduplication", "debounce", "repeat", "parent"])("refuse %s, which would confuse one message with another", (name) => {
+    const given = { [name]: { id: "x" } };
+    expect(() => bullmq(queue, { jobOptions: given })).toThrow(`Expected \`jobOptions\` to be without \`${name}\``);
+    expect(() => bullmq({ ...queue, defaultJobOptions: given })).toThrow(`Expected \`queue.defaultJobOptions\` to be without \`${name}\``);
+  });
+
+  it.each([
+    ["a horizon of 0", { retainMs: 0 }],
+    ["a horizon that is no integer", { retainMs: 1.5 }],
+    ["an empty job name", { jobName: "" }],
+    ["a job that is no function", { job: "x" }],
+    ["a misspelt option", { retain: 1 }],
+  ])("refuse %s at once", (_name, options) => {
+    let error: unknown;
+    try {
+      bullmq(queue, options as BullMqOptions);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(isInboxError(error, "ERR_INBOX_OPTION")).toBe(true);
+  });
+
+  it("refuse what is not a queue", () => {
+    expect(() => bullmq(undefined as unknown as BullMqQueue)).toThrow("Expected `queue` to be a BullMQ Queue");
+  });
+});

@@ -1,0 +1,74 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+
+/** A Redis for tests. */
+export interface TestRedis {
+  readonly url: string;
+  /** Whether this test started it, so that it is empty and nobody else's. */
+  readonly own: boolean;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a `redis-server` on a free port of loopback, in memory only; without the binary, uses
+ * `REDIS_URL`; without either, says in capitals that `suite` is skipped and gives undefined.
+ */
+export async function startRedis(suite: string): Promise<TestRedis | undefined> {
+  const started = await spawnRedis();
+  if (started !== undefined) return started;
+  const url = process.env["REDIS_URL"];
+  if (url) return { url, own: false, stop: async () => {} };
+  console.error(`\n!!! SKIPPED: ${suite} NEEDS REDIS. INSTALL redis-server OR SET REDIS_URL. !!!\n`);
+  return undefined;
+}
+
+/** Undefined when there is no `redis-server` to start. */
+async function spawnRedis(): Promise<TestRedis | undefined> {
+  // Between finding a free port and using it, another process may take it: then with the next one.
+  for (let left = 5; left > 0; left--) {
+    const port = await freePort();
+    const options = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    const child = spawn("redis-server", options, { stdio: ["ignore", "pipe", "ignore"] });
+    const state = await readiness(child);
+    if (state === "missing") return undefined;
+    if (state === "ready") return ownRedis(child, `redis://127.0.0.1:${port}`);
+  }
+  throw new Error("redis-server does not start");
+}
+
+function ownRedis(child: ChildProcess, url: string): TestRedis {
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  return {
+    url,
+    own: true,
+    async stop() {
+      process.off("exit", kill);
+      const gone = once(child, "exit");
+      child.kill("SIGKILL");
+      await gone;
+    },
+  };
+}
+
+function readiness(child: ChildProcess): Promise<"ready" | "missing" | "ended"> {
+  return new Promise((resolve) => {
+    child.once("error", () => resolve("missing"));
+    child.once("exit", () => resolve("ended"));
+    if (child.stdout === null) return;
+    createInterface(child.stdout).on("line", (line) => {
+      if (line.includes("Ready to accept connections")) resolve("ready");
+    });
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
