@@ -1,0 +1,14 @@
+// Copies what tsc leaves behind: files that the built code reads at run time, each to the same place beneath dist.
+import { cpSync, existsSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../", import.meta.url);
+const assets = ["src/testing/recordings"];
+
+for (const asset of assets) {
+  const from = fileURLToPath(new URL(asset, root));
+  const to = fileURLToPath(new URL(`dist/${asset}`, root));
+  if (!existsSync(from)) throw new Error(`copy-assets: ${asset} is missing`);
+  rmSync(to, { recursive: true, force: true });
+  cpSync(from, to, { recursive: true });
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from "node:crypto";
+
+/** The `error` of a refused request, as a Gateway sends it. */
+export interface GatewayError {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: unknown;
+  readonly retryable?: boolean;
+  readonly retryAfterMs?: number;
+}
+
+/** How a Gateway turns a connection away: the answer to `connect`, then the close frame. */
+export interface Refusal {
+  readonly error: GatewayError;
+  readonly closeCode: number;
+  readonly closeReason: string;
+}
+
+/**
+ * The refusals of a real Gateway:
+ * - `"starting"`: it boots; clients retry after 500 ms.
+ * - `"wrong-token"`, `"missing-token"`, `"pairing"`, `"protocol"`: a person must mend something.
+ */
+export type RefusalKind = "starting" | "wrong-token" | "missing-token" | "pairing" | "protocol";
+
+/** The refusal that `kind` stands for. */
+export function refusal(kind: RefusalKind): Refusal {
+  switch (kind) {
+    case "starting":
+      return {
+        error: {
+          code: "UNAVAILABLE",
+          message: "gateway starting; retry shortly",
+          retryable: true,
+          retryAfterMs: 500,
+          details: { reason: "startup-sidecars" },
+        },
+        closeCode: 1013,
+        closeReason: "gateway starting",
+      };
+    case "wrong-token":
+      return unauthorized("AUTH_TOKEN_MISMATCH", "token_mismatch", "gateway token mismatch");
+    case "missing-token":
+      return unauthorized("AUTH_TOKEN_MISSING", "token_missing", "gateway token missing");
+    case "pairing":
+      return closing(1008, {
+        code: "NOT_PAIRED",
+        message: "pairing required",
+        details: { code: "PAIRING_REQUIRED", reason: "not-paired", requestId: randomUUID() },
+      });
+    case "protocol":
+      return closing(1002, {
+        code: "INVALID_REQUEST",
+        message: "protocol mismatch",
+        details: { code: "PROTOCOL_MISMATCH", expectedProtocol: 4, minimumProbeProtocol: 3 },
+      });
+  }
+}
+
+/** The answer to a `connect` that is not one, and to any other request before it. */
+export function invalidHandshake(message: string): Refusal {
+  return closing(1008, { code: "INVALID_REQUEST", message });
+}
+
+/** The answer to a method that this Gateway does not have. */
+export function unknownMethod(method: string): GatewayError {
+  return { code: "INVALID_REQUEST", message: `unknown method: ${method}` };
+}
+
+/** The answer to parameters that do not fit the method. */
+export function invalidParams(method: string, problem: string): GatewayError {
+  return { code: "INVALID_REQUEST", message: `invalid ${method} params: ${problem}` };
+}
+
+/** The answer to a method that the connection was not granted. */
+export function missingScope(scope: string): GatewayError {
+  return {
+    code: "FORBIDDEN",
+    message: `missing scope: ${scope}`,
+    details: { code: "MISSING_SCOPE", missingScope: scope, requiredScopes: [scope] },
+  };
+}
+
+/** Throw it in a handler given to `respond` to have the request answered with this error. */
+export class GatewayRefusal extends Error {
+  override readonly name = "GatewayRefusal";
+  readonly error: GatewayError;
+
+  constructor(error: GatewayError) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
+function unauthorized(code: string, authReason: string, what: string): Refusal {
+  return closing(1008, {
+    code: "INVALID_REQUEST",
+    message: `unauthorized: ${what} (provide gateway auth token)`,
+    details: { code, authReason, canRetryWithDeviceToken: false, recommendedNextStep: "update_auth_credentials" },
+  });
+}
+
+function closing(closeCode: number, error: GatewayError): Refusal {
+  return { error, closeCode, closeReason: error.message };
+}

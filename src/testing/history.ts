@@ -1,0 +1,112 @@
+import { GatewayRefusal, invalidParams } from "./gateway-errors.ts";
+import { messagePayload } from "./session-events.ts";
+import { SESSION_DEFAULTS, sessionInfo } from "./session-row.ts";
+import { newSession, type Session, type StoredRow, type Transcripts } from "./transcript.ts";
+import { DISPLAY_CHARS, truncated } from "./truncation.ts";
+
+type Params = Readonly<Record<string, unknown>>;
+
+// More rows than this since the cursor and a Gateway answers `reset`.
+const DELTA_MAX_ROWS = 200;
+
+const NO_PENDING_INPUTS = { items: [], total: 0 };
+
+/** Answers `chat.history`: a page of rows, or with `cursor` what is new since. */
+export function chatHistory(transcripts: Transcripts, params: Params, now: number): object {
+  const key = requireKey(params, "chat.history", "sessionKey");
+  const session = transcripts.find(key);
+  const { cursor } = params;
+  if (typeof cursor === "string") return session === undefined ? { kind: "reset" } : since(session, cursor, now);
+  if (session === undefined) return emptyHistory(key, now);
+  const visible = session.rows.filter((row) => !row.hidden);
+  const limit = numberOr(params["limit"], 200);
+  const offset = numberOr(params["offset"], 0);
+  const end = Math.max(0, visible.length - offset);
+  const start = Math.max(0, end - limit);
+  return {
+    sessionKey: session.key,
+    sessionId: session.sessionId,
+    messages: visible.slice(start, end).map(({ row }) => truncated(row, numberOr(params["maxChars"], DISPLAY_CHARS))),
+    pendingInputs: NO_PENDING_INPUTS,
+    deltaCursor: cursorOf(session),
+    ...(start > 0 ? { nextOffset: offset + (end - start) } : {}),
+    hasMore: start > 0,
+    totalMessages: visible.length,
+    defaults: SESSION_DEFAULTS,
+    sessionInfo: sessionInfo(session, now),
+    ...inFlightRun(session),
+  };
+}
+
+/** Answers `chat.message.get`: one row, whole unless `maxChars` says otherwise. */
+export function chatMessage(transcripts: Transcripts, params: Params): object {
+  const session = transcripts.find(requireKey(params, "chat.message.get", "sessionKey"));
+  const messageId = requireKey(params, "chat.message.get", "messageId");
+  const stored = session?.rows.find((row) => row.id === messageId && !row.hidden);
+  if (stored === undefined) return { ok: false, unavailableReason: "not_found" };
+  return { ok: true, message: truncated(stored.row, numberOr(params["maxChars"], 1_000_000)) };
+}
+
+/** The parameter `name` of `params`: a string that is not empty. Throws the Gateway's own answer otherwise. */
+export function requireKey(params: Params, method: string, name: string): string {
+  const value = params[name];
+  if (typeof value === "string" && value !== "") return value;
+  throw new GatewayRefusal(invalidParams(method, `at root: must have required property '${name}'`));
+}
+
+/** `value` when it is a number, else `fallback`. */
+export function numberOr(value: unknown, fallback: number): number {
+  return typeof value === "number" ? value : fallback;
+}
+
+function since(session: Session, cursor: string, now: number): object {
+  const lastSeq = readCursor(session, cursor);
+  const fresh = session.rows.filter((row) => row.rawSeq > (lastSeq ?? 0));
+  if (lastSeq === undefined || fresh.length > DELTA_MAX_ROWS) return { kind: "reset" };
+  return {
+    kind: "delta",
+    messages: fresh.filter((row) => !row.hidden).map((row) => messagePayload(session, row, now)),
+    deltaCursor: cursorOf(session),
+    pendingInputs: NO_PENDING_INPUTS,
+    sessionInfo: sessionInfo(session, now),
+    ...inFlightRun(session),
+  };
+}
+
+function emptyHistory(key: string, now: number): object {
+  const { sessionId, status, ...info } = sessionInfo(newSession(key, "run", now), now);
+  return {
+    sessionKey: key.toLowerCase(),
+    messages: [],
+    pendingInputs: NO_PENDING_INPUTS,
+    hasMore: false,
+    totalMessages: 0,
+    defaults: SESSION_DEFAULTS,
+    sessionInfo: info,
+  };
+}
+
+function inFlightRun({ running }: Session): object {
+  const run = [...running.values()].at(-1);
+  return run === undefined ? {} : { inFlightRun: { ...run, sessionAbortable: true } };
+}
+
+function cursorOf(session: Session): string {
+  const { generation, sessionId } = session;
+  const lastSeq = lastRawSeq(session.rows);
+  return Buffer.from(JSON.stringify({ agentId: "main", generation, lastSeq, sessionId, version: 1 })).toString("base64url");
+}
+
+function readCursor(session: Session, cursor: string): number | undefined {
+  try {
+    const { generation, lastSeq } = JSON.parse(Buffer.from(cursor, "base64url").toString()) as Params;
+    const known = generation === session.generation && typeof lastSeq === "number" && lastSeq <= lastRawSeq(session.rows);
+    return known ? lastSeq : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function lastRawSeq(rows: readonly StoredRow[]): number {
+  return rows.at(-1)?.rawSeq ?? 0;
+}

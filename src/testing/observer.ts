@@ -1,0 +1,81 @@
+import { isRecord } from "./handshake.ts";
+import { replyRow, textBlocks } from "./transcript-rows.ts";
+import type { Transcripts, TranscriptRow } from "./transcript.ts";
+
+/**
+ * Keeps transcripts in step with events that did not come from a run of ours (played or hand-made
+ * ones), so that `chat.history` tells the same story. What it cannot read it leaves alone.
+ */
+export interface Observer {
+  event(name: string, payload: unknown): void;
+  /** The rows in a recorded answer of `chat.history`: what the Gateway held at that moment. */
+  answer(payload: unknown): void;
+}
+
+/** An {@link Observer} that writes to `transcripts`. */
+export function createObserver(transcripts: Transcripts, now: () => number): Observer {
+  function keep(sessionKey: string, row: TranscriptRow, runId?: string): void {
+    const mark = isRecord(row["__openclaw"]) ? row["__openclaw"] : {};
+    const ofRun = runId ?? mark["runId"];
+    const known = (transcripts.find(sessionKey)?.rows ?? []).some(
+      (stored) => stored.id === mark["id"] || (ofRun !== undefined && stored.runId === ofRun && textOf(stored.row) === textOf(row)),
+    );
+    if (!known) transcripts.add(sessionKey, row, runId === undefined ? {} : { runId });
+  }
+
+  function final(key: string, runId: string, message: unknown): void {
+    const running = transcripts.find(key)?.running.get(runId);
+    const text = (isRecord(message) ? textOf(message) : "") || (running?.text ?? "");
+    if (running !== undefined) transcripts.ended(key, runId, "done");
+    if (text.trim() === "" || transcripts.find(key)?.rows.some((stored) => stored.runId === runId)) return;
+    const injected = runId.startsWith("inject-");
+    const row = replyRow(text, now());
+    keep(key, injected ? { ...row, model: "gateway-injected", __openclaw: { id: runId.slice("inject-".length) } } : row, injected ? undefined : runId);
+  }
+
+  function chat(payload: Readonly<Record<string, unknown>>): void {
+    const { runId, sessionKey, state, message, deltaText } = payload;
+    if (typeof runId !== "string" || typeof sessionKey !== "string") return;
+    const key = homeOf(sessionKey);
+    if (state === "final") return final(key, runId, message);
+    if (state === "error" || state === "aborted") {
+      if (transcripts.find(key)?.running.has(runId) === true) transcripts.ended(key, runId, state === "error" ? "failed" : "killed");
+    } else if (state === "delta") {
+      const before = transcripts.session(key).running.get(runId);
+      if (before === undefined) transcripts.started(key, runId);
+      const pieces = `${payload["replace"] === true ? "" : (before?.text ?? "")}${typeof deltaText === "string" ? deltaText : ""}`;
+      transcripts.progressed(key, runId, (isRecord(message) ? textOf(message) : "") || pieces);
+    }
+  }
+
+  function row(sessionKey: unknown, message: unknown): void {
+    if (typeof sessionKey === "string" && isRecord(message)) keep(sessionKey, message);
+  }
+
+  return {
+    event(name, payload) {
+      if (!isRecord(payload)) return;
+      if (name === "chat") chat(payload);
+      if (name === "session.message") row(payload["sessionKey"], payload["message"]);
+    },
+    answer(payload) {
+      if (!isRecord(payload) || !Array.isArray(payload["messages"])) return;
+      const isDelta = payload["kind"] === "delta";
+      for (const message of payload["messages"]) {
+        if (!isDelta) row(payload["sessionKey"], message);
+        else if (isRecord(message)) row(message["sessionKey"], message["message"]);
+      }
+    },
+  };
+}
+
+/** Where a run's rows lie: those of an isolated cron run under its job's key. */
+function homeOf(sessionKey: string): string {
+  return sessionKey.replace(/(:cron:[^:]+):run:[^:]+$/, "$1");
+}
+
+function textOf({ content }: Readonly<Record<string, unknown>>): string {
+  if (typeof content === "string") return content;
+  const blocks = Array.isArray(content) ? content : textBlocks("");
+  return blocks.map((block) => (isRecord(block) && typeof block["text"] === "string" ? block["text"] : "")).join("");
+}

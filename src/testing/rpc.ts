@@ -1,0 +1,167 @@
+import type { Connection, FakeConnection } from "./connection.ts";
+import type { CronJobs } from "./cron-jobs.ts";
+import { type GatewayError, GatewayRefusal, invalidParams, missingScope, unknownMethod } from "./gateway-errors.ts";
+import type { GatewayRequestFrame } from "./handshake.ts";
+import { chatHistory, chatMessage, numberOr, requireKey } from "./history.ts";
+import { SESSION_DEFAULTS, sessionListRow, THINKING } from "./session-row.ts";
+import type { Speech } from "./speech.ts";
+import type { Transcripts } from "./transcript.ts";
+
+type Params = Readonly<Record<string, unknown>>;
+
+/**
+ * Answers one request: returns or resolves with its payload, or throws. A thrown `GatewayRefusal`
+ * is answered as its error, anything else as `UNAVAILABLE` with the message of what was thrown.
+ */
+export type RpcHandler = (params: Params, connection: FakeConnection) => unknown;
+
+/** What the methods work on. */
+export interface RpcContext {
+  readonly transcripts: Transcripts;
+  readonly speech: Speech;
+  readonly cronJobs: CronJobs;
+  readonly now: () => number;
+  /** What an agent answers to `chat.send`. */
+  readonly reply: (message: string, params: Params) => string;
+}
+
+interface Method {
+  readonly scope: "operator.read" | "operator.write";
+  /** `after` is called once the answer is sent. */
+  readonly answer: (params: Params, connection: Connection, after: (work: () => void) => void) => unknown;
+}
+
+/** The methods of a fake Gateway. */
+export interface Rpc {
+  readonly methods: readonly string[];
+  /** Adds a method, or has one answered by `handler` from now on. */
+  respond(method: string, handler: RpcHandler): void;
+  /** Answers `request` on its connection. */
+  handle(connection: Connection, request: GatewayRequestFrame): Promise<void>;
+}
+
+/** {@link Rpc} with the methods that an inbox calls. */
+export function createRpc(context: RpcContext): Rpc {
+  const methods = new Map<string, Method>(Object.entries({ ...sessionMethods(context), ...chatMethods(context) }));
+  const own = new Map<string, RpcHandler>();
+
+  async function result(connection: Connection, request: GatewayRequestFrame, after: (work: () => void) => void): Promise<unknown> {
+    const { method, params } = request;
+    const handler = own.get(method);
+    if (handler !== undefined) return handler(params, connection);
+    const known = methods.get(method);
+    if (known === undefined) throw new GatewayRefusal(unknownMethod(method));
+    if (!allows(connection.scopes, known.scope)) throw new GatewayRefusal(missingScope(known.scope));
+    return known.answer(params, connection, after);
+  }
+
+  return {
+    get methods() {
+      return [...new Set([...methods.keys(), ...own.keys()])];
+    },
+    respond(method, handler) {
+      own.set(method, handler);
+    },
+    async handle(connection, request) {
+      const afterwards: (() => void)[] = [];
+      const answer = await result(connection, request, (work) => afterwards.push(work)).then(
+        (payload) => ({ ok: true, payload }),
+        (error: unknown) => ({ ok: false, error: asGatewayError(error) }),
+      );
+      connection.raw(JSON.stringify({ type: "res", id: request.id, ...answer }));
+      for (const work of afterwards) work();
+    },
+  };
+}
+
+function sessionMethods({ transcripts, cronJobs, now }: RpcContext): Record<string, Method> {
+  return {
+    "sessions.subscribe": read((_params, connection) => {
+      connection.roster = true;
+      return { subscribed: true };
+    }),
+    "sessions.messages.subscribe": read((params, connection) => {
+      const key = requireKey(params, "sessions.messages.subscribe", "key").toLowerCase();
+      connection.subscriptions.add(key);
+      return { subscribed: true, key };
+    }),
+    "sessions.messages.unsubscribe": read((params, connection) => {
+      const key = requireKey(params, "sessions.messages.unsubscribe", "key").toLowerCase();
+      connection.subscriptions.delete(key);
+      return { subscribed: false, key };
+    }),
+    "sessions.list": read((params) => listSessions(transcripts, params, now())),
+    "cron.list": read((params) => cronJobs.list(params)),
+    "cron.runs": read((params) => cronJobs.runs(params)),
+  };
+}
+
+function chatMethods({ transcripts, speech, reply, now }: RpcContext): Record<string, Method> {
+  const asked = new Set<string>();
+  return {
+    "chat.history": read((params) => chatHistory(transcripts, params, now())),
+    "chat.message.get": read((params) => chatMessage(transcripts, params)),
+    "chat.send": write((params, _connection, after) => {
+      const sessionKey = requireKey(params, "chat.send", "sessionKey");
+      const runId = requireKey(params, "chat.send", "idempotencyKey");
+      const { message } = params;
+      if (typeof message !== "string") throw new GatewayRefusal(invalidParams("chat.send", "at /message: must be string"));
+      // Repeating an idempotency key does not run again while the Gateway lives.
+      if (!asked.has(runId)) after(() => speech.say(reply(message, params), { sessionKey, runId, origin: "send", prompt: message }));
+      asked.add(runId);
+      return { runId, status: "started" };
+    }),
+    "chat.inject": write((params) => {
+      const sessionKey = requireKey(params, "chat.inject", "sessionKey");
+      const message = requireKey(params, "chat.inject", "message");
+      const { label } = params;
+      const text = typeof label === "string" ? `[${label}]\n\n${message}` : message;
+      return { ok: true, messageId: speech.say(text, { sessionKey, origin: "inject" }).slice("inject-".length) };
+    }),
+    "chat.abort": write((params) => {
+      const sessionKey = requireKey(params, "chat.abort", "sessionKey").toLowerCase();
+      const running = [...(transcripts.find(sessionKey)?.running.keys() ?? [])];
+      const runIds = running.filter((runId) => params["runId"] === undefined || params["runId"] === runId);
+      for (const runId of runIds) speech.running(runId)?.abort();
+      return { ok: true, aborted: runIds.length > 0, runIds };
+    }),
+  };
+}
+
+function listSessions(transcripts: Transcripts, params: Params, now: number): object {
+  const all = transcripts.sessions();
+  const offset = numberOr(params["offset"], 0);
+  const limit = numberOr(params["limit"], 100);
+  const sessions = all.slice(offset, offset + limit).map((session) => sessionListRow(session, now));
+  const hasMore = offset + sessions.length < all.length;
+  return {
+    ts: now,
+    path: "fake-gateway",
+    count: sessions.length,
+    totalCount: all.length,
+    limitApplied: limit,
+    nextOffset: hasMore ? offset + sessions.length : null,
+    hasMore,
+    owners: [{ type: "agent", id: "main", identity: { type: "agent", id: "main" } }],
+    defaults: { ...SESSION_DEFAULTS, ...THINKING },
+    sessions,
+  };
+}
+
+function read(answer: Method["answer"]): Method {
+  return { scope: "operator.read", answer };
+}
+
+function write(answer: Method["answer"]): Method {
+  return { scope: "operator.write", answer };
+}
+
+/** Whether `scopes` allow what needs `scope`: writing includes reading, admin includes both. */
+export function allows(scopes: readonly string[], scope: "operator.read" | "operator.write"): boolean {
+  return scopes.includes(scope) || scopes.includes("operator.admin") || (scope === "operator.read" && scopes.includes("operator.write"));
+}
+
+function asGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayRefusal) return error.error;
+  return { code: "UNAVAILABLE", message: error instanceof Error ? error.message : String(error) };
+}

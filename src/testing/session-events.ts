@@ -1,0 +1,44 @@
+import type { Connection } from "./connection.ts";
+import { agentOf, sessionSnapshot } from "./session-row.ts";
+import type { Session, StoredRow } from "./transcript.ts";
+import { DISPLAY_CHARS, truncated } from "./truncation.ts";
+
+/** Sends one event frame to every connection past hello that `to` accepts (default: all that may read). */
+export type Broadcast = (event: string, payload: object, to?: (connection: Connection) => boolean) => void;
+
+/** The payload of `session.message`; also what the delta of `chat.history` lists. */
+export function messagePayload(session: Session, stored: StoredRow, now: number): object {
+  const isUser = stored.row["role"] === "user";
+  return {
+    ...sessionSnapshot(session, now),
+    sessionKey: session.key,
+    ...(isUser ? { senderIsOwner: true } : {}),
+    agentId: agentOf(session.key),
+    message: truncated(stored.row, DISPLAY_CHARS),
+    messageId: stored.id,
+    messageSeq: stored.seq,
+    ...(stored.runId === undefined ? {} : { runId: stored.runId }),
+  };
+}
+
+/** Tells of a new row: to those subscribed to its session, and to those with the roster. */
+export function announceRow(broadcast: Broadcast, session: Session, stored: StoredRow, now: number): void {
+  const wants = ({ roster, subscriptions }: Connection) => roster || subscriptions.has(session.key);
+  if (!stored.hidden) return broadcast("session.message", messagePayload(session, stored, now), wants);
+  const place = { phase: "message", messageId: stored.id, messageSeq: stored.seq };
+  broadcast("sessions.changed", changedPayload(session, place, now), ({ roster }) => roster);
+}
+
+/** Tells those with the roster that a run of the session started or ended. */
+export function announcePhase(broadcast: Broadcast, session: Session, phase: "start" | "end", runId: string, now: number): void {
+  broadcast("sessions.changed", changedPayload(session, { phase, runId }, now), ({ roster }) => roster);
+}
+
+/** Tells everybody that a cron job was bound to the session, or let go of it. */
+export function announceCronBinding(broadcast: Broadcast, session: Session, now: number): void {
+  broadcast("sessions.changed", changedPayload(session, { reason: "cron-binding" }, now));
+}
+
+function changedPayload(session: Session, what: object, now: number): object {
+  return { ...sessionSnapshot(session, now), sessionKey: session.key, agentId: agentOf(session.key), ...what, ts: now };
+}

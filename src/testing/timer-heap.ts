@@ -1,0 +1,71 @@
+/** One waiting timer. `order` is the order of setting, which decides between equal times. */
+export interface Timer {
+  readonly at: number;
+  readonly order: number;
+  readonly callback: () => void;
+  /** Cleared timers stay in the heap until they come to the top: taking one out of the middle would cost a search. */
+  cleared: boolean;
+}
+
+/** Timers by due time, in a binary heap: O(log n) to add and to take. */
+export interface TimerHeap {
+  add(timer: Timer): void;
+  /** The next timer that was not cleared. */
+  peek(): Timer | undefined;
+  /** Takes out the timer that `peek` answers. */
+  take(): Timer | undefined;
+}
+
+/** An empty {@link TimerHeap}. */
+export function createTimerHeap(): TimerHeap {
+  const heap: Timer[] = [];
+
+  function rise(from: number): void {
+    const timer = heap[from] as Timer;
+    let index = from;
+    while (index > 0) {
+      const above = (index - 1) >> 1;
+      if (!isBefore(timer, heap[above] as Timer)) break;
+      heap[index] = heap[above] as Timer;
+      index = above;
+    }
+    heap[index] = timer;
+  }
+
+  function sink(timer: Timer): void {
+    let index = 0;
+    for (let child = 1; child < heap.length; child = 2 * index + 1) {
+      const right = heap[child + 1];
+      if (right !== undefined && isBefore(right, heap[child] as Timer)) child += 1;
+      if (!isBefore(heap[child] as Timer, timer)) break;
+      heap[index] = heap[child] as Timer;
+      index = child;
+    }
+    heap[index] = timer;
+  }
+
+  function pop(): Timer | undefined {
+    const first = heap[0];
+    const last = heap.pop();
+    if (last !== undefined && heap.length > 0) sink(last);
+    return first;
+  }
+
+  function peek(): Timer | undefined {
+    while (heap[0]?.cleared === true) pop();
+    return heap[0];
+  }
+
+  return {
+    add(timer) {
+      heap.push(timer);
+      rise(heap.length - 1);
+    },
+    peek,
+    take: () => (peek() === undefined ? undefined : pop()),
+  };
+}
+
+function isBefore(a: Timer, b: Timer): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
