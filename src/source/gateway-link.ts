@@ -44,6 +44,8 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     failure = undefined;
     fatalFrame = undefined;
     if (!over) listener.link({ type: "connect" });
+    // The client is about to make a socket, and would not notice any more that the listener has closed us.
+    if (over) throw new Error("The source was closed.");
   }
 
   function handleHello(hello: { readonly auth?: { readonly scopes?: unknown } }): void {

@@ -1,6 +1,6 @@
 import { MAX_DELAY_MS } from "../clock.ts";
+import { InboxError, optionError } from "../errors.ts";
 import type { GatewayDevice } from "./gateway-device.ts";
-import { wrong, wrongSecret } from "./option-error.ts";
 
 /** How to reach one Gateway, and as whom. */
 export interface GatewayOptions {
@@ -69,24 +69,24 @@ const fingerprint = /^(sha256:)?([0-9a-f]{64}|([0-9a-f]{2}:){31}[0-9a-f]{2})$/i;
 
 /** Checks a caller's options. Throws `ERR_INBOX_OPTION` naming the option; a secret's value is never in the message. */
 export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
-  if (typeof options !== "object" || options === null) throw wrong("options", "an object", options);
+  if (typeof options !== "object" || options === null) throw optionError("options", "an object", options);
   const typo = Object.keys(options).find((key) => !known.has(key));
-  if (typo !== undefined) throw wrongSecret(typo, "absent (there is no such option)", typeof options[typo as keyof GatewayOptions]);
+  if (typo !== undefined) throw secretError(typo, "absent (there is no such option)", typeof options[typo as keyof GatewayOptions]);
   const url = readUrl(options.url);
   const { name = "default", scopes = ["operator.read"], requestTimeoutMs = 30_000 } = options;
   for (const secret of ["token", "password"] as const) {
     const value: unknown = options[secret];
     if (value !== undefined && (typeof value !== "string" || value.trim() === "")) {
-      throw wrongSecret(secret, "a string that is not blank", typeof value === "string" ? "a blank string" : typeof value);
+      throw secretError(secret, "a string that is not blank", typeof value === "string" ? "a blank string" : typeof value);
     }
   }
-  if (typeof name !== "string" || name === "") throw wrong("name", "a string that is not empty", name);
-  if (options.owner !== undefined && typeof options.owner !== "string") throw wrong("owner", "a string", options.owner);
+  if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);
+  if (options.owner !== undefined && typeof options.owner !== "string") throw optionError("owner", "a string", options.owner);
   if (!Array.isArray(scopes) || scopes.length === 0 || scopes.some((scope) => typeof scope !== "string" || scope === "")) {
-    throw wrong("scopes", "an array of one or more scope names", scopes);
+    throw optionError("scopes", "an array of one or more scope names", scopes);
   }
   if (!Number.isInteger(requestTimeoutMs) || requestTimeoutMs < 1 || requestTimeoutMs > MAX_DELAY_MS) {
-    throw wrong("requestTimeoutMs", `an integer from 1 to ${MAX_DELAY_MS}`, requestTimeoutMs);
+    throw optionError("requestTimeoutMs", `an integer from 1 to ${MAX_DELAY_MS}`, requestTimeoutMs);
   }
   checkTls(options.tlsFingerprint, url);
   return Object.freeze({ ...options, name, scopes, requestTimeoutMs, address: `${url.protocol}//${url.host}` });
@@ -94,19 +94,24 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
 
 function readUrl(value: unknown): URL {
   const expected = "a ws:// or wss:// address";
-  if (typeof value !== "string") throw wrong("url", expected, value);
+  if (typeof value !== "string") throw optionError("url", expected, value);
   const url = URL.canParse(value) ? new URL(value) : undefined;
   // A pasted address may carry a token in its user or query, so only its harmless parts are shown.
-  if (url === undefined) throw wrongSecret("url", expected, "a string that is not an address");
-  if (url.protocol !== "ws:" && url.protocol !== "wss:") throw wrongSecret("url", expected, `\`${url.protocol}//${url.host}\` (string)`);
-  if (url.hash !== "") throw wrongSecret("url", `${expected} without a #fragment`, `\`${url.protocol}//${url.host}#...\` (string)`);
+  if (url === undefined) throw secretError("url", expected, "a string that is not an address");
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") throw secretError("url", expected, `\`${url.protocol}//${url.host}\` (string)`);
+  if (url.hash !== "") throw secretError("url", `${expected} without a #fragment`, `\`${url.protocol}//${url.host}#...\` (string)`);
   return url;
 }
 
 function checkTls(value: unknown, url: URL): void {
   if (value === undefined) return;
   if (typeof value !== "string" || !fingerprint.test(value.trim())) {
-    throw wrong("tlsFingerprint", "a SHA-256 fingerprint (64 hex digits, colons allowed)", value);
+    throw optionError("tlsFingerprint", "a SHA-256 fingerprint (64 hex digits, colons allowed)", value);
   }
-  if (url.protocol !== "wss:") throw wrong("tlsFingerprint", "absent, since `url` is not wss://", value);
+  if (url.protocol !== "wss:") throw optionError("tlsFingerprint", "absent, since `url` is not wss://", value);
+}
+
+/** As `optionError`, for an option whose value may be or may hold a secret: `shown` stands for it. */
+function secretError(option: string, expected: string, shown: string): InboxError {
+  return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected}, got ${shown}`, { option });
 }

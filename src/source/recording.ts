@@ -1,8 +1,7 @@
 import { createReadStream } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Clock, systemClock } from "../clock.ts";
-import { errorText } from "../errors.ts";
-import { wrong } from "./option-error.ts";
+import { errorText, optionError } from "../errors.ts";
 import { readLines } from "./read-lines.ts";
 import { type RecordedLine, readRecordedLine } from "./recorded-line.ts";
 import { createPace, type Pace } from "./recording-pace.ts";
@@ -123,9 +122,9 @@ function createPlayer(listener: SourceListener): (line: RecordedLine) => void {
 }
 
 function checkOptions(file: unknown, name: unknown, owner: unknown, speed: unknown): void {
-  if (!(file instanceof URL) && (typeof file !== "string" || file === "")) throw wrong("file", "a path or a file: URL", file);
-  if (file instanceof URL && file.protocol !== "file:") throw wrong("file", "a path or a file: URL", file.href);
-  if (typeof name !== "string" || name === "") throw wrong("name", "a string that is not empty", name);
-  if (owner !== undefined && typeof owner !== "string") throw wrong("owner", "a string", owner);
-  if (typeof speed !== "number" || !(speed > 0)) throw wrong("speed", "a number above 0", speed);
+  if (!(file instanceof URL) && (typeof file !== "string" || file === "")) throw optionError("file", "a path or a file: URL", file);
+  if (file instanceof URL && file.protocol !== "file:") throw optionError("file", "a path or a file: URL", file.href);
+  if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);
+  if (owner !== undefined && typeof owner !== "string") throw optionError("owner", "a string", owner);
+  if (typeof speed !== "number" || !(speed > 0)) throw optionError("speed", "a number above 0", speed);
 }

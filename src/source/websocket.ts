@@ -1,4 +1,4 @@
-import { wrong } from "./option-error.ts";
+import { optionError } from "../errors.ts";
 import { createSocketRequests, type SocketRequests } from "./socket-requests.ts";
 import type { Source, SourceListener } from "./source.ts";
 
@@ -104,9 +104,9 @@ function inOnePiece(data: unknown): unknown {
 function checkOptions(ws: unknown, name: unknown, owner: unknown, requests: unknown): void {
   const { on, off, send, readyState } = Object(ws) as Partial<HostWebSocket>;
   if (typeof on !== "function" || typeof off !== "function" || typeof send !== "function" || typeof readyState !== "number") {
-    throw wrong("ws", "a WebSocket of the `ws` package", ws);
+    throw optionError("ws", "a WebSocket of the `ws` package", ws);
   }
-  if (typeof name !== "string" || name === "") throw wrong("name", "a string that is not empty", name);
-  if (owner !== undefined && typeof owner !== "string") throw wrong("owner", "a string", owner);
-  if (typeof requests !== "boolean") throw wrong("requests", "true or false", requests);
+  if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);
+  if (owner !== undefined && typeof owner !== "string") throw optionError("owner", "a string", owner);
+  if (typeof requests !== "boolean") throw optionError("requests", "true or false", requests);
 }

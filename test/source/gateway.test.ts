@@ -1,0 +1,435 @@
+import { createHash, createPublicKey, generateKeyPairSync, verify } from "node:crypto";
+import { buildDeviceAuthPayloadV3 } from "@openclaw/gateway-client";
+import { afterEach, describe, expect, it } from "vitest";
+import { type GatewayOptions } from "../../src/source/gateway-options.ts";
+import { gatewaySource } from "../../src/source/gateway.ts";
+import type { Source } from "../../src/source/source.ts";
+import {
+  type Answerer,
+  accept,
+  chatFrame,
+  createHandshakeServer,
+  type HandshakeServer,
+  helloPayload,
+  refuse,
+  sayHello,
+  sendChat,
+} from "./handshake-server.ts";
+import { createHeard, type Heard } from "./heard.ts";
+
+const token = "a-token-that-nobody-may-see";
+const open: { close(): Promise<unknown> }[] = [];
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+});
+
+async function listen(
+  answer?: Answerer,
+  options: Partial<GatewayOptions> = {},
+): Promise<{ server: HandshakeServer; source: Source & Required<Pick<Source, "request">>; heard: Heard }> {
+  const server = await createHandshakeServer(answer);
+  const source = gatewaySource({ url: server.url, token, ...options }) as Source & Required<Pick<Source, "request">>;
+  const heard = createHeard();
+  open.push(source, server);
+  source.open(heard);
+  return { server, source, heard };
+}
+
+function socket(server: HandshakeServer, attempt = 1) {
+  const ws = server.sockets[attempt - 1];
+  if (ws === undefined) throw new Error(`no connection ${attempt} yet`);
+  return ws;
+}
+
+const refuseWith =
+  (error: object): Answerer =>
+  ({ id }, ws) =>
+    refuse(id, ws, error);
+
+describe("a Gateway source", () => {
+  it("says connect, then hello with the Gateway's payload, and passes events on in order", async () => {
+    const { server, heard } = await listen();
+    await heard.linked("hello");
+    sendChat(socket(server), 1);
+    sendChat(socket(server), 2);
+    await heard.framed(2);
+    expect(heard.order).toEqual(["connect", "hello", "frame", "frame"]);
+    expect(heard.links[1]).toMatchObject({ hello: { type: "hello-ok", policy: helloPayload.policy } });
+    expect(heard.frames).toEqual([JSON.parse(chatFrame(1)), JSON.parse(chatFrame(2))]);
+  });
+
+  it("presents itself as an operator that only reads, without capabilities", async () => {
+    const { server, heard } = await listen();
+    await heard.linked("hello");
+    expect(server.connects[0]?.params).toMatchObject({
+      role: "operator",
+      scopes: ["operator.read"],
+      caps: [],
+      client: { id: "gateway-client", mode: "backend", displayName: "openclaw-inbox" },
+      auth: { token },
+    });
+    expect(server.connects[0]?.params).not.toHaveProperty("device");
+  });
+
+  it("keeps a device token out of the hello it passes on", async () => {
+    const { heard } = await listen();
+    await heard.linked("hello");
+    expect(JSON.stringify(heard.links)).not.toContain("a-device-token");
+  });
+
+  it("asks for the scopes it was given", async () => {
+    const { server, heard } = await listen(undefined, { scopes: ["operator.read", "operator.write"] });
+    await heard.linked("hello");
+    expect(server.connects[0]?.params["scopes"]).toEqual(["operator.read", "operator.write"]);
+  });
+
+  it("carries its name and owner", () => {
+    expect(gatewaySource({ url: "ws://127.0.0.1:1", name: "home", owner: "42" })).toMatchObject({ name: "home", owner: "42" });
+    expect(gatewaySource({ url: "ws://127.0.0.1:1" }).name).toBe("default");
+    expect(gatewaySource({ url: "ws://127.0.0.1:1" })).not.toHaveProperty("owner");
+  });
+
+  it("comes back by itself after its connection broke", async () => {
+    const { server, heard } = await listen();
+    await heard.linked("hello");
+    socket(server).terminate();
+    await heard.linked("hello", 2);
+    sendChat(socket(server, 2), 1);
+    await heard.framed(1);
+    expect(heard.order).toEqual(["connect", "hello", "lost", "connect", "hello", "frame"]);
+    expect(heard.reasons).toEqual([`The connection to ${server.url} broke (1006).`]);
+  });
+
+  it("tells the close code and the Gateway's reason for it", async () => {
+    const { server, heard } = await listen();
+    await heard.linked("hello");
+    socket(server).close(1012, "service restart");
+    await heard.linked("lost");
+    expect(heard.reasons).toEqual([`${server.url} closed the connection (1012 service restart).`]);
+  });
+
+  it("keeps trying where nobody listens", async () => {
+    const { server, source, heard } = await listen();
+    await heard.linked("hello");
+    await server.close();
+    await heard.linked("lost", 2);
+    await source.close();
+    expect(heard.order).toEqual(["connect", "hello", "lost", "connect", "lost", "ended"]);
+    expect(heard.reasons[1]).toBe(`Could not connect to ${server.url}: connect ECONNREFUSED ${server.url.slice("ws://".length)}.`);
+  });
+
+  it("waits for a Gateway that is still starting", async () => {
+    const { heard } = await listen(({ id }, ws, attempt) => {
+      if (attempt > 2) return accept(id, ws, helloPayload);
+      const details = { reason: "startup-sidecars" };
+      refuse(id, ws, { code: "UNAVAILABLE", message: "gateway starting", retryable: true, retryAfterMs: 100, details });
+      ws.close(1013, "gateway starting");
+    });
+    await heard.linked("hello");
+    expect(heard.order).toEqual(["connect", "lost", "connect", "lost", "connect", "hello"]);
+    expect(new Set(heard.reasons)).toEqual(new Set(["The Gateway is still starting."]));
+  });
+
+  it("waits out the lockout after too many failed sign-ins, which another client may have caused", async () => {
+    const { heard } = await listen(({ id }, ws, attempt) => {
+      if (attempt > 1) return accept(id, ws, helloPayload);
+      refuse(id, ws, { code: "INVALID_REQUEST", message: "slow down", retryAfterMs: 1, details: { code: "AUTH_RATE_LIMITED" } });
+    });
+    await heard.linked("hello");
+    expect(heard.order).toEqual(["connect", "lost", "connect", "hello"]);
+    expect(heard.reasons[0]).toContain("too many failed sign-ins");
+  });
+
+  it("survives messages that are no frames, and passes on one unreadable frame for each that is no JSON", async () => {
+    const { server, heard } = await listen();
+    await heard.linked("hello");
+    const ws = socket(server);
+    for (const garbage of ["{", "", "hello", Buffer.from([0xff, 0x00, 0xfe]), "null", "[]", '{"type":"event"}', '{"type":"what"}']) ws.send(garbage);
+    sendChat(ws, 1);
+    await heard.framed(5);
+    expect(heard.frames).toEqual(["", "", "", "", JSON.parse(chatFrame(1))]);
+    expect(heard.order.slice(0, 2)).toEqual(["connect", "hello"]);
+    expect(heard.links).toHaveLength(2);
+  });
+
+  it("counts a frame above the client's limit as unreadable, and connects anew", async () => {
+    const { server, heard } = await listen();
+    await heard.linked("hello");
+    socket(server).send(Buffer.alloc(26_214_401, " "));
+    await heard.linked("hello", 2);
+    expect(heard.frames).toEqual([""]);
+    expect(heard.reasons[0]).toContain("Max payload size exceeded");
+  });
+
+  it("says ended when it is closed, then nothing", async () => {
+    const { server, source, heard } = await listen();
+    await heard.linked("hello");
+    const closing = source.close();
+    sendChat(socket(server), 1);
+    await closing;
+    await source.close();
+    expect(heard.order).toEqual(["connect", "hello", "ended"]);
+  });
+
+  it("can be opened again after it was closed", async () => {
+    const { server, source, heard } = await listen();
+    await heard.linked("hello");
+    await source.close();
+    const again = createHeard();
+    source.open(again);
+    await again.linked("hello");
+    expect(server.sockets).toHaveLength(2);
+    expect(heard.order).toEqual(["connect", "hello", "ended"]);
+  });
+
+  it("can be closed from within its listener, before it is connected", async () => {
+    await using server = await createHandshakeServer();
+    const source = gatewaySource({ url: server.url, token });
+    const heard = createHeard((event) => event.type === "connect" && void source.close());
+    source.open(heard);
+    await heard.linked("ended");
+    await source.close();
+    expect(heard.order).toEqual(["connect", "ended"]);
+    // No socket was made behind the closed source's back: the next one to come is the first.
+    const later = gatewaySource({ url: server.url, token });
+    open.push(later);
+    const heardLater = createHeard();
+    later.open(heardLater);
+    await heardLater.linked("hello");
+    expect(server.sockets).toHaveLength(1);
+  });
+});
+
+describe("a Gateway source that is refused", () => {
+  it("names the token's place for a wrong token, and not the token", async () => {
+    const { heard } = await listen(
+      refuseWith({ code: "INVALID_REQUEST", message: `bad ${token}`, details: { code: "AUTH_TOKEN_MISMATCH" } }),
+    );
+    await heard.linked("refused");
+    expect(heard.order).toEqual(["connect", "refused"]);
+    expect(heard.reasons[0]).toBe(
+      "The Gateway refused the token. Set OPENCLAW_GATEWAY_TOKEN (or the `token` option) to the token in the Gateway's config (gateway.auth.token).",
+    );
+  });
+
+  it("tells how to approve this device", async () => {
+    const details = { code: "PAIRING_REQUIRED", reason: "not-paired", requestId: "req-17" };
+    const { heard } = await listen(refuseWith({ code: "NOT_PAIRED", message: "pairing required", details }));
+    await heard.linked("refused");
+    expect(heard.reasons[0]).toContain("`openclaw devices approve req-17`");
+  });
+
+  it("keeps trying where the Gateway says to wait for the approval", async () => {
+    const details = { code: "PAIRING_REQUIRED", requestId: "req-17", recommendedNextStep: "wait_then_retry" };
+    const { heard } = await listen(({ id }, ws, attempt) =>
+      attempt === 1 ? refuse(id, ws, { code: "NOT_PAIRED", message: "pairing required", details }) : accept(id, ws, helloPayload),
+    );
+    await heard.linked("hello");
+    expect(heard.order).toEqual(["connect", "lost", "connect", "hello"]);
+    expect(heard.reasons[0]).toContain("req-17");
+  });
+
+  it("stops also where the client itself would try again", async () => {
+    const { server, source, heard } = await listen(
+      refuseWith({ code: "INVALID_REQUEST", message: "no", details: { code: "AUTH_TOKEN_NOT_CONFIGURED" } }),
+    );
+    await heard.linked("refused");
+    await source.close();
+    expect(server.sockets).toHaveLength(1);
+    expect(heard.order).toEqual(["connect", "refused"]);
+  });
+
+  it("does not stay where it may not read", async () => {
+    const { heard } = await listen(({ id }, ws) => accept(id, ws, { ...helloPayload, auth: { role: "operator", scopes: [] } }));
+    await heard.linked("refused");
+    expect(heard.order).toEqual(["connect", "refused"]);
+    expect(heard.reasons[0]).toContain("operator.read");
+  });
+
+  it("never sends a token over a plain connection to a public host", () => {
+    const source = gatewaySource({ url: "ws://gateway.example.com:18789", token });
+    const heard = createHeard();
+    source.open(heard);
+    expect(heard.order).toEqual(["refused"]);
+    expect(heard.reasons[0]).toContain("wss://");
+  });
+
+  it("goes on after the mistake was mended: close and open", async () => {
+    const { source, heard } = await listen(({ id }, ws, attempt) =>
+      attempt === 1 ? refuse(id, ws, { code: "INVALID_REQUEST", message: "no", details: { code: "AUTH_TOKEN_MISMATCH" } }) : accept(id, ws, helloPayload),
+    );
+    await heard.linked("refused");
+    await source.close();
+    const again = createHeard();
+    source.open(again);
+    await again.linked("hello");
+  });
+});
+
+describe("a request to a Gateway", () => {
+  const answer: Answerer = ({ id, method, params }, ws) => {
+    if (method === "connect") accept(id, ws, helloPayload);
+    if (method === "echo") accept(id, ws, params);
+    if (method === "bad") refuse(id, ws, { code: "INVALID_REQUEST", message: `no ${token}`, retryable: true, retryAfterMs: 5 });
+    if (method === "scoped") {
+      refuse(id, ws, { code: "FORBIDDEN", message: "no", details: { code: "MISSING_SCOPE", missingScope: "operator.write", requiredScopes: ["operator.write"] } });
+    }
+    if (method === "old-scoped") refuse(id, ws, { code: "INVALID_REQUEST", message: "missing scope: operator.admin" });
+    if (method === "cut") ws.terminate();
+  };
+
+  it("resolves with the payload, also from within the hello", async () => {
+    await using server = await createHandshakeServer(answer);
+    const source = gatewaySource({ url: server.url, token });
+    open.push(source);
+    let asked: Promise<unknown> | undefined;
+    const heard = createHeard((event) => {
+      if (event.type === "hello") asked = source.request?.("echo", { a: 1 });
+    });
+    source.open(heard);
+    await heard.linked("hello");
+    expect(await asked).toEqual({ a: 1 });
+  });
+
+  it("rejects with ERR_INBOX_NO_LINK before the hello and after the close", async () => {
+    const { source, heard } = await listen(answer);
+    await expect(source.request("echo", {})).rejects.toMatchObject({ code: "ERR_INBOX_NO_LINK", details: { method: "echo" } });
+    await heard.linked("hello");
+    await source.close();
+    await expect(source.request("echo", {})).rejects.toMatchObject({ code: "ERR_INBOX_NO_LINK" });
+  });
+
+  it("rejects with ERR_INBOX_NO_LINK when the connection breaks before the answer", async () => {
+    const { source, heard } = await listen(answer);
+    await heard.linked("hello");
+    await expect(source.request("cut", {})).rejects.toMatchObject({ code: "ERR_INBOX_NO_LINK" });
+  });
+
+  it("rejects with ERR_INBOX_REQUEST and the Gateway's code when refused, and blanks out the token", async () => {
+    const { source, heard } = await listen(answer);
+    await heard.linked("hello");
+    const error: unknown = await source.request("bad", {}).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: "ERR_INBOX_REQUEST",
+      message: "The Gateway refused bad (INVALID_REQUEST): no ***",
+      details: { gatewayCode: "INVALID_REQUEST", retryable: true, retryAfterMs: 5 },
+    });
+    expect((error as Error).cause).toBeUndefined();
+  });
+
+  it.each([
+    ["scoped", "operator.write"],
+    ["old-scoped", "operator.admin"],
+  ])("rejects with ERR_INBOX_SCOPE for a missing scope (%s)", async (method, scope) => {
+    const { source, heard } = await listen(answer);
+    await heard.linked("hello");
+    await expect(source.request(method, {})).rejects.toMatchObject({ code: "ERR_INBOX_SCOPE", details: { scope } });
+  });
+
+  it("rejects with ERR_INBOX_REQUEST when no answer comes in time", async () => {
+    const { source, heard } = await listen(answer, { requestTimeoutMs: 20 });
+    await heard.linked("hello");
+    await expect(source.request("silence", {})).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST", details: { timeoutMs: 20 } });
+  });
+
+  it("ends at once when its signal is aborted, before or while it waits", async () => {
+    const { source, heard } = await listen(answer);
+    await heard.linked("hello");
+    const aborted = { code: "ERR_INBOX_REQUEST", details: { aborted: true } };
+    await expect(source.request("silence", {}, { signal: AbortSignal.abort() })).rejects.toMatchObject(aborted);
+    const stop = new AbortController();
+    const asked = source.request("silence", {}, { signal: stop.signal });
+    stop.abort();
+    await expect(asked).rejects.toMatchObject(aborted);
+  });
+
+  it("rejects what cannot be sent", async () => {
+    const { source, heard } = await listen(answer);
+    await heard.linked("hello");
+    const circle: { self?: object } = {};
+    circle.self = circle;
+    await expect(source.request("echo", circle)).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
+  });
+});
+
+describe("a Gateway source with a device", () => {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const raw = Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url");
+  const keys = {
+    deviceId: createHash("sha256").update(raw).digest("hex"),
+    publicKeyPem: publicKey.export({ type: "spki", format: "pem" }) as string,
+    privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
+  };
+
+  it("proves who it is with a signature over the challenge", async () => {
+    const { server, heard } = await listen(undefined, { device: keys });
+    await heard.linked("hello");
+    const device = server.connects[0]?.params["device"] as Record<string, string> & { signedAt: number };
+    expect(device).toMatchObject({ id: keys.deviceId, publicKey: raw.toString("base64url"), nonce: "a-nonce" });
+    const payload = buildDeviceAuthPayloadV3({
+      deviceId: keys.deviceId,
+      clientId: "gateway-client",
+      clientMode: "backend",
+      role: "operator",
+      scopes: ["operator.read"],
+      signedAtMs: device.signedAt,
+      token,
+      nonce: "a-nonce",
+      platform: process.platform,
+    });
+    const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: device["publicKey"] ?? "" }, format: "jwk" });
+    expect(verify(null, Buffer.from(payload), key, Buffer.from(device["signature"] ?? "", "base64url"))).toBe(true);
+  });
+
+  it("keeps the device token of a hello, and signs in with it where there is no shared token", async () => {
+    let kept: { token: string; scopes: readonly string[] } | undefined;
+    const device = { ...keys, loadToken: () => kept, storeToken: (value: string, scopes: readonly string[]) => void (kept = { token: value, scopes }) };
+    const { heard } = await listen(undefined, { device });
+    await heard.linked("hello");
+    expect(kept).toEqual({ token: "a-device-token", scopes: ["operator.read"] });
+
+    await using later = await createHandshakeServer(sayHello);
+    const source = gatewaySource({ url: later.url, device });
+    open.push(source);
+    const heardLater = createHeard();
+    source.open(heardLater);
+    await heardLater.linked("hello");
+    expect(later.connects[0]?.params["auth"]).toMatchObject({ deviceToken: "a-device-token" });
+  });
+});
+
+describe("the options of a Gateway source", () => {
+  const url = "ws://127.0.0.1:18789";
+  const fingerprint = "ab".repeat(32);
+
+  it.each([
+    [{}, "Expected `url` to be a ws:// or wss:// address, got `undefined`"],
+    [{ url: "http://localhost:1" }, "Expected `url` to be a ws:// or wss:// address, got `http://localhost:1` (string)"],
+    [{ url: `nonsense ${token}` }, "Expected `url` to be a ws:// or wss:// address, got a string that is not an address"],
+    [{ url: `http://u:${token}@h/?t=${token}` }, "Expected `url` to be a ws:// or wss:// address, got `http://h` (string)"],
+    [{ url: "ws://h/#a" }, "Expected `url` to be a ws:// or wss:// address without a #fragment, got `ws://h#...` (string)"],
+    [{ url, token: 5 }, "Expected `token` to be a string that is not blank, got number"],
+    [{ url, token: " " }, "Expected `token` to be a string that is not blank, got a blank string"],
+    [{ url, password: null }, "Expected `password` to be a string that is not blank, got object"],
+    [{ url, name: "" }, "Expected `name` to be a string that is not empty, got `` (string)"],
+    [{ url, owner: 7 }, "Expected `owner` to be a string, got `7` (number)"],
+    [{ url, scopes: [] }, "Expected `scopes` to be an array of one or more scope names, got an array"],
+    [{ url, requestTimeoutMs: -5 }, "Expected `requestTimeoutMs` to be an integer from 1 to 2147483647, got `-5` (number)"],
+    [{ url, tlsFingerprint: fingerprint }, `Expected \`tlsFingerprint\` to be absent, since \`url\` is not wss://, got \`${fingerprint}\` (string)`],
+    [
+      { url: "wss://h", tlsFingerprint: "ab" },
+      "Expected `tlsFingerprint` to be a SHA-256 fingerprint (64 hex digits, colons allowed), got `ab` (string)",
+    ],
+    [{ url, tokn: token }, "Expected `tokn` to be absent (there is no such option), got string"],
+  ])("are checked at once: %j", (options, message) => {
+    let thrown: unknown;
+    try {
+      gatewaySource(options as unknown as GatewayOptions);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code: "ERR_INBOX_OPTION", message });
+    expect(String(thrown)).not.toContain(token);
+  });
+});
