@@ -56,7 +56,7 @@ function output(status: DeliveryOutput["status"]) {
 export const deliveryMachine = setup({
   types: {
     context: {} as DeliveryContext,
-    input: {} as DeliveryInput,
+    input: {} as DeliveryInput | undefined,
     events: {} as DeliveryEvent,
     output: {} as DeliveryOutput,
   },
@@ -78,7 +78,15 @@ export const deliveryMachine = setup({
 }).createMachine({
   id: "delivery",
   description: "One message on its way to the handler: tried until it succeeds or gives up.",
-  context: ({ input }) => ({ ...input, attempts: input.attempts ?? 0, delayMs: 0, error: undefined }),
+  // Without input it still runs, for drawings and tests of the machine alone.
+  context: ({ input }) => ({
+    maxAttempts: input?.maxAttempts ?? 10,
+    firstDelayMs: input?.firstDelayMs ?? 1_000,
+    maxDelayMs: input?.maxDelayMs ?? 300_000,
+    attempts: input?.attempts ?? 0,
+    delayMs: 0,
+    error: undefined,
+  }),
   initial: "attempting",
   states: {
     attempting: {

@@ -69,7 +69,7 @@ function finalText(context: RunContext, text: string | undefined): string {
 export const runMachine = setup({
   types: {
     context: {} as RunContext,
-    input: {} as RunInput,
+    input: {} as RunInput | undefined,
     events: {} as RunEvent,
     output: {} as RunOutput,
   },
@@ -106,13 +106,14 @@ export const runMachine = setup({
 }).createMachine({
   id: "run",
   description: "One turn of an agent: its text is buffered until the Gateway says how it ended.",
+  // Without input it still runs, for drawings and tests of the machine alone.
   context: ({ input }) => ({
-    runId: input.runId,
-    gateway: input.gateway,
-    owner: input.owner,
-    sessionKey: input.sessionKey,
-    startedAt: input.startedAt,
-    ttlMs: input.ttlMs,
+    runId: input?.runId ?? "",
+    gateway: input?.gateway ?? "default",
+    owner: input?.owner,
+    sessionKey: input?.sessionKey,
+    startedAt: input?.startedAt ?? 0,
+    ttlMs: input?.ttlMs ?? 1_800_000,
     text: "",
     reason: undefined,
     error: undefined,

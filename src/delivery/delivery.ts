@@ -1,5 +1,5 @@
 import { type Actor, createActor, type InspectionEvent } from "xstate";
-import { type DeliveryOutput, deliveryMachine } from "../../machines/delivery.ts";
+import { type DeliveryEvent, type DeliveryOutput, deliveryMachine } from "../../machines/delivery.ts";
 import { type Clock, MAX_DELAY_MS } from "../clock.ts";
 import { errorText, InboxError, isInboxError } from "../errors.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
@@ -116,7 +116,6 @@ export class Delivery {
       complete: () => this.finish(lane, entry, actor.getSnapshot().output),
     });
     actor.start();
-    this.queue(lane);
   }
 
   private queue(lane: Lane): void {
@@ -134,23 +133,25 @@ export class Delivery {
 
   private async attempt({ actor, entries }: Lane): Promise<void> {
     const entry = entries.peek();
-    if (actor === undefined || entry === undefined || this.stopped) return;
-    const attempt = new AbortController();
-    this.attempts.add(attempt);
+    if (actor === undefined || entry === undefined) return;
+    const control = new AbortController();
+    this.attempts.add(control);
+    let result: DeliveryEvent = { type: "succeeded" };
     try {
-      await this.call(entry.message, actor.getSnapshot().context.attempts, attempt);
-      this.attempts.delete(attempt);
-      actor.send({ type: "succeeded" });
+      await this.call(entry.message, actor.getSnapshot().context.attempts, control);
     } catch (error) {
-      this.attempts.delete(attempt);
-      actor.send({
+      result = {
         type: "failed",
         error: errorText(error),
         permanent: isInboxError(error, "ERR_INBOX_PERMANENT"),
         retryAfterMs: retryAfterMs(error),
         jitter: this.options.random(),
-      });
+      };
     }
+    this.attempts.delete(control);
+    // After `stop` nobody waits for the result: the message stays `taken` and is delivered anew.
+    if (this.stopped) return;
+    actor.send(result);
     this.fill();
   }
 
