@@ -28,7 +28,11 @@ export function assertRetention(of: string, options: RetentionOptions, retainMs:
     if (value === undefined || value === false || isLongEnough(value, seconds)) continue;
     const option = `${of}.${name}`;
     const wanted = `\`{ age: ${seconds} }\` or more, or \`false\`, so that a job is remembered for \`retainMs\` (${retainMs})`;
-    throw new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${wanted}, got \`${JSON.stringify(value)}\``, { option });
+    throw new InboxError(
+      "ERR_INBOX_OPTION",
+      `Expected \`${option}\` to be ${wanted}, got \`${JSON.stringify(value)}\``,
+      { option },
+    );
   }
 }
 

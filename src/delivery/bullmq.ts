@@ -1,7 +1,7 @@
 import { MAX_DELAY_MS } from "../clock.ts";
-import { InboxError, errorText, optionError } from "../errors.ts";
+import { errorText, InboxError, optionError } from "../errors.ts";
 import type { ProactiveMessage } from "../types.ts";
-import { assertRetention, retentionSeconds, type RetentionOptions } from "./bullmq-retention.ts";
+import { assertRetention, type RetentionOptions, retentionSeconds } from "./bullmq-retention.ts";
 import type { Deliver } from "./deliver.ts";
 import { assertKnownKeys } from "./option-keys.ts";
 
@@ -83,7 +83,8 @@ export function bullmq<Data = unknown>(queue: BullMqQueue<Data>, options: BullMq
   assertKnownKeys("bullmq()", options, KNOWN);
   const { jobName = "proactive", job = (message) => message as Data, jobOptions = {}, retainMs = 86_400_000 } = options;
   if (typeof queue?.add !== "function") throw optionError("queue", "a BullMQ Queue", queue);
-  if (typeof jobName !== "string" || jobName === "") throw optionError("jobName", "a text of at least one character", jobName);
+  if (typeof jobName !== "string" || jobName === "")
+    throw optionError("jobName", "a text of at least one character", jobName);
   if (typeof job !== "function") throw optionError("job", "a function", job);
   const everyJob = resolveJobOptions(queue.defaultJobOptions ?? {}, jobOptions, retainMs);
 
@@ -96,21 +97,32 @@ export function bullmq<Data = unknown>(queue: BullMqQueue<Data>, options: BullMq
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       // No cause: Redis clients attach the failed command to the error, and with it the text.
-      throw new InboxError("ERR_INBOX_DELIVERY", `Queue \`${queue.name}\` did not take the job: ${errorText(error)}`, { queue: queue.name, jobId });
+      throw new InboxError("ERR_INBOX_DELIVERY", `Queue \`${queue.name}\` did not take the job: ${errorText(error)}`, {
+        queue: queue.name,
+        jobId,
+      });
     }
   };
 }
 
-function resolveJobOptions(defaults: RetentionOptions, jobOptions: BullMqJobOptions, retainMs: number): BullMqJobOptions {
+function resolveJobOptions(
+  defaults: RetentionOptions,
+  jobOptions: BullMqJobOptions,
+  retainMs: number,
+): BullMqJobOptions {
   if (!Number.isInteger(retainMs) || retainMs < 1 || retainMs > MAX_DELAY_MS) {
     throw optionError("retainMs", `an integer from 1 to ${MAX_DELAY_MS}`, retainMs);
   }
   for (const [of, given] of Object.entries({ "queue.defaultJobOptions": defaults, jobOptions })) {
     const refused = REFUSED_JOB_OPTIONS.find((name) => (given as Record<string, unknown>)[name] !== undefined);
     if (refused !== undefined) {
-      throw new InboxError("ERR_INBOX_OPTION", `Expected \`${of}\` to be without \`${refused}\`: one message is one job, named by its id`, {
-        option: `${of}.${refused}`,
-      });
+      throw new InboxError(
+        "ERR_INBOX_OPTION",
+        `Expected \`${of}\` to be without \`${refused}\`: one message is one job, named by its id`,
+        {
+          option: `${of}.${refused}`,
+        },
+      );
     }
     assertRetention(of, given, retainMs);
   }

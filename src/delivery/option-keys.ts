@@ -9,8 +9,12 @@ import { InboxError } from "../errors.ts";
 export function assertKnownKeys(of: string, options: object, known: readonly string[]): void {
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
-    throw new InboxError("ERR_INBOX_OPTION", `Expected the options of ${of} to be of ${known.map((name) => `\`${name}\``).join(", ")}, got \`${key}\``, {
-      option: key,
-    });
+    throw new InboxError(
+      "ERR_INBOX_OPTION",
+      `Expected the options of ${of} to be of ${known.map((name) => `\`${name}\``).join(", ")}, got \`${key}\``,
+      {
+        option: key,
+      },
+    );
   }
 }

@@ -16,9 +16,13 @@ export function answerError(url: URL, status: number, headers: Headers, now: num
   const details = { host: url.host, status };
   if (status >= 200 && status < 300) return undefined;
   if (status >= 300 && status < 400) {
-    return new PermanentError(`The webhook at ${url.host} answered ${status}${redirectText(url, headers)}; redirects are not followed`, details);
+    return new PermanentError(
+      `The webhook at ${url.host} answered ${status}${redirectText(url, headers)}; redirects are not followed`,
+      details,
+    );
   }
-  if (status === 410) return new PermanentError(`The webhook at ${url.host} answered 410: it wants no more messages`, details);
+  if (status === 410)
+    return new PermanentError(`The webhook at ${url.host} answered 410: it wants no more messages`, details);
   if (status < 500 && !PASSING_STATUS.has(status)) {
     return new PermanentError(`The webhook at ${url.host} answered ${status}`, details);
   }

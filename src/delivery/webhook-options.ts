@@ -1,5 +1,5 @@
 import { Webhook } from "standardwebhooks";
-import { systemClock, type Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { InboxError, optionError } from "../errors.ts";
 import { assertKnownKeys } from "./option-keys.ts";
 
@@ -87,7 +87,10 @@ function readUrl(value: string | URL): URL {
     throw unquotedOptionError("url", "a URL without user and password: give them as `headers.authorization`");
   }
   if (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname))) return new URL(url);
-  throw unquotedOptionError("url", `an https: URL, or an http: one to this machine; it is ${url.protocol}//${url.host}`);
+  throw unquotedOptionError(
+    "url",
+    `an https: URL, or an http: one to this machine; it is ${url.protocol}//${url.host}`,
+  );
 }
 
 /** A URL's parser has already turned every spelling of an IPv4 address into four decimal numbers. */
@@ -113,8 +116,10 @@ function readSecret(secret: string): Webhook {
 function readHeaders(extra: Readonly<Record<string, string>>): Headers {
   const headers = new Headers({ "user-agent": "openclaw-inbox" });
   for (const [name, value] of Object.entries(extra)) {
-    if (RESERVED_HEADERS.test(name)) throw unquotedOptionError("headers", `free of \`${name}\`, which is not the caller's to set`);
-    if (typeof value !== "string" || !isHeader(name, value)) throw unquotedOptionError("headers", "names and texts that HTTP allows");
+    if (RESERVED_HEADERS.test(name))
+      throw unquotedOptionError("headers", `free of \`${name}\`, which is not the caller's to set`);
+    if (typeof value !== "string" || !isHeader(name, value))
+      throw unquotedOptionError("headers", "names and texts that HTTP allows");
     headers.set(name, value);
   }
   headers.set("content-type", "application/json");
@@ -133,5 +138,7 @@ function isHeader(name: string, value: string): boolean {
 
 /** Like `optionError`, for what must not be quoted. */
 function unquotedOptionError(option: string, expected: string): InboxError {
-  return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected} (what was given is not shown)`, { option });
+  return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected} (what was given is not shown)`, {
+    option,
+  });
 }

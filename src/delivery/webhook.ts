@@ -1,4 +1,4 @@
-import { InboxError, PermanentError, errorText } from "../errors.ts";
+import { errorText, InboxError, PermanentError } from "../errors.ts";
 import type { ProactiveMessage } from "../types.ts";
 import type { Deliver } from "./deliver.ts";
 import { answerError, discardBody } from "./webhook-answer.ts";
@@ -51,7 +51,11 @@ async function post(target: WebhookTarget, message: ProactiveMessage, signal: Ab
 function encode({ maxBodyBytes }: WebhookTarget, message: ProactiveMessage): string {
   let body: string;
   try {
-    body = JSON.stringify({ type: "openclaw.message", timestamp: new Date(message.completedAt).toISOString(), data: message });
+    body = JSON.stringify({
+      type: "openclaw.message",
+      timestamp: new Date(message.completedAt).toISOString(),
+      data: message,
+    });
   } catch (error) {
     throw new PermanentError("The message cannot be written as JSON", { id: message.id }, error);
   }
@@ -97,5 +101,10 @@ function unreachable(url: URL, error: unknown): InboxError {
   const cause = error instanceof Error ? error.cause : undefined;
   const code = (cause as { readonly code?: unknown } | undefined)?.code;
   const reason = typeof code === "string" ? code : errorText(cause ?? error);
-  return new InboxError("ERR_INBOX_DELIVERY", `The webhook at ${url.host} could not be reached: ${reason}`, { host: url.host }, error);
+  return new InboxError(
+    "ERR_INBOX_DELIVERY",
+    `The webhook at ${url.host} could not be reached: ${reason}`,
+    { host: url.host },
+    error,
+  );
 }

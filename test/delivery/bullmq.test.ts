@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
-import { Queue, Worker, type Job, type JobsOptions, type WorkerOptions } from "bullmq";
+import { type Job, type JobsOptions, Queue, Worker, type WorkerOptions } from "bullmq";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { bullmq, type BullMqOptions, type BullMqQueue } from "../../src/delivery/bullmq.ts";
+import { type BullMqOptions, type BullMqQueue, bullmq } from "../../src/delivery/bullmq.ts";
 import { InboxError, isInboxError } from "../../src/errors.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
 import { startRedis } from "../helpers/redis.ts";
@@ -177,33 +177,39 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     expect(job?.opts).toMatchObject({ removeOnComplete: false, removeOnFail: { age: 90_000 } });
   });
 
-  it.each(["123", "0", "0:1", "a:b", "a:b:c", "a/b%", "ü"])("makes a job id that BullMQ takes of the message id %j", async (id) => {
-    const queue = newQueue();
-    await bullmq(queue)({ ...message(), id }, context());
-    await bullmq(queue)({ ...message(), id }, context());
-    expect(await queue.getWaitingCount()).toBe(1);
-  });
+  it.each(["123", "0", "0:1", "a:b", "a:b:c", "a/b%", "ü"])(
+    "makes a job id that BullMQ takes of the message id %j",
+    async (id) => {
+      const queue = newQueue();
+      await bullmq(queue)({ ...message(), id }, context());
+      await bullmq(queue)({ ...message(), id }, context());
+      expect(await queue.getWaitingCount()).toBe(1);
+    },
+  );
 
-  it.skipIf(!redis?.own)("stops waiting when the signal is aborted; the job added after that is still the only one", async () => {
-    const queue = newQueue();
-    await queue.waitUntilReady();
-    const admin = new Redis(redis?.url as string);
-    closing.push(async () => admin.disconnect());
-    const one = message();
-    const reason = new InboxError("ERR_INBOX_TIMEOUT", "too long");
-    const controller = new AbortController();
+  it.skipIf(!redis?.own)(
+    "stops waiting when the signal is aborted; the job added after that is still the only one",
+    async () => {
+      const queue = newQueue();
+      await queue.waitUntilReady();
+      const admin = new Redis(redis?.url as string);
+      closing.push(async () => admin.disconnect());
+      const one = message();
+      const reason = new InboxError("ERR_INBOX_TIMEOUT", "too long");
+      const controller = new AbortController();
 
-    closing.push(() => admin.client("UNPAUSE"));
-    await admin.client("PAUSE", 60_000, "WRITE");
-    const delivery = bullmq(queue)(one, context(controller.signal));
-    controller.abort(reason);
-    expect(await failure(delivery)).toBe(reason);
-    expect(await admin.exists(`bull:${queue.name}:openclaw-${one.id}`)).toBe(0);
+      closing.push(() => admin.client("UNPAUSE"));
+      await admin.client("PAUSE", 60_000, "WRITE");
+      const delivery = bullmq(queue)(one, context(controller.signal));
+      controller.abort(reason);
+      expect(await failure(delivery)).toBe(reason);
+      expect(await admin.exists(`bull:${queue.name}:openclaw-${one.id}`)).toBe(0);
 
-    await admin.client("UNPAUSE");
-    await bullmq(queue)(one, context());
-    expect((await queue.getJobs()).map((job) => job.data)).toEqual([one]);
-  });
+      await admin.client("UNPAUSE");
+      await bullmq(queue)(one, context());
+      expect((await queue.getJobs()).map((job) => job.data)).toEqual([one]);
+    },
+  );
 
   it("adds nothing when the signal was aborted before", async () => {
     const queue = newQueue();
@@ -238,7 +244,10 @@ describe("bullmq's options", () => {
   it.each<[string, BullMqOptions]>([
     ["none", {}],
     ["keeping for ever", { jobOptions: { removeOnComplete: false, removeOnFail: false } }],
-    ["exactly the horizon", { retainMs: 60_001, jobOptions: { removeOnComplete: { age: 61 }, removeOnFail: { age: 61, limit: 10 } } }],
+    [
+      "exactly the horizon",
+      { retainMs: 60_001, jobOptions: { removeOnComplete: { age: 61 }, removeOnFail: { age: 61, limit: 10 } } },
+    ],
     ["a horizon of a day by default", { jobOptions: { removeOnComplete: { age: 86_400 } } }],
   ])("take %s", (_name, options) => {
     expect(bullmq(queue, options)).toBeTypeOf("function");
@@ -262,11 +271,16 @@ describe("bullmq's options", () => {
     }
   });
 
-  it.each(["jobId", "deduplication", "debounce", "repeat", "parent"])("refuse %s, which would confuse one message with another", (name) => {
-    const given = { [name]: { id: "x" } };
-    expect(() => bullmq(queue, { jobOptions: given })).toThrow(`Expected \`jobOptions\` to be without \`${name}\``);
-    expect(() => bullmq({ ...queue, defaultJobOptions: given })).toThrow(`Expected \`queue.defaultJobOptions\` to be without \`${name}\``);
-  });
+  it.each(["jobId", "deduplication", "debounce", "repeat", "parent"])(
+    "refuse %s, which would confuse one message with another",
+    (name) => {
+      const given = { [name]: { id: "x" } };
+      expect(() => bullmq(queue, { jobOptions: given })).toThrow(`Expected \`jobOptions\` to be without \`${name}\``);
+      expect(() => bullmq({ ...queue, defaultJobOptions: given })).toThrow(
+        `Expected \`queue.defaultJobOptions\` to be without \`${name}\``,
+      );
+    },
+  );
 
   it.each([
     ["a horizon of 0", { retainMs: 0 }],

@@ -1,12 +1,18 @@
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, it } from "vitest";
 import { MAX_RETRY_AFTER_MS, parseRetryAfter, retryAfterMs } from "../../src/delivery/retry-after.ts";
-import { webhook, type WebhookOptions } from "../../src/delivery/webhook.ts";
-import { InboxError, PermanentError, isInboxError, optionError } from "../../src/errors.ts";
+import { type WebhookOptions, webhook } from "../../src/delivery/webhook.ts";
+import { InboxError, isInboxError, optionError, PermanentError } from "../../src/errors.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
 
@@ -51,7 +57,12 @@ async function startReceiver(answer: (response: ServerResponse, request: Incomin
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      received.push({ headers: request.headers, body: Buffer.concat(chunks), path: request.url, method: request.method });
+      received.push({
+        headers: request.headers,
+        body: Buffer.concat(chunks),
+        path: request.url,
+        method: request.method,
+      });
       answer(response, request, received.length);
       server.emit("answered");
     });
@@ -60,7 +71,12 @@ async function startReceiver(answer: (response: ServerResponse, request: Incomin
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  return { received, server, host: `127.0.0.1:${port}`, url: `http://127.0.0.1:${port}/hooks/path-token?key=query-token` };
+  return {
+    received,
+    server,
+    host: `127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${port}/hooks/path-token?key=query-token`,
+  };
 }
 
 function status(code: number, headers: Record<string, string> = {}) {
@@ -80,7 +96,14 @@ async function failure(promise: Promise<unknown>): Promise<InboxError> {
   expect(isInboxError(error)).toBe(true);
   // Whoever logs the error, with its causes and details, must not log a secret or a text.
   const shown = inspect(error, { depth: Infinity, showHidden: true });
-  for (const hidden of ["The report", SECRET.slice(6), "path-token", "query-token", "header-token", "the body of the answer"]) {
+  for (const hidden of [
+    "The report",
+    SECRET.slice(6),
+    "path-token",
+    "query-token",
+    "header-token",
+    "the body of the answer",
+  ]) {
     expect(shown).not.toContain(hidden);
   }
   return error as InboxError;
@@ -137,14 +160,17 @@ describe("webhook", () => {
     expect(received).toHaveLength(1);
   });
 
-  it.each([400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 451])("gives a message up for good on %i", async (code) => {
-    const { host, url } = await startReceiver(status(code, { "retry-after": "1" }));
-    const error = await failure(deliverTo(url)());
-    expect(error).toBeInstanceOf(PermanentError);
-    expect(error.message).toContain(`${host} answered ${code}`);
-    expect(error.details).toEqual({ host, status: code });
-    expect(retryAfterMs(error)).toBeUndefined();
-  });
+  it.each([400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 451])(
+    "gives a message up for good on %i",
+    async (code) => {
+      const { host, url } = await startReceiver(status(code, { "retry-after": "1" }));
+      const error = await failure(deliverTo(url)());
+      expect(error).toBeInstanceOf(PermanentError);
+      expect(error.message).toContain(`${host} answered ${code}`);
+      expect(error.details).toEqual({ host, status: code });
+      expect(retryAfterMs(error)).toBeUndefined();
+    },
+  );
 
   it.each([408, 425, 429, 500, 501, 502, 503, 504, 599])("asks for another attempt on %i", async (code) => {
     const { host, url } = await startReceiver(status(code));
@@ -353,7 +379,8 @@ describe("webhook's options", () => {
     expect((error as InboxError).details["option"]).toBe(option);
     const shown = inspect(error, { depth: Infinity, showHidden: true });
     const secrets = [(wrong as { secret?: unknown }).secret ?? []].flat().filter((secret) => secret !== "");
-    for (const hidden of ["hidden", ...(secrets as string[])]) expect(shown.replace(/\n +at .*/g, "")).not.toContain(hidden);
+    for (const hidden of ["hidden", ...(secrets as string[])])
+      expect(shown.replace(/\n +at .*/g, "")).not.toContain(hidden);
   });
 });
 
@@ -364,7 +391,13 @@ describe("retryAfterMs", () => {
     for (const nonsense of [-1, Number.NaN, "5", undefined]) {
       expect(retryAfterMs(new InboxError("ERR_INBOX_DELIVERY", "later", { retryAfterMs: nonsense }))).toBeUndefined();
     }
-    for (const other of [undefined, "later", new Error("later"), { details: { retryAfterMs: 5 } }, optionError("a", "b", 1)]) {
+    for (const other of [
+      undefined,
+      "later",
+      new Error("later"),
+      { details: { retryAfterMs: 5 } },
+      optionError("a", "b", 1),
+    ]) {
       expect(retryAfterMs(other)).toBeUndefined();
     }
   });
@@ -391,7 +424,10 @@ describe("parseRetryAfter", () => {
     expect(parseRetryAfter(header, now)).toBe(ms);
   });
 
-  it.each([null, "", "-5", "1.5", "soon", "2026-11-22", "Mon, 99 Nov 2026 09:00:00 GMT"])("reads nothing from %j", (header) => {
-    expect(parseRetryAfter(header, now)).toBeUndefined();
-  });
+  it.each([null, "", "-5", "1.5", "soon", "2026-11-22", "Mon, 99 Nov 2026 09:00:00 GMT"])(
+    "reads nothing from %j",
+    (header) => {
+      expect(parseRetryAfter(header, now)).toBeUndefined();
+    },
+  );
 });
