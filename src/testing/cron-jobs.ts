@@ -51,7 +51,10 @@ export function createCronJobs(broadcast: Broadcast, transcripts: Transcripts, n
       schedule: { kind: "at", at: new Date(at).toISOString() },
       sessionTarget: fire.target,
       wakeMode: "now",
-      payload: fire.target === "main" ? { kind: "systemEvent", text } : { kind: "agentTurn", message: text, toolsAllow: ["*"] },
+      payload:
+        fire.target === "main"
+          ? { kind: "systemEvent", text }
+          : { kind: "agentTurn", message: text, toolsAllow: ["*"] },
       ...(fire.target === "current" ? { sessionKey: fire.sessionKey } : {}),
       ...(fire.target === "main" ? {} : { delivery: { mode: "none" } }),
       state: { nextRunAtMs: at },
@@ -81,7 +84,9 @@ export function createCronJobs(broadcast: Broadcast, transcripts: Transcripts, n
     },
     list: (params) => {
       const page = paged([...jobs.values()].map(listed), params, "jobs");
-      const deliveryPreviews = Object.fromEntries([...jobs.keys()].map((id) => [id, { label: "not requested", detail: "not requested" }]));
+      const deliveryPreviews = Object.fromEntries(
+        [...jobs.keys()].map((id) => [id, { label: "not requested", detail: "not requested" }]),
+      );
       return { ...page, snapshotRevision: `sha256:${jobs.size}`, deliveryPreviews };
     },
     runs(params) {
@@ -116,5 +121,12 @@ function paged(items: readonly Params[], params: Params, name: string): Params {
   const limit = typeof params["limit"] === "number" ? params["limit"] : 50;
   const page = items.slice(offset, offset + limit);
   const hasMore = offset + page.length < items.length;
-  return { [name]: page, total: items.length, offset, limit, hasMore, nextOffset: hasMore ? offset + page.length : null };
+  return {
+    [name]: page,
+    total: items.length,
+    offset,
+    limit,
+    hasMore,
+    nextOffset: hasMore ? offset + page.length : null,
+  };
 }

@@ -33,7 +33,7 @@ export interface FakeGateway extends AsyncDisposable {
   readonly port: number;
   readonly token: string;
   /** The clients past hello, oldest first. */
-  readonly connections: readonly FakeConnection[];
+  connections(): readonly FakeConnection[];
   /** Every request after `connect`, in order of arrival. */
   readonly requests: readonly GatewayRequestFrame[];
   /** What `chat.history` and `sessions.list` answer from. Rows added here are rows that no event told of. */

@@ -47,7 +47,8 @@ export function shakeHands(
   terms: HandshakeTerms,
   now: number,
 ): { readonly hello: object } | { readonly refused: Refusal } {
-  if (request.method !== "connect") return { refused: invalidHandshake("invalid handshake: first request must be connect") };
+  if (request.method !== "connect")
+    return { refused: invalidHandshake("invalid handshake: first request must be connect") };
   const { params } = request;
   const { client, auth, role = "operator" } = params;
   if (!isRecord(client) || typeof params["minProtocol"] !== "number" || typeof params["maxProtocol"] !== "number") {
@@ -98,7 +99,17 @@ function helloOk(connection: Connection, terms: HandshakeTerms, now: number): ob
   };
 }
 
-const EVENTS = ["connect.challenge", "agent", "chat", "session.message", "sessions.changed", "tick", "shutdown", "heartbeat", "cron"];
+const EVENTS = [
+  "connect.challenge",
+  "agent",
+  "chat",
+  "session.message",
+  "sessions.changed",
+  "tick",
+  "shutdown",
+  "heartbeat",
+  "cron",
+];
 
 const SESSION_DEFAULTS = {
   defaultAgentId: "main",

@@ -94,13 +94,16 @@ function inFlightRun({ running }: Session): object {
 function cursorOf(session: Session): string {
   const { generation, sessionId } = session;
   const lastSeq = lastRawSeq(session.rows);
-  return Buffer.from(JSON.stringify({ agentId: "main", generation, lastSeq, sessionId, version: 1 })).toString("base64url");
+  return Buffer.from(JSON.stringify({ agentId: "main", generation, lastSeq, sessionId, version: 1 })).toString(
+    "base64url",
+  );
 }
 
 function readCursor(session: Session, cursor: string): number | undefined {
   try {
     const { generation, lastSeq } = JSON.parse(Buffer.from(cursor, "base64url").toString()) as Params;
-    const known = generation === session.generation && typeof lastSeq === "number" && lastSeq <= lastRawSeq(session.rows);
+    const known =
+      generation === session.generation && typeof lastSeq === "number" && lastSeq <= lastRawSeq(session.rows);
     return known ? lastSeq : undefined;
   } catch {
     return undefined;

@@ -9,4 +9,12 @@ export { type RecordedFrame, readRecording, recordingNames, recordingPath } from
 export type { RpcHandler } from "./rpc.ts";
 export type { FakeFailure, FakeRun } from "./run.ts";
 export type { FakeOrigin, RunOptions, SayOptions } from "./speech.ts";
-export type { RowPlace, RunningRun, Session as FakeSession, SessionStatus, StoredRow, TranscriptRow, Transcripts } from "./transcript.ts";
+export type {
+  RowPlace,
+  RunningRun,
+  Session as FakeSession,
+  SessionStatus,
+  StoredRow,
+  TranscriptRow,
+  Transcripts,
+} from "./transcript.ts";

@@ -1,6 +1,6 @@
 import { isRecord } from "./handshake.ts";
+import type { TranscriptRow, Transcripts } from "./transcript.ts";
 import { replyRow, textBlocks } from "./transcript-rows.ts";
-import type { Transcripts, TranscriptRow } from "./transcript.ts";
 
 /**
  * Keeps transcripts in step with events that did not come from a run of ours (played or hand-made
@@ -18,7 +18,9 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
     const mark = isRecord(row["__openclaw"]) ? row["__openclaw"] : {};
     const ofRun = runId ?? mark["runId"];
     const known = (transcripts.find(sessionKey)?.rows ?? []).some(
-      (stored) => stored.id === mark["id"] || (ofRun !== undefined && stored.runId === ofRun && textOf(stored.row) === textOf(row)),
+      (stored) =>
+        stored.id === mark["id"] ||
+        (ofRun !== undefined && stored.runId === ofRun && textOf(stored.row) === textOf(row)),
     );
     if (!known) transcripts.add(sessionKey, row, runId === undefined ? {} : { runId });
   }
@@ -30,7 +32,11 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
     if (text.trim() === "" || transcripts.find(key)?.rows.some((stored) => stored.runId === runId)) return;
     const injected = runId.startsWith("inject-");
     const row = replyRow(text, now());
-    keep(key, injected ? { ...row, model: "gateway-injected", __openclaw: { id: runId.slice("inject-".length) } } : row, injected ? undefined : runId);
+    keep(
+      key,
+      injected ? { ...row, model: "gateway-injected", __openclaw: { id: runId.slice("inject-".length) } } : row,
+      injected ? undefined : runId,
+    );
   }
 
   function chat(payload: Readonly<Record<string, unknown>>): void {
@@ -39,7 +45,8 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
     const key = homeOf(sessionKey);
     if (state === "final") return final(key, runId, message);
     if (state === "error" || state === "aborted") {
-      if (transcripts.find(key)?.running.has(runId) === true) transcripts.ended(key, runId, state === "error" ? "failed" : "killed");
+      if (transcripts.find(key)?.running.has(runId) === true)
+        transcripts.ended(key, runId, state === "error" ? "failed" : "killed");
     } else if (state === "delta") {
       const before = transcripts.session(key).running.get(runId);
       if (before === undefined) transcripts.started(key, runId);

@@ -31,9 +31,17 @@ export interface Stage {
 const FRAMES_PER_FLUSH = 64;
 
 /** Plays one recording, or several merged by time, and resolves when all was sent. */
-export async function play(stage: Stage, recordings: string | readonly string[], { speed = Infinity, edit }: PlayOptions): Promise<void> {
+export async function play(
+  stage: Stage,
+  recordings: string | readonly string[],
+  { speed = Infinity, edit }: PlayOptions,
+): Promise<void> {
   if (!(speed > 0)) {
-    throw new InboxError("ERR_INBOX_OPTION", `Expected \`speed\` to be a number > 0, got \`${speed}\` (${typeof speed})`, { option: "speed" });
+    throw new InboxError(
+      "ERR_INBOX_OPTION",
+      `Expected \`speed\` to be a number > 0, got \`${speed}\` (${typeof speed})`,
+      { option: "speed" },
+    );
   }
   const recorded = [recordings].flat().map(readRecording);
   const frames = merge(recorded.map(playable));

@@ -31,9 +31,13 @@ export function recordingNames(): readonly string[] {
  */
 export function recordingPath(name: string): string {
   if (!recordingNames().includes(name)) {
-    throw new InboxError("ERR_INBOX_OPTION", `Expected \`name\` to be one of recordingNames(), got \`${name}\` (string)`, {
-      option: "name",
-    });
+    throw new InboxError(
+      "ERR_INBOX_OPTION",
+      `Expected \`name\` to be one of recordingNames(), got \`${name}\` (string)`,
+      {
+        option: "name",
+      },
+    );
   }
   return fileURLToPath(new URL(`${name}.ndjson`, folder));
 }
@@ -61,5 +65,8 @@ function parseLine(line: string, file: string, number: number): RecordedFrame {
   } catch {
     // Falls through to the one error that names the place.
   }
-  throw new InboxError("ERR_INBOX_RECORDING", `Line ${number} of ${file} is not a recorded frame`, { file, line: number });
+  throw new InboxError("ERR_INBOX_RECORDING", `Line ${number} of ${file} is not a recorded frame`, {
+    file,
+    line: number,
+  });
 }

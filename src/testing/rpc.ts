@@ -45,7 +45,11 @@ export function createRpc(context: RpcContext): Rpc {
   const methods = new Map<string, Method>(Object.entries({ ...sessionMethods(context), ...chatMethods(context) }));
   const own = new Map<string, RpcHandler>();
 
-  async function result(connection: Connection, request: GatewayRequestFrame, after: (work: () => void) => void): Promise<unknown> {
+  async function result(
+    connection: Connection,
+    request: GatewayRequestFrame,
+    after: (work: () => void) => void,
+  ): Promise<unknown> {
     const { method, params } = request;
     const handler = own.get(method);
     if (handler !== undefined) return handler(params, connection);
@@ -105,9 +109,11 @@ function chatMethods({ transcripts, speech, reply, now }: RpcContext): Record<st
       const sessionKey = requireKey(params, "chat.send", "sessionKey");
       const runId = requireKey(params, "chat.send", "idempotencyKey");
       const { message } = params;
-      if (typeof message !== "string") throw new GatewayRefusal(invalidParams("chat.send", "at /message: must be string"));
+      if (typeof message !== "string")
+        throw new GatewayRefusal(invalidParams("chat.send", "at /message: must be string"));
       // Repeating an idempotency key does not run again while the Gateway lives.
-      if (!asked.has(runId)) after(() => speech.say(reply(message, params), { sessionKey, runId, origin: "send", prompt: message }));
+      if (!asked.has(runId))
+        after(() => speech.say(reply(message, params), { sessionKey, runId, origin: "send", prompt: message }));
       asked.add(runId);
       return { runId, status: "started" };
     }),
@@ -158,7 +164,11 @@ function write(answer: Method["answer"]): Method {
 
 /** Whether `scopes` allow what needs `scope`: writing includes reading, admin includes both. */
 export function allows(scopes: readonly string[], scope: "operator.read" | "operator.write"): boolean {
-  return scopes.includes(scope) || scopes.includes("operator.admin") || (scope === "operator.read" && scopes.includes("operator.write"));
+  return (
+    scopes.includes(scope) ||
+    scopes.includes("operator.admin") ||
+    (scope === "operator.read" && scopes.includes("operator.write"))
+  );
 }
 
 function asGatewayError(error: unknown): GatewayError {

@@ -106,10 +106,20 @@ export function createRunFrames(options: RunFramesOptions): RunFrames {
     },
     error(errorMessage, errorKind) {
       const kindOf = errorKind === undefined ? {} : { errorKind };
-      chat("error", { errorMessage, ...kindOf, errorDetail: { provider: "stub", model: "stub-1", failoverReason: "server_error" } });
+      chat("error", {
+        errorMessage,
+        ...kindOf,
+        errorDetail: { provider: "stub", model: "stub-1", failoverReason: "server_error" },
+      });
       // A Gateway ends a failed chat.send twice: the second time by itself, without agent and with `seq` starting over.
       if (kind !== "send") return;
-      broadcast("chat", { runId, sessionKey, seq: 1, state: "error", errorMessage: `⚠️ Agent failed before reply: ${errorMessage}` });
+      broadcast("chat", {
+        runId,
+        sessionKey,
+        seq: 1,
+        state: "error",
+        errorMessage: `⚠️ Agent failed before reply: ${errorMessage}`,
+      });
     },
     aborted(text) {
       seq += 1;

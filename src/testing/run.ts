@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { createRunFrames, type RunFrames, type RunKind } from "./run-frames.ts";
 import { announcePhase, announceRow, type Broadcast } from "./session-events.ts";
-import { abortedRow, failureRow, replyRow } from "./transcript-rows.ts";
 import type { SessionStatus, TranscriptRow, Transcripts } from "./transcript.ts";
+import { abortedRow, failureRow, replyRow } from "./transcript-rows.ts";
 
 /** What went wrong with a run, as its `error` event says it. */
 export interface FakeFailure {

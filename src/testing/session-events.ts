@@ -30,7 +30,13 @@ export function announceRow(broadcast: Broadcast, session: Session, stored: Stor
 }
 
 /** Tells those with the roster that a run of the session started or ended. */
-export function announcePhase(broadcast: Broadcast, session: Session, phase: "start" | "end", runId: string, now: number): void {
+export function announcePhase(
+  broadcast: Broadcast,
+  session: Session,
+  phase: "start" | "end",
+  runId: string,
+  now: number,
+): void {
   broadcast("sessions.changed", changedPayload(session, { phase, runId }, now), ({ roster }) => roster);
 }
 

@@ -60,8 +60,17 @@ export function sessionInfo(session: Session, now: number): Fields {
  * `session`, and most of it once more beside it, with null where there is nothing to say.
  */
 export function sessionSnapshot(session: Session, now: number): Fields {
-  const { snapshotAt, placement, isMain, isBackground, classification, lastInteractionAt, effectiveQueueMode, key, ...repeated } =
-    sessionRow(session, now);
+  const {
+    snapshotAt,
+    placement,
+    isMain,
+    isBackground,
+    classification,
+    lastInteractionAt,
+    effectiveQueueMode,
+    key,
+    ...repeated
+  } = sessionRow(session, now);
   return {
     ...ABSENT,
     participants: [],
@@ -117,7 +126,13 @@ const ACTIVITY_SUMMARY: Fields = { state: "unavailable", canEnsure: true };
 
 const FAST_MODE: Fields = { effectiveFastMode: false, effectiveFastModeSource: "default", fastAutoOnSeconds: 60 };
 
-const USAGE: Fields = { inputTokens: 10, outputTokens: 5, totalTokens: 10, totalTokensFresh: true, estimatedCostUsd: 0 };
+const USAGE: Fields = {
+  inputTokens: 10,
+  outputTokens: 5,
+  totalTokens: 10,
+  totalTokensFresh: true,
+  estimatedCostUsd: 0,
+};
 
 const MODEL: Fields = {
   modelProvider: "stub",
@@ -137,9 +152,15 @@ const AGENT_RUNTIME: Fields = {
 
 const ABSENT: Fields = Object.fromEntries(
   [
-    ..."activeModel activeModelProvider agentStatus ancestorSessions archiveReason archivedAt archivedBy autoLabel".split(" "),
-    ..."boardPresentation category channelAvatarUrl color contextBudgetStatus controlOwnerSessionKey createdActor".split(" "),
+    ..."activeModel activeModelProvider agentStatus ancestorSessions archiveReason archivedAt archivedBy autoLabel".split(
+      " ",
+    ),
+    ..."boardPresentation category channelAvatarUrl color contextBudgetStatus controlOwnerSessionKey createdActor".split(
+      " ",
+    ),
     ..."displayName endedAt goal icon label lastRunError lastRunId markedUnreadAt observerDigest owner".split(" "),
-    ..."permissionMode pinnedAt providerReview restartRecoveryStatus runtimeMs swarm thinkingLevel toolOverrides".split(" "),
+    ..."permissionMode pinnedAt providerReview restartRecoveryStatus runtimeMs swarm thinkingLevel toolOverrides".split(
+      " ",
+    ),
   ].map((field) => [field, null]),
 );

@@ -3,8 +3,8 @@ import type { CronJobs } from "./cron-jobs.ts";
 import { type FakeFailure, type FakeRun, type RunHost, type RunStart, startRun } from "./run.ts";
 import { announceRow } from "./session-events.ts";
 import { agentOf } from "./session-row.ts";
-import { automationRow, cronPromptRow, injectedRow, promptRow, textBlocks } from "./transcript-rows.ts";
 import type { SessionStatus } from "./transcript.ts";
+import { automationRow, cronPromptRow, injectedRow, promptRow, textBlocks } from "./transcript-rows.ts";
 
 /**
  * The ways in which an agent comes to speak:
@@ -81,7 +81,12 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
     return run;
   }
 
-  function run({ sessionKey = MAIN_SESSION, origin = "agent", prompt = "Go on.", ...options }: RunOptions = {}): FakeRun {
+  function run({
+    sessionKey = MAIN_SESSION,
+    origin = "agent",
+    prompt = "Go on.",
+    ...options
+  }: RunOptions = {}): FakeRun {
     const given = options.runId === undefined ? {} : { runId: options.runId };
     const isHidden = options.hidden ?? hiddenByDefault(origin, sessionKey);
     const start: RunStart = { sessionKey, kind: isHidden ? "hidden" : origin === "send" ? "send" : "open", ...given };
@@ -103,7 +108,12 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
 
   function cron(start: RunStart, origin: string, prompt: string, jobId: string | undefined): FakeRun {
     const { sessionKey } = start;
-    const target = origin === "cron" ? (sessionKey === MAIN_SESSION ? "main" : `session:${sessionKey}`) : origin.slice("cron-".length);
+    const target =
+      origin === "cron"
+        ? sessionKey === MAIN_SESSION
+          ? "main"
+          : `session:${sessionKey}`
+        : origin.slice("cron-".length);
     const firing = cronJobs.fire({ sessionKey, target, prompt, ...(jobId === undefined ? {} : { jobId }) });
     const ended = (run: FakeRun, status: SessionStatus) => {
       if (start.kind === "hidden") heartbeatEnded(run);
@@ -138,7 +148,14 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
     const session = transcripts.session(sessionKey);
     const runId = `inject-${stored.id}`;
     const message = { ...row, content: textBlocks(text) };
-    broadcast("chat", { runId, sessionKey: session.key, agentId: agentOf(session.key), seq: 0, state: "final", message });
+    broadcast("chat", {
+      runId,
+      sessionKey: session.key,
+      agentId: agentOf(session.key),
+      seq: 0,
+      state: "final",
+      message,
+    });
     announceRow(broadcast, session, stored, now());
     return runId;
   }
@@ -167,7 +184,9 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
 }
 
 function hiddenByDefault(origin: FakeOrigin, sessionKey: string): boolean {
-  return origin === "heartbeat" || origin === "wake" || (origin === "cron" && sessionKey.toLowerCase() === MAIN_SESSION);
+  return (
+    origin === "heartbeat" || origin === "wake" || (origin === "cron" && sessionKey.toLowerCase() === MAIN_SESSION)
+  );
 }
 
 /** `text` in at most `count` pieces of about equal length, none of which ends inside a surrogate pair. */

@@ -26,11 +26,23 @@ export function replyRow(text: string, timestamp: number): TranscriptRow {
 
 /** What a client asked in its own name. */
 export function promptRow(text: string, runId: string, timestamp: number): TranscriptRow {
-  return { role: "user", content: text, timestamp, idempotencyKey: `${runId}:user`, __openclaw: { senderIsOwner: true } };
+  return {
+    role: "user",
+    content: text,
+    timestamp,
+    idempotencyKey: `${runId}:user`,
+    __openclaw: { senderIsOwner: true },
+  };
 }
 
 /** The prompt of a cron job, which a Gateway keeps as an assistant row (a trap: nobody said it). */
-export function cronPromptRow(text: string, jobId: string, sessionKey: string, runId: string, timestamp: number): TranscriptRow {
+export function cronPromptRow(
+  text: string,
+  jobId: string,
+  sessionKey: string,
+  runId: string,
+  timestamp: number,
+): TranscriptRow {
   return {
     role: "assistant",
     content: text,
@@ -66,7 +78,11 @@ export function failureRow(error: string, runId: string, timestamp: number): Tra
 
 /** What an aborted run leaves behind: the text it had said. */
 export function abortedRow(text: string, runId: string, timestamp: number): TranscriptRow {
-  return { ...injectedRow(text, timestamp), idempotencyKey: `${runId}:assistant`, openclawAbort: { aborted: true, origin: "rpc", runId } };
+  return {
+    ...injectedRow(text, timestamp),
+    idempotencyKey: `${runId}:assistant`,
+    openclawAbort: { aborted: true, origin: "rpc", runId },
+  };
 }
 
 /** What `chat.inject` writes. */

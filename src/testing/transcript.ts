@@ -109,7 +109,12 @@ export function createTranscripts(now: () => number): Transcripts {
     ended(key, runId, status) {
       const home = session(key);
       home.running.delete(runId);
-      Object.assign(home, { status: home.running.size > 0 ? "running" : status, lastRunId: runId, endedAt: now(), updatedAt: now() });
+      Object.assign(home, {
+        status: home.running.size > 0 ? "running" : status,
+        lastRunId: runId,
+        endedAt: now(),
+        updatedAt: now(),
+      });
     },
     crash() {
       for (const { running } of byKey.values()) running.clear();

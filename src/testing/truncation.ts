@@ -7,9 +7,15 @@ export const DISPLAY_CHARS = 8_000;
 export function truncated(row: TranscriptRow, maxChars: number): TranscriptRow {
   const { content } = row;
   const cut = Array.isArray(content) ? content.map((block) => cutBlock(block, maxChars)) : cutText(content, maxChars);
-  const same = Array.isArray(content) ? content.every((block, index) => block === (cut as unknown[])[index]) : cut === content;
+  const same = Array.isArray(content)
+    ? content.every((block, index) => block === (cut as unknown[])[index])
+    : cut === content;
   if (same) return row;
-  return { ...row, content: cut, __openclaw: { ...(row["__openclaw"] as object), truncated: true, reason: "display-cap" } };
+  return {
+    ...row,
+    content: cut,
+    __openclaw: { ...(row["__openclaw"] as object), truncated: true, reason: "display-cap" },
+  };
 }
 
 function cutBlock(block: unknown, maxChars: number): unknown {

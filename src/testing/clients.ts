@@ -1,0 +1,125 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import type { WebSocket } from "ws";
+import type { Clock } from "../clock.ts";
+import { type Connection, createConnection, type WireFaults } from "./connection.ts";
+import type { FakeGatewayOptions } from "./fake-gateway-api.ts";
+import type { Refusal } from "./gateway-errors.ts";
+import { challenge, type GatewayRequestFrame, type HandshakeTerms, readRequest, shakeHands } from "./handshake.ts";
+import { allows } from "./rpc.ts";
+import type { Broadcast } from "./session-events.ts";
+
+/** What the sockets of a fake Gateway tell it. */
+export interface ClientsListener {
+  connected(connection: Connection): void;
+  disconnected(connection: Connection): void;
+  asked(connection: Connection, request: GatewayRequestFrame): void;
+  methods(): readonly string[];
+}
+
+/** Everybody who is connected, past hello or not. */
+export interface Clients {
+  readonly token: string;
+  readonly faults: WireFaults;
+  accept(socket: WebSocket): void;
+  /** Those past hello, oldest first. */
+  admitted(): readonly Connection[];
+  readonly broadcast: Broadcast;
+  /** The next `times` connects are turned away in this way. */
+  refuse(how: Refusal, times: number): void;
+  drop(code?: number, reason?: string): void;
+  release(): void;
+  flushed(): Promise<void>;
+  /** The Gateway has started anew: hello says so. */
+  rebooted(): void;
+  /** No more ticks. */
+  stop(): void;
+}
+
+// What a connection without `operator.read` does not get.
+const READ_EVENTS = new Set(["agent", "chat", "session.message", "sessions.changed", "cron", "task", "heartbeat"]);
+
+/** Nobody yet. Sends a tick to everybody past hello at each interval. */
+export function createClients(options: FakeGatewayOptions, clock: Clock, listener: ClientsListener): Clients {
+  const { scopes = ["operator.read", "operator.write", "operator.admin"] } = options;
+  const { tickIntervalMs = 30_000, maxPayload = 26_214_400, token = randomBytes(16).toString("hex") } = options;
+  const connections = new Set<Connection>();
+  const faults: WireFaults = { stalled: false, repeats: 1 };
+  let boot = { bootId: randomUUID(), startedAt: clock.now() };
+  let refusing: { readonly how: Refusal; left: number } | undefined;
+  let ticking = clock.setTimeout(tick, tickIntervalMs);
+
+  function tick(): void {
+    broadcast("tick", { ts: clock.now() });
+    ticking = clock.setTimeout(tick, tickIntervalMs);
+  }
+
+  function broadcast(event: string, payload: object, to: (connection: Connection) => boolean = () => true): void {
+    let text: string | undefined;
+    for (const connection of connections) {
+      if (!connection.admitted || !to(connection)) continue;
+      if (READ_EVENTS.has(event) && !allows(connection.scopes, "operator.read")) continue;
+      text ??= JSON.stringify(payload);
+      connection.event(event, text);
+    }
+  }
+
+  function greet(connection: Connection, request: GatewayRequestFrame): void {
+    const terms: HandshakeTerms = { token, scopes, tickIntervalMs, maxPayload, ...boot, methods: listener.methods() };
+    const outcome =
+      refusing === undefined ? shakeHands(connection, request, terms, clock.now()) : { refused: refusing.how };
+    if (refusing !== undefined) {
+      refusing.left -= 1;
+      if (refusing.left <= 0) refusing = undefined;
+    }
+    if ("hello" in outcome) {
+      connection.raw(JSON.stringify({ type: "res", id: request.id, ok: true, payload: outcome.hello }));
+      return listener.connected(connection);
+    }
+    const { error, closeCode, closeReason } = outcome.refused;
+    connection.raw(JSON.stringify({ type: "res", id: request.id, ok: false, error }));
+    connection.close(closeCode, closeReason);
+  }
+
+  return {
+    token,
+    faults,
+    accept(socket) {
+      const connection = createConnection(socket, faults);
+      connections.add(connection);
+      socket.on("message", (data) => {
+        const request = readRequest(String(data));
+        if (request === undefined) return;
+        if (connection.admitted) listener.asked(connection, request);
+        else greet(connection, request);
+      });
+      // A client that breaks the WebSocket protocol: ws closes its socket, and nothing else depends on it.
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        connections.delete(connection);
+        if (connection.admitted) listener.disconnected(connection);
+      });
+      connection.raw(challenge(clock.now()));
+    },
+    admitted: () => [...connections].filter((connection) => connection.admitted),
+    broadcast,
+    refuse(how, times) {
+      refusing = times > 0 ? { how, left: times } : undefined;
+    },
+    drop(code, reason) {
+      for (const connection of connections) {
+        if (code === undefined || code === 1006) connection.terminate();
+        else connection.close(code, reason);
+      }
+    },
+    release() {
+      for (const connection of connections) connection.release();
+    },
+    async flushed() {
+      await Promise.all([...connections].map((connection) => connection.flushed()));
+    },
+    rebooted() {
+      boot = { bootId: randomUUID(), startedAt: clock.now() };
+    },
+    stop: () => clock.clearTimeout(ticking as never),
+  };
+}
