@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { recordingNames } from "../../src/testing/recordings.ts";
-import { numberedWords } from "./expected-runs.ts";
 import { expectations } from "./expected.ts";
+import { numberedWords } from "./expected-runs.ts";
 import { isChat, loadFrames, runOf } from "./variations.ts";
 
 interface DriverStep {
@@ -24,8 +24,10 @@ const scenarioOf = (recording: string): string => recording.replace(/\.(subscrib
 function scriptOf(scenario: string): readonly string[] {
   const file = new URL(`${scenario}.driver.json`, import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as readonly DriverStep[]).flatMap(({ do: method, params = {} }) => {
-    if (method === "chat.inject") return [`${params.label === undefined ? "" : `[${params.label}]\n\n`}${params.message}`];
-    const prompt = params.message ?? params.content ?? params.text ?? params.payload?.message ?? params.payload?.text ?? "";
+    if (method === "chat.inject")
+      return [`${params.label === undefined ? "" : `[${params.label}]\n\n`}${params.message}`];
+    const prompt =
+      params.message ?? params.content ?? params.text ?? params.payload?.message ?? params.payload?.text ?? "";
     return saidTo(prompt);
   });
 }
@@ -47,7 +49,11 @@ describe("the expectations", () => {
   it("name each run once, and only runs that their recording shows", () => {
     for (const { recording, outcomes } of expectations) {
       const runIds = outcomes.map(({ runId }) => runId);
-      const heard = new Set(loadFrames(recording).filter((frame) => isChat(frame)).map(runOf));
+      const heard = new Set(
+        loadFrames(recording)
+          .filter((frame) => isChat(frame))
+          .map(runOf),
+      );
       expect(new Set(runIds), recording).toEqual(heard);
       expect(runIds.length, recording).toBe(heard.size);
     }

@@ -102,12 +102,17 @@ export const expectations: readonly Expectation[] = [
   },
   {
     recording: "a-cron-main.subscribed",
-    because: "the system event's SAY, session and run id as in the driver's history row; row 9 and final 13 are one run",
+    because:
+      "the system event's SAY, session and run id as in the driver's history row; row 9 and final 13 are one run",
     outcomes: [reminder],
   },
   ...both("b-cron-isolated", "the job's SAY, under the key that the driver's cron.runs names", isolatedCron),
   ...both("b4-cron-repeats", "every firing is a run and a key of its own: equal texts are two messages", repeatedCron),
-  ...both("c1-cron-custom-session", "the job's SAY in its named session; the prompt row is no message", namedSessionCron),
+  ...both(
+    "c1-cron-custom-session",
+    "the job's SAY in its named session; the prompt row is no message",
+    namedSessionCron,
+  ),
   ...both("c3-agent-rpc", "the call's SAY; the run id is the caller's idempotencyKey", agentCall),
   ...both("c4-chat-send-by-other", "the call's SAY; status events say nothing", overheard),
   {
@@ -155,13 +160,24 @@ export const expectations: readonly Expectation[] = [
   ...both("g6-error-chat-send", "FAIL500 asked by chat.send ends twice; the first error decides (B12)", failedSend, 1),
   ...both("h1-abort-agent-run", "chat.abort after eight words; the partial row is no message", abortedCall),
   ...both("h3-abort-cron-run", "sessions.abort after fifteen words", abortedCron),
-  ...both("i-no-reply", "SILENT thrice: an error by agent, an empty final by cron, aborted (then error) by chat.send", noReply, 1),
+  ...both(
+    "i-no-reply",
+    "SILENT thrice: an error by agent, an empty final by cron, aborted (then error) by chat.send",
+    noReply,
+    1,
+  ),
   ...both("j1-tool-in-the-middle", "both parts of TOOL as one message, joined by a blank line", toolCall),
-  ...both("j6-subagent", "the parent's words and the announcement are messages, the helper's run is not (B10)", subagent, "open"),
+  ...both(
+    "j6-subagent",
+    "the parent's words and the announcement are messages, the helper's run is not (B10)",
+    subagent,
+    "open",
+  ),
   { recording: "k2-ten-at-once", because: "ten calls, ten SAYs, ten sessions", outcomes: tenAtOnce },
   {
     recording: "l-own-chat-send",
-    because: "nothing is solicited here, so the listener's own question and /status count too; texts as in the history rows",
+    because:
+      "nothing is solicited here, so the listener's own question and /status count too; texts as in the history rows",
     outcomes: ownSend,
   },
   {
@@ -171,7 +187,8 @@ export const expectations: readonly Expectation[] = [
   },
   {
     recording: "m2-finished-while-away",
-    because: "two words were heard before the cut and the run's end never came; history has it, and a cron run born meanwhile",
+    because:
+      "two words were heard before the cut and the run's end never came; history has it, and a cron run born meanwhile",
     outcomes: [
       beforeLeaving,
       { status: "expired", runId: "run-edce0480", sessionKey: topic(401), text: "This finished" },

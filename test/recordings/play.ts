@@ -42,7 +42,9 @@ export function stepsWithCut(frames: readonly RecordedFrame[], position: number)
  */
 export async function play(steps: readonly Step[], { recordedPace = false } = {}): Promise<Played> {
   const clock = createTestClock(1_700_000_000_000);
-  const connections = new Map([...new Set(steps.map(({ gateway }) => gateway))].map((name) => [name, createConnection(name)]));
+  const connections = new Map(
+    [...new Set(steps.map(({ gateway }) => gateway))].map((name) => [name, createConnection(name)]),
+  );
   return collect([...connections.values()], clock, () => {
     let atMs = 0;
     for (const step of steps) {
@@ -149,7 +151,9 @@ export function told(outcome: RunOutcome): ExpectedOutcome {
   }
   if (outcome.status !== "discarded") return { status: outcome.status, runId, sessionKey, text };
   const { status, reason } = outcome;
-  return reason === "empty" ? { status, reason, runId, sessionKey, text: text as "" } : { status, reason, runId, sessionKey };
+  return reason === "empty"
+    ? { status, reason, runId, sessionKey, text: text as "" }
+    : { status, reason, runId, sessionKey };
 }
 
 /** In the order of run ids, for plays in which runs end in another order. */

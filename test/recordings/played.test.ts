@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { type Expectation, expectations, expectedAt, neverCounted } from "./expected.ts";
-import { byRun, expectOneHandoverEach, layer, messagesOf, type Played, play, playByHand, stepsOf, told } from "./play.ts";
+import {
+  byRun,
+  expectOneHandoverEach,
+  layer,
+  messagesOf,
+  type Played,
+  play,
+  playByHand,
+  stepsOf,
+  told,
+} from "./play.ts";
 import {
   everyFrameTwice,
   isChat,

@@ -19,7 +19,9 @@ const drawnPairs: readonly Pair[] = Array.from({ length: 40 }, (_, seed) => {
 
 /** Recordings of the same runs: what two connections to one Gateway hear of them. */
 const siblings: readonly Pair[] = expectations.flatMap((one, seed) =>
-  expectations.filter(({ recording }) => recording.startsWith(`${one.recording}.`)).map((other) => ({ seed, one, other })),
+  expectations
+    .filter(({ recording }) => recording.startsWith(`${one.recording}.`))
+    .map((other) => ({ seed, one, other })),
 );
 
 /** The outcomes of both, a run that both show counted once. */
@@ -56,7 +58,9 @@ describe("two recordings at once", () => {
       const from = (gateway: string): readonly ExpectedOutcome[] =>
         byRun(
           played.outcomes
-            .filter((outcome) => (outcome.status === "dispatched" ? outcome.message.gateway : outcome.gateway) === gateway)
+            .filter(
+              (outcome) => (outcome.status === "dispatched" ? outcome.message.gateway : outcome.gateway) === gateway,
+            )
             .map(told),
         );
       expect(from("one"), where).toEqual(byRun(expectedAt(layer, one)));

@@ -42,16 +42,28 @@ describe("the variations", () => {
 
   it("take the message out of deltas alone", () => {
     const changed = withoutDeltaMessages(tenAtOnce);
-    expect(changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.message === undefined)).toBe(true);
-    expect(changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.deltaText !== undefined)).toBe(true);
-    expect(changed.filter((frame) => !isChat(frame, "delta"))).toEqual(tenAtOnce.filter((frame) => !isChat(frame, "delta")));
+    expect(
+      changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.message === undefined),
+    ).toBe(true);
+    expect(
+      changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.deltaText !== undefined),
+    ).toBe(true);
+    expect(changed.filter((frame) => !isChat(frame, "delta"))).toEqual(
+      tenAtOnce.filter((frame) => !isChat(frame, "delta")),
+    );
   });
 
   it("take the new piece of text out of deltas alone", () => {
     const changed = withoutDeltaTexts(tenAtOnce);
-    expect(changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.deltaText === undefined)).toBe(true);
-    expect(changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.message !== undefined)).toBe(true);
-    expect(changed.filter((frame) => !isChat(frame, "delta"))).toEqual(tenAtOnce.filter((frame) => !isChat(frame, "delta")));
+    expect(
+      changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.deltaText === undefined),
+    ).toBe(true);
+    expect(
+      changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.message !== undefined),
+    ).toBe(true);
+    expect(changed.filter((frame) => !isChat(frame, "delta"))).toEqual(
+      tenAtOnce.filter((frame) => !isChat(frame, "delta")),
+    );
   });
 
   it("shuffle runs against each other and keep the order within each", () => {
@@ -59,7 +71,9 @@ describe("the variations", () => {
     expect(shuffled).not.toEqual(tenAtOnce);
     expect(new Set(shuffled)).toEqual(new Set(tenAtOnce));
     for (const runId of new Set(tenAtOnce.map(runOf))) {
-      expect(shuffled.filter((frame) => runOf(frame) === runId)).toEqual(tenAtOnce.filter((frame) => runOf(frame) === runId));
+      expect(shuffled.filter((frame) => runOf(frame) === runId)).toEqual(
+        tenAtOnce.filter((frame) => runOf(frame) === runId),
+      );
     }
   });
 
