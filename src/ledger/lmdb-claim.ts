@@ -1,0 +1,102 @@
+import { type HeldEntry, readable, readEntry } from "./lmdb-entries.ts";
+import type { LedgerFile, LedgerTables, TakenRow } from "./lmdb-file.ts";
+import { isGone, NOBODY } from "./lmdb-owner.ts";
+
+/** Entries moved in one transaction. Other writers wait for it, so it is kept short. */
+const STEP = 500;
+
+/**
+ * Owners in this process that were closed while the disk refused to let their entries go. Their
+ * process lives, so only we can tell.
+ */
+export const closedHere = new Set<number>();
+
+/** Who claims, and by what it judges others. */
+export interface Claimer {
+  readonly owner: number;
+  readonly leaseMs: number;
+  now(): number;
+  /** Makes sure that the claimer is listed as an owner; called in the transaction. */
+  register(): void;
+}
+
+/** What a claim brought. What was claimed before it failed is ours all the same. */
+export interface Claimed {
+  readonly entries: readonly HeldEntry[];
+  /** Entries whose message cannot be read; they stay in the file. */
+  readonly unreadable: number;
+  readonly error?: unknown;
+}
+
+function isAbandoned(tables: LedgerTables, owner: number, { owner: me, leaseMs, now }: Claimer): boolean {
+  if (owner === me) return false;
+  if (owner === NOBODY || closedHere.has(owner)) return true;
+  const record = tables.owners.get(owner);
+  return record === undefined || isGone(record, now(), leaseMs);
+}
+
+/** Everyone who holds entries or is listed. Leaps from owner to owner, however many entries each has. */
+function allOwners(tables: LedgerTables): number[] {
+  const owners = new Set<number>(tables.owners.getKeys());
+  for (let from = NOBODY; ; ) {
+    const [row] = [...tables.taken.getKeys({ start: [from], limit: 1 })];
+    if (row === undefined) return [...owners];
+    owners.add(row[0] as number);
+    from = (row[0] as number) + 1;
+  }
+}
+
+/** Hands the first entries of `from` over to `to`. Call it in a transaction. */
+function moveStep(tables: LedgerTables, from: number, to: number): { readonly moved: TakenRow[]; readonly more: boolean } {
+  const rows = [...tables.taken.getKeys({ start: [from], end: [from + 1], limit: STEP })] as TakenRow[];
+  const moved = rows.filter((row) => {
+    const [, order, key] = row;
+    tables.taken.remove(row);
+    const record = readable(() => tables.entries.get(key));
+    if (record?.state !== "taken" || record.owner !== from) return false;
+    tables.taken.put([to, order, key], true);
+    tables.entries.put(key, { ...record, owner: to });
+    return true;
+  });
+  const more = rows.length === STEP;
+  if (!more) tables.owners.remove(from);
+  return { moved, more };
+}
+
+/** What was moved to us, read outside the transaction: texts can be long. */
+function readMoved(tables: LedgerTables, rows: readonly TakenRow[]): HeldEntry[] {
+  return rows.flatMap(([, order, key]) => {
+    const entry = readable(() => readEntry(tables, key));
+    return entry === undefined ? [] : [{ ...entry, id: entry.message.id, order }];
+  });
+}
+
+/** Claims what was taken and belongs to no living owner. It looks before it writes, so it is cheap when there is nothing. */
+export async function claimAbandoned(file: LedgerFile, claimer: Claimer): Promise<Claimed> {
+  const { tables } = file;
+  const entries: HeldEntry[] = [];
+  let unreadable = 0;
+  try {
+    for (const owner of allOwners(tables).filter((candidate) => isAbandoned(tables, candidate, claimer))) {
+      for (let more = true; more; ) {
+        const step = await file.transaction(() => {
+          claimer.register();
+          // Asked again where nobody else can write: its owner may have come back.
+          return isAbandoned(tables, owner, claimer) ? moveStep(tables, owner, claimer.owner) : { moved: [], more: false };
+        });
+        const read = readMoved(tables, step.moved);
+        unreadable += step.moved.length - read.length;
+        entries.push(...read);
+        more = step.more;
+      }
+    }
+  } catch (error) {
+    return { entries, unreadable, error };
+  }
+  return { entries: entries.sort((a, b) => a.order - b.order), unreadable };
+}
+
+/** Gives up all that `owner` holds, and the owner with it. */
+export async function releaseAll(file: LedgerFile, owner: number): Promise<void> {
+  for (let more = true; more; ) more = await file.transaction(() => moveStep(file.tables, owner, NOBODY).more);
+}

@@ -1,0 +1,266 @@
+import { InboxError, optionError } from "../errors.ts";
+import type { Ledger, LedgerEntry } from "./ledger.ts";
+import { claimAbandoned, closedHere, releaseAll } from "./lmdb-claim.ts";
+import { dropLetter, type HeldEntry, readDeadLetters, reviveLetter } from "./lmdb-entries.ts";
+import { type LedgerFile, openLedgerFile } from "./lmdb-file.ts";
+import { createJobs, type Jobs } from "./lmdb-jobs.ts";
+import { type LmdbLedgerOptions, resolveLmdbOptions, type Settings } from "./lmdb-options.ts";
+import { newOwnerId, ownerNow } from "./lmdb-owner.ts";
+import { prune, pruneCursors } from "./lmdb-prune.ts";
+import { LedgerWriter } from "./lmdb-writer.ts";
+
+/** How safe a ledger is. */
+export interface LedgerStats {
+  /** Whether all that was reported is on disk or on its way there. False from a write that failed until memory has been brought to disk. */
+  readonly safe: boolean;
+  /** Ids, with or without a message, that are known to memory only: lost if this process ends now. */
+  readonly unsaved: number;
+  /** Delivered ids given up because there were more than `maxUnsaved`; their messages may be handed over again. */
+  readonly forgotten: number;
+}
+
+/** A ledger in a file, which several processes may use at once. */
+export interface LmdbLedger extends Ledger {
+  stats(): LedgerStats;
+}
+
+const PRUNE_MS = 60_000;
+const PRUNE_CURSORS_MS = 3_600_000;
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 30_000;
+
+/**
+ * Opens a durable ledger: one file, created when it is not there (its folder must exist), and a
+ * lock file beside it, `<file>-lock`. Several inboxes in one or several processes of one machine
+ * may use it at once; not over a network file system. Opening is synchronous; nothing after it
+ * waits for the disk on this thread.
+ *
+ * `take` resolves when the message is on disk and flushed. What an inbox took belongs to it until
+ * it closes or its process ends; then the next `claim` of any other finds it. `claim` is cheap when
+ * there is nothing: call it now and then. A living owner on the same machine is never robbed. One
+ * that was (see `leaseMs`) goes on with what it has; its message may then be handed over twice,
+ * and whoever delivers it first settles it for both.
+ *
+ * While the disk refuses (full, broken), `take` answers from memory and the file, deliveries go on,
+ * and `stats().safe` is false; the ledger tries again by itself after 1 to 30 seconds. In that time
+ * two processes know nothing of each other's new messages.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option. `ERR_INBOX_LEDGER` when the file cannot
+ *   be opened, with what to do; `details` are `{ file, reason }`. Nothing is changed or deleted then.
+ */
+export function createLmdbLedger(file: string, options: LmdbLedgerOptions = {}): LmdbLedger {
+  if (typeof file !== "string" || file === "" || file.includes("\0")) throw optionError("ledger", "the path of a file", file);
+  const settings = resolveLmdbOptions(options);
+  return new LmdbLedgerInstance(file, openLedgerFile(file), settings);
+}
+
+class LmdbLedgerInstance implements LmdbLedger {
+  private readonly name: string;
+  private readonly file: LedgerFile;
+  private readonly settings: Settings;
+  private readonly owner = newOwnerId();
+  private readonly writer: LedgerWriter;
+  private readonly jobs: Jobs;
+  private registered = false;
+  private closing: Promise<void> | undefined;
+  private retrying: Promise<boolean> | undefined;
+
+  constructor(name: string, file: LedgerFile, settings: Settings) {
+    const { clock, leaseMs, maxUnsaved } = settings;
+    this.name = name;
+    this.file = file;
+    this.settings = settings;
+    this.jobs = createJobs(clock);
+    this.writer = new LedgerWriter({
+      file,
+      owner: this.owner,
+      maxUnsaved,
+      now: () => clock.now(),
+      register: () => this.register(),
+      onUnsafe: (error) => this.onUnsafe(error),
+    });
+    this.jobs.every(PRUNE_MS, () => this.attempt(prune(file, clock.now(), settings, this.isOpen)));
+    this.jobs.every(PRUNE_CURSORS_MS, () => this.attempt(pruneCursors(file, clock.now(), this.isOpen)));
+    this.jobs.every(Math.floor(leaseMs / 4), async () => {
+      if (this.registered) await this.attempt(file.write(() => this.putOwner()));
+    });
+  }
+
+  async take(...[message]: Parameters<Ledger["take"]>): Promise<boolean> {
+    this.assertOpen();
+    return this.writer.take(message);
+  }
+
+  attempted(id: string, attempts: number, error: string): void {
+    if (this.isOpen()) this.writer.report(id, { state: "taken", attempts, error });
+  }
+
+  delivered(id: string, attempts: number): void {
+    if (this.isOpen()) this.writer.report(id, { state: "delivered", attempts });
+  }
+
+  dead(id: string, attempts: number, error: string): void {
+    if (this.isOpen()) this.writer.report(id, { state: "dead", attempts, error });
+  }
+
+  async claim(): Promise<readonly LedgerEntry[]> {
+    this.assertOpen();
+    return this.jobs.run(this.claimNow());
+  }
+
+  private async claimNow(): Promise<readonly LedgerEntry[]> {
+    const { clock, leaseMs, onAlarm } = this.settings;
+    const claimer = { owner: this.owner, leaseMs, now: () => clock.now(), register: () => this.register() };
+    const { entries, unreadable, error } = await claimAbandoned(this.file, claimer);
+    for (const entry of entries) this.writer.hold(entry);
+    if (error !== undefined) this.failed(error);
+    if (unreadable > 0) onAlarm?.(this.ledgerError(`${unreadable} messages in the ledger ${this.name} cannot be read and will not be delivered. They stay in the file.`));
+    return entries.map(portEntry);
+  }
+
+  async deadLetters(): Promise<readonly LedgerEntry[]> {
+    this.assertOpen();
+    await this.writer.settled();
+    const letters = [...readDeadLetters(this.file.tables), ...this.writer.unsavedDead()];
+    return letters.sort((a, b) => a.at - b.at).map(portEntry);
+  }
+
+  async revive(id: string): Promise<LedgerEntry | undefined> {
+    this.assertOpen();
+    await this.writer.settled();
+    const unsaved = this.writer.changeUnsavedDead(id, { state: "taken", attempts: 0 });
+    if (unsaved !== undefined) return portEntry(unsaved);
+    const revived = await this.change(() => {
+      this.register();
+      return reviveLetter(this.file.tables, this.owner, id, this.settings.clock.now(), this.writer.nextOrder());
+    });
+    if (revived === undefined) return undefined;
+    this.writer.hold(revived);
+    return portEntry(revived);
+  }
+
+  async drop(id: string): Promise<boolean> {
+    this.assertOpen();
+    await this.writer.settled();
+    if (this.writer.changeUnsavedDead(id, { state: "delivered", attempts: 0 }) !== undefined) return true;
+    return this.change(() => dropLetter(this.file.tables, id, this.settings.clock.now()));
+  }
+
+  private async change<T>(change: () => T): Promise<T> {
+    try {
+      return await this.jobs.run(this.file.transaction(change));
+    } catch (error) {
+      this.failed(error);
+      throw error;
+    }
+  }
+
+  cursor(name: string): string | undefined {
+    return this.isOpen() ? this.writer.cursor(name) : undefined;
+  }
+
+  setCursor(name: string, value: string): void {
+    if (this.isOpen()) this.writer.setCursor(name, value);
+  }
+
+  stats(): LedgerStats {
+    const { safe, unsavedCount, forgotten } = this.writer;
+    return { safe, unsaved: unsavedCount, forgotten };
+  }
+
+  async flush(): Promise<void> {
+    await this.jobs.settled();
+    await this.writer.settled();
+    if (this.writer.safe || (await this.retry())) return;
+    throw this.ledgerError(`${this.writer.unsavedCount} entries could not be written to the ledger ${this.name}; they are in memory only.`);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeNow();
+    return this.closing;
+  }
+
+  private async closeNow(): Promise<void> {
+    this.jobs.stop();
+    await this.jobs.settled();
+    await this.writer.settled();
+    if (!this.writer.safe && !(await this.retry())) {
+      this.settings.onAlarm?.(this.ledgerError(`The ledger ${this.name} was closed while ${this.writer.unsavedCount} entries could not be written to it.`));
+    }
+    try {
+      if (this.registered) await releaseAll(this.file, this.owner);
+    } catch {
+      // The alarm for this disk has been raised; what is left is claimed when this process ends, or by the next ledger in it.
+      closedHere.add(this.owner);
+    }
+    await this.file.release();
+  }
+
+  private readonly isOpen = (): boolean => this.closing === undefined;
+
+  private assertOpen(): void {
+    if (!this.isOpen()) throw new InboxError("ERR_INBOX_STOPPED", `The ledger ${this.name} was closed.`, { file: this.name });
+  }
+
+  private ledgerError(message: string): InboxError {
+    return new InboxError("ERR_INBOX_LEDGER", message, { file: this.name });
+  }
+
+  /** Lists us as an owner; without that, what we take would look abandoned. */
+  private register(): void {
+    if (this.registered) return;
+    this.registered = true;
+    void this.attempt(this.file.write(() => this.putOwner()));
+  }
+
+  private putOwner(): Promise<boolean> {
+    return this.file.tables.owners.put(this.owner, ownerNow(this.settings.clock.now()));
+  }
+
+  private async attempt(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private failed(error: unknown): void {
+    // The write that listed us may be the one that failed.
+    this.registered = false;
+    this.writer.fail(error);
+  }
+
+  private onUnsafe(error: unknown): void {
+    this.registered = false;
+    this.settings.onAlarm?.(error instanceof InboxError ? error : this.ledgerError(`Cannot write to the ledger ${this.name}: ${String(error)}`));
+    this.retryAfter(FIRST_RETRY_MS);
+  }
+
+  private retryAfter(delayMs: number): void {
+    this.jobs.after(delayMs, async () => {
+      if (!this.writer.safe && !(await this.retry())) this.retryAfter(Math.min(delayMs * 2, LAST_RETRY_MS));
+    });
+  }
+
+  /** One at a time; several callers share it. */
+  private retry(): Promise<boolean> {
+    this.retrying ??= this.retryNow().finally(() => {
+      this.retrying = undefined;
+    });
+    return this.retrying;
+  }
+
+  private async retryNow(): Promise<boolean> {
+    if (this.writer.safe) return true;
+    this.registered = false;
+    const safe = await this.writer.retry();
+    if (safe) this.settings.onAlarm?.(undefined);
+    else this.registered = false;
+    return safe;
+  }
+}
+
+function portEntry({ message, state, attempts, at, error }: LedgerEntry | HeldEntry): LedgerEntry {
+  return { message, state, attempts, at, ...(error === undefined ? {} : { error }) };
+}

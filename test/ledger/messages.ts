@@ -1,0 +1,19 @@
+import type { ProactiveMessage } from "../../src/types.ts";
+
+/** A message named `id`, as an inbox would take it on. */
+export function messageOf(id: string, fields: Partial<ProactiveMessage> = {}): ProactiveMessage {
+  return {
+    id,
+    gateway: "home",
+    runId: `run:${id}`,
+    sessionKey: "agent:main:collavre:42:creative:100",
+    session: { agentId: "main", userId: 42 },
+    text: `text of ${id}`,
+    startedAt: 1_000,
+    completedAt: 2_000,
+    late: false,
+    recovered: false,
+    origin: "cron",
+    ...fields,
+  };
+}
