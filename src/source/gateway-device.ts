@@ -16,13 +16,16 @@ export interface GatewayDevice {
 }
 
 /** What the official client needs to act as `device`: the identity, the signature over each challenge, the kept token. */
-export function deviceOptions(device: GatewayDevice | undefined): Pick<GatewayClientOptions, "deviceIdentity" | "hostDeps"> {
+export function deviceOptions(
+  device: GatewayDevice | undefined,
+): Pick<GatewayClientOptions, "deviceIdentity" | "hostDeps"> {
   if (device === undefined) return { deviceIdentity: null };
   const { deviceId, publicKeyPem, privateKeyPem } = device;
   return {
     deviceIdentity: { deviceId, publicKeyPem, privateKeyPem },
     hostDeps: {
-      signDevicePayload: (pem, payload) => sign(null, Buffer.from(payload), createPrivateKey(pem)).toString("base64url"),
+      signDevicePayload: (pem, payload) =>
+        sign(null, Buffer.from(payload), createPrivateKey(pem)).toString("base64url"),
       publicKeyRawBase64UrlFromPem: (pem) => createPublicKey(pem).export({ format: "jwk" }).x ?? "",
       loadDeviceAuthToken() {
         const kept = device.loadToken?.();

@@ -69,7 +69,9 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
 
   // The client's debug lines are the only place where it tells of a message it could not read.
   function handleDebugLine(line: string): void {
-    const fatal = /^gateway client error: RangeError: (Max payload size exceeded|Invalid WebSocket frame.*)/.exec(line)?.[1];
+    const fatal = /^gateway client error: RangeError: (Max payload size exceeded|Invalid WebSocket frame.*)/.exec(
+      line,
+    )?.[1];
     if (over || (fatal === undefined && !line.startsWith("gateway client parse error:"))) return;
     fatalFrame ??= fatal;
     listener.frame("");

@@ -71,18 +71,28 @@ const fingerprint = /^(sha256:)?([0-9a-f]{64}|([0-9a-f]{2}:){31}[0-9a-f]{2})$/i;
 export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
   if (typeof options !== "object" || options === null) throw optionError("options", "an object", options);
   const typo = Object.keys(options).find((key) => !known.has(key));
-  if (typo !== undefined) throw secretError(typo, "absent (there is no such option)", typeof options[typo as keyof GatewayOptions]);
+  if (typo !== undefined)
+    throw secretError(typo, "absent (there is no such option)", typeof options[typo as keyof GatewayOptions]);
   const url = readUrl(options.url);
   const { name = "default", scopes = ["operator.read"], requestTimeoutMs = 30_000 } = options;
   for (const secret of ["token", "password"] as const) {
     const value: unknown = options[secret];
     if (value !== undefined && (typeof value !== "string" || value.trim() === "")) {
-      throw secretError(secret, "a string that is not blank", typeof value === "string" ? "a blank string" : typeof value);
+      throw secretError(
+        secret,
+        "a string that is not blank",
+        typeof value === "string" ? "a blank string" : typeof value,
+      );
     }
   }
   if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);
-  if (options.owner !== undefined && typeof options.owner !== "string") throw optionError("owner", "a string", options.owner);
-  if (!Array.isArray(scopes) || scopes.length === 0 || scopes.some((scope) => typeof scope !== "string" || scope === "")) {
+  if (options.owner !== undefined && typeof options.owner !== "string")
+    throw optionError("owner", "a string", options.owner);
+  if (
+    !Array.isArray(scopes) ||
+    scopes.length === 0 ||
+    scopes.some((scope) => typeof scope !== "string" || scope === "")
+  ) {
     throw optionError("scopes", "an array of one or more scope names", scopes);
   }
   if (!Number.isInteger(requestTimeoutMs) || requestTimeoutMs < 1 || requestTimeoutMs > MAX_DELAY_MS) {
@@ -98,8 +108,10 @@ function readUrl(value: unknown): URL {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   // A pasted address may carry a token in its user or query, so only its harmless parts are shown.
   if (url === undefined) throw secretError("url", expected, "a string that is not an address");
-  if (url.protocol !== "ws:" && url.protocol !== "wss:") throw secretError("url", expected, `\`${url.protocol}//${url.host}\` (string)`);
-  if (url.hash !== "") throw secretError("url", `${expected} without a #fragment`, `\`${url.protocol}//${url.host}#...\` (string)`);
+  if (url.protocol !== "ws:" && url.protocol !== "wss:")
+    throw secretError("url", expected, `\`${url.protocol}//${url.host}\` (string)`);
+  if (url.hash !== "")
+    throw secretError("url", `${expected} without a #fragment`, `\`${url.protocol}//${url.host}#...\` (string)`);
   return url;
 }
 

@@ -7,13 +7,15 @@ const setToken =
   "Set OPENCLAW_GATEWAY_TOKEN (or the `token` option) to the token in the Gateway's config (gateway.auth.token).";
 const setPassword = "Set the `password` option to the password in the Gateway's config (gateway.auth.password).";
 const useToken = `The Gateway wants another kind of sign-in than we offered. ${setToken}`;
-const pairAgain = "The Gateway did not accept this device's proof of identity. Check that `device` holds a matching Ed25519 key pair and id, and pair it again.";
+const pairAgain =
+  "The Gateway did not accept this device's proof of identity. Check that `device` holds a matching Ed25519 key pair and id, and pair it again.";
 
 /** By the detail code of the Gateway's answer to `connect`. */
 const sentences: Readonly<Record<string, string>> = {
   AUTH_TOKEN_MISSING: `The Gateway asks for a token. ${setToken}`,
   AUTH_TOKEN_MISMATCH: `The Gateway refused the token. ${setToken}`,
-  AUTH_TOKEN_NOT_CONFIGURED: "The Gateway has no token to compare ours with. Set gateway.auth.token in its config and restart it.",
+  AUTH_TOKEN_NOT_CONFIGURED:
+    "The Gateway has no token to compare ours with. Set gateway.auth.token in its config and restart it.",
   AUTH_PASSWORD_MISSING: `The Gateway asks for a password. ${setPassword}`,
   AUTH_PASSWORD_MISMATCH: `The Gateway refused the password. ${setPassword}`,
   AUTH_PASSWORD_NOT_CONFIGURED:
@@ -25,8 +27,10 @@ const sentences: Readonly<Record<string, string>> = {
     "The Gateway no longer accepts this device's token. Run `openclaw devices rotate --device <deviceId> --role operator` on its host, or pair the device again.",
   AUTH_SCOPE_MISMATCH:
     "The Gateway does not grant this device the scopes we ask for. Review them on its host with `openclaw devices list` and `openclaw devices approve --latest`, or ask for fewer `scopes`.",
-  AUTH_IDENTITY_HEADER_REQUIRED: "The Gateway accepts only connections that come through its identity-aware proxy. Connect through that proxy.",
-  AUTH_VERIFIED_USER_REQUIRED: "The Gateway accepts only users that its identity-aware proxy has verified. Connect through that proxy.",
+  AUTH_IDENTITY_HEADER_REQUIRED:
+    "The Gateway accepts only connections that come through its identity-aware proxy. Connect through that proxy.",
+  AUTH_VERIFIED_USER_REQUIRED:
+    "The Gateway accepts only users that its identity-aware proxy has verified. Connect through that proxy.",
   AUTH_TAILSCALE_IDENTITY_MISSING: useToken,
   AUTH_TAILSCALE_PROXY_MISSING: useToken,
   AUTH_TAILSCALE_IDENTITY_MISMATCH: useToken,
@@ -66,7 +70,10 @@ export function explainRefusal(error: Error | undefined, gaveUp: boolean): strin
   const sentence = typeof detail === "string" ? sentences[detail] : undefined;
   if (sentence !== undefined) return sentence;
   if (/protocol mismatch/i.test(error.message)) return sentences.PROTOCOL_MISMATCH;
-  return explainTransport(error, code, details) ?? (gaveUp ? `The Gateway refused the connection: ${shorten(error.message)}` : undefined);
+  return (
+    explainTransport(error, code, details) ??
+    (gaveUp ? `The Gateway refused the connection: ${shorten(error.message)}.` : undefined)
+  );
 }
 
 function explainPairing(details: unknown): string {
@@ -94,7 +101,11 @@ function explainTransport(error: Error, code: unknown, details: unknown): string
 }
 
 /** How the end of a connection, or of an attempt, is told while the client tries again by itself. */
-export function explainLoss(address: string, close: { readonly code: number; readonly reason: string }, error: Error | undefined): string {
+export function explainLoss(
+  address: string,
+  close: { readonly code: number; readonly reason: string },
+  error: Error | undefined,
+): string {
   // The client makes an error of its own of a close that came without one.
   if (error === undefined || /^gateway closed \(\d+\)/.test(error.message)) {
     const words = close.reason === "" ? "" : ` ${shorten(close.reason)}`;
@@ -105,7 +116,8 @@ export function explainLoss(address: string, close: { readonly code: number; rea
   const { code, details } = error as ConnectFailure;
   const detail = field(details, "code");
   if (field(details, "reason") === "startup-sidecars") return "The Gateway is still starting.";
-  if (detail === "AUTH_RATE_LIMITED") return "The Gateway has seen too many failed sign-ins and lets nobody in for a while.";
+  if (detail === "AUTH_RATE_LIMITED")
+    return "The Gateway has seen too many failed sign-ins and lets nobody in for a while.";
   if (detail === "PAIRING_REQUIRED") return explainPairing(details);
   // Where a name has several addresses Node reports all failures at once, with an empty message.
   const words = error.message === "" ? String(code ?? error.name) : shorten(error.message);

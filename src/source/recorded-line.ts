@@ -12,7 +12,11 @@ export interface RecordedLine {
 
 interface Shape {
   readonly t?: unknown;
-  readonly frame?: { readonly type?: unknown; readonly event?: unknown; readonly payload?: { readonly type?: unknown } } | null;
+  readonly frame?: {
+    readonly type?: unknown;
+    readonly event?: unknown;
+    readonly payload?: { readonly type?: unknown };
+  } | null;
 }
 
 /** Reads one line of a recording. Never throws. */

@@ -15,12 +15,12 @@ export interface RecordingWriterOptions {
    */
   readonly conn?: string;
   /**
-   * How many characters may wait for the disk. A frame that comes when there are more is left out and counted as
+   * How many bytes may wait for the disk. A frame that comes when there are more is left out and counted as
    * dropped: a connection cannot be asked to wait, and memory has an end.
    *
    * @default 67_108_864
    */
-  readonly maxWaitingLength?: number;
+  readonly maxWaitingBytes?: number;
   /** Told once, when the file cannot be written; what comes after is dropped. */
   readonly onError?: (error: InboxError) => void;
   /**
@@ -51,7 +51,7 @@ export interface RecordingWriter extends SourceListener {
  * Every attempt to connect is written as the challenge that it begins with, every hello as the answer to it.
  */
 export function createRecordingWriter(file: string | URL, options: RecordingWriterOptions = {}): RecordingWriter {
-  const { conn = "listener", maxWaitingLength = 64 * 1024 * 1024, onError, clock = systemClock } = options;
+  const { conn = "listener", maxWaitingBytes = 64 * 1024 * 1024, onError, clock = systemClock } = options;
   const startedAt = clock.now();
   const stream = createWriteStream(file, { flags: "a" });
   let failure: InboxError | undefined;
@@ -61,12 +61,17 @@ export function createRecordingWriter(file: string | URL, options: RecordingWrit
 
   stream.on("error", (error) => {
     if (failure !== undefined) return;
-    failure = new InboxError("ERR_INBOX_RECORDING", `Cannot write the recording ${String(file)}: ${errorText(error)}`, { file }, error);
+    failure = new InboxError(
+      "ERR_INBOX_RECORDING",
+      `Cannot write the recording ${String(file)}: ${errorText(error)}`,
+      { file },
+      error,
+    );
     onError?.(failure);
   });
 
   function append(frame: unknown): void {
-    if (failure !== undefined || finishing !== undefined || stream.writableLength > maxWaitingLength) {
+    if (failure !== undefined || finishing !== undefined || stream.writableLength > maxWaitingBytes) {
       dropped += 1;
       return;
     }
@@ -102,14 +107,16 @@ export function createRecordingWriter(file: string | URL, options: RecordingWrit
 
 /** The frame that a player reads a change of the link from. */
 function linkFrame(event: LinkEvent, now: number): object | undefined {
-  if (event.type === "connect") return { type: "event", event: "connect.challenge", payload: { nonce: "<redacted>", ts: now } };
-  if (event.type === "hello") return { type: "res", id: "hello", ok: true, payload: { type: "hello-ok", ...event.hello } };
+  if (event.type === "connect")
+    return { type: "event", event: "connect.challenge", payload: { nonce: "<redacted>", ts: now } };
+  if (event.type === "hello")
+    return { type: "res", id: "hello", ok: true, payload: { type: "hello-ok", ...event.hello } };
   return undefined;
 }
 
 /** A frame as JSON holds it: parsed where it is JSON, else the text itself. */
 function readFrame(frame: unknown): unknown {
-  if (typeof frame !== "string" && !Buffer.isBuffer(frame)) return frame;
+  if (typeof frame !== "string" && !Buffer.isBuffer(frame)) return frame ?? null;
   const text = String(frame);
   try {
     return JSON.parse(text);

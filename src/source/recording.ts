@@ -85,13 +85,19 @@ async function play(file: string | URL, listener: SourceListener, pace: Pace, si
     listener.link({ type: "ended", reason: "The recording is over." });
   } catch (error) {
     if (signal.aborted) listener.link({ type: "ended", reason: "The source was closed." });
-    else listener.link({ type: "refused", reason: `The recording ${String(file)} cannot be read: ${errorText(error)}.` });
+    else
+      listener.link({ type: "refused", reason: `The recording ${String(file)} cannot be read: ${errorText(error)}.` });
   } finally {
     stream.destroy();
   }
 }
 
-async function playLines(lines: AsyncIterable<string>, listener: SourceListener, pace: Pace, signal: AbortSignal): Promise<void> {
+async function playLines(
+  lines: AsyncIterable<string>,
+  listener: SourceListener,
+  pace: Pace,
+  signal: AbortSignal,
+): Promise<void> {
   const playLine = createPlayer(listener);
   let count = 0;
   for await (const text of lines) {
@@ -122,7 +128,8 @@ function createPlayer(listener: SourceListener): (line: RecordedLine) => void {
 }
 
 function checkOptions(file: unknown, name: unknown, owner: unknown, speed: unknown): void {
-  if (!(file instanceof URL) && (typeof file !== "string" || file === "")) throw optionError("file", "a path or a file: URL", file);
+  if (!(file instanceof URL) && (typeof file !== "string" || file === ""))
+    throw optionError("file", "a path or a file: URL", file);
   if (file instanceof URL && file.protocol !== "file:") throw optionError("file", "a path or a file: URL", file.href);
   if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);
   if (owner !== undefined && typeof owner !== "string") throw optionError("owner", "a string", owner);

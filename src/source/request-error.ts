@@ -9,7 +9,10 @@ export interface RequestContext {
 
 /** The error of a request that no connection could carry, or whose connection ended before the answer. */
 export function noLink(method: string, gateway: string): InboxError {
-  return new InboxError("ERR_INBOX_NO_LINK", `No connection to the Gateway "${gateway}" for ${method}.`, { method, gateway });
+  return new InboxError("ERR_INBOX_NO_LINK", `No connection to the Gateway "${gateway}" for ${method}.`, {
+    method,
+    gateway,
+  });
 }
 
 /** The error of a request whose answer did not come within `timeoutMs`. */
@@ -20,7 +23,11 @@ export function unanswered({ method, gateway }: RequestContext, timeoutMs: numbe
 
 /** The error of a request that its caller's signal ended. */
 export function abortedRequest({ method, gateway }: RequestContext): InboxError {
-  return new InboxError("ERR_INBOX_REQUEST", `${method} was aborted by its caller.`, { method, gateway, aborted: true });
+  return new InboxError("ERR_INBOX_REQUEST", `${method} was aborted by its caller.`, {
+    method,
+    gateway,
+    aborted: true,
+  });
 }
 
 /** The error of a request that could not be written, e.g. since its parameters are not JSON. `words` say why. */
@@ -29,7 +36,11 @@ export function unsendable({ method, gateway }: RequestContext, words: string): 
 }
 
 /** The error that a Gateway answered a request with: `error` of its `res` frame, whatever its shape. */
-export function refusedRequest(error: unknown, { method, gateway }: RequestContext, clean = (text: string) => text): InboxError {
+export function refusedRequest(
+  error: unknown,
+  { method, gateway }: RequestContext,
+  clean = (text: string) => text,
+): InboxError {
   const { code, message, retryable, retryAfterMs, details } = Object(error) as Readonly<Record<string, unknown>>;
   const words = typeof message === "string" ? clean(message).slice(0, 300) : "no reason given";
   const gatewayCode = typeof code === "string" ? code : "UNKNOWN";
@@ -43,7 +54,10 @@ export function refusedRequest(error: unknown, { method, gateway }: RequestConte
   const scope = missingScope(details, words);
   return scope === undefined
     ? new InboxError("ERR_INBOX_REQUEST", `The Gateway refused ${method} (${gatewayCode}): ${words}`, fields)
-    : new InboxError("ERR_INBOX_SCOPE", `${method} needs the scope ${scope}, which the Gateway did not grant.`, { ...fields, scope });
+    : new InboxError("ERR_INBOX_SCOPE", `${method} needs the scope ${scope}, which the Gateway did not grant.`, {
+        ...fields,
+        scope,
+      });
 }
 
 /**

@@ -26,4 +26,8 @@ export interface SourceListener {
  * One request to a Gateway. Rejects with an `InboxError`: `ERR_INBOX_NO_LINK` when not connected,
  * `ERR_INBOX_SCOPE` when the scope is missing, `ERR_INBOX_REQUEST` for any other refusal or a timeout.
  */
-export type GatewayRequest = (method: string, params: object, options?: { readonly signal?: AbortSignal }) => Promise<unknown>;
+export type GatewayRequest = (
+  method: string,
+  params: object,
+  options?: { readonly signal?: AbortSignal },
+) => Promise<unknown>;

@@ -63,7 +63,11 @@ export function webSocketSource(ws: HostWebSocket, options: WebSocketSourceOptio
 }
 
 /** Returns how to let go of the socket: once, with the reason for it. */
-function attach(ws: HostWebSocket, listener: SourceListener, requests: SocketRequests | undefined): (reason: string) => void {
+function attach(
+  ws: HostWebSocket,
+  listener: SourceListener,
+  requests: SocketRequests | undefined,
+): (reason: string) => void {
   let failure = "";
   let attached = true;
 
@@ -103,7 +107,12 @@ function inOnePiece(data: unknown): unknown {
 
 function checkOptions(ws: unknown, name: unknown, owner: unknown, requests: unknown): void {
   const { on, off, send, readyState } = Object(ws) as Partial<HostWebSocket>;
-  if (typeof on !== "function" || typeof off !== "function" || typeof send !== "function" || typeof readyState !== "number") {
+  if (
+    typeof on !== "function" ||
+    typeof off !== "function" ||
+    typeof send !== "function" ||
+    typeof readyState !== "number"
+  ) {
     throw optionError("ws", "a WebSocket of the `ws` package", ws);
   }
   if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);

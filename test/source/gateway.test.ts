@@ -1,9 +1,11 @@
 import { createHash, createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { buildDeviceAuthPayloadV3 } from "@openclaw/gateway-client";
 import { afterEach, describe, expect, it } from "vitest";
-import { type GatewayOptions } from "../../src/source/gateway-options.ts";
 import { gatewaySource } from "../../src/source/gateway.ts";
+import type { GatewayOptions } from "../../src/source/gateway-options.ts";
 import type { Source } from "../../src/source/source.ts";
+import { createFakeGateway } from "../../src/testing/fake-gateway.ts";
+import type { FakeGateway } from "../../src/testing/fake-gateway-api.ts";
 import {
   type Answerer,
   accept,
@@ -85,7 +87,10 @@ describe("a Gateway source", () => {
   });
 
   it("carries its name and owner", () => {
-    expect(gatewaySource({ url: "ws://127.0.0.1:1", name: "home", owner: "42" })).toMatchObject({ name: "home", owner: "42" });
+    expect(gatewaySource({ url: "ws://127.0.0.1:1", name: "home", owner: "42" })).toMatchObject({
+      name: "home",
+      owner: "42",
+    });
     expect(gatewaySource({ url: "ws://127.0.0.1:1" }).name).toBe("default");
     expect(gatewaySource({ url: "ws://127.0.0.1:1" })).not.toHaveProperty("owner");
   });
@@ -116,7 +121,9 @@ describe("a Gateway source", () => {
     await heard.linked("lost", 2);
     await source.close();
     expect(heard.order).toEqual(["connect", "hello", "lost", "connect", "lost", "ended"]);
-    expect(heard.reasons[1]).toBe(`Could not connect to ${server.url}: connect ECONNREFUSED ${server.url.slice("ws://".length)}.`);
+    expect(heard.reasons[1]).toBe(
+      `Could not connect to ${server.url}: connect ECONNREFUSED ${server.url.slice("ws://".length)}.`,
+    );
   });
 
   it("waits for a Gateway that is still starting", async () => {
@@ -134,7 +141,12 @@ describe("a Gateway source", () => {
   it("waits out the lockout after too many failed sign-ins, which another client may have caused", async () => {
     const { heard } = await listen(({ id }, ws, attempt) => {
       if (attempt > 1) return accept(id, ws, helloPayload);
-      refuse(id, ws, { code: "INVALID_REQUEST", message: "slow down", retryAfterMs: 1, details: { code: "AUTH_RATE_LIMITED" } });
+      refuse(id, ws, {
+        code: "INVALID_REQUEST",
+        message: "slow down",
+        retryAfterMs: 1,
+        details: { code: "AUTH_RATE_LIMITED" },
+      });
     });
     await heard.linked("hello");
     expect(heard.order).toEqual(["connect", "lost", "connect", "hello"]);
@@ -145,7 +157,17 @@ describe("a Gateway source", () => {
     const { server, heard } = await listen();
     await heard.linked("hello");
     const ws = socket(server);
-    for (const garbage of ["{", "", "hello", Buffer.from([0xff, 0x00, 0xfe]), "null", "[]", '{"type":"event"}', '{"type":"what"}']) ws.send(garbage);
+    for (const garbage of [
+      "{",
+      "",
+      "hello",
+      Buffer.from([0xff, 0x00, 0xfe]),
+      "null",
+      "[]",
+      '{"type":"event"}',
+      '{"type":"what"}',
+    ])
+      ws.send(garbage);
     sendChat(ws, 1);
     await heard.framed(5);
     expect(heard.frames).toEqual(["", "", "", "", JSON.parse(chatFrame(1))]);
@@ -223,7 +245,9 @@ describe("a Gateway source that is refused", () => {
   it("keeps trying where the Gateway says to wait for the approval", async () => {
     const details = { code: "PAIRING_REQUIRED", requestId: "req-17", recommendedNextStep: "wait_then_retry" };
     const { heard } = await listen(({ id }, ws, attempt) =>
-      attempt === 1 ? refuse(id, ws, { code: "NOT_PAIRED", message: "pairing required", details }) : accept(id, ws, helloPayload),
+      attempt === 1
+        ? refuse(id, ws, { code: "NOT_PAIRED", message: "pairing required", details })
+        : accept(id, ws, helloPayload),
     );
     await heard.linked("hello");
     expect(heard.order).toEqual(["connect", "lost", "connect", "hello"]);
@@ -241,7 +265,9 @@ describe("a Gateway source that is refused", () => {
   });
 
   it("does not stay where it may not read", async () => {
-    const { heard } = await listen(({ id }, ws) => accept(id, ws, { ...helloPayload, auth: { role: "operator", scopes: [] } }));
+    const { heard } = await listen(({ id }, ws) =>
+      accept(id, ws, { ...helloPayload, auth: { role: "operator", scopes: [] } }),
+    );
     await heard.linked("refused");
     expect(heard.order).toEqual(["connect", "refused"]);
     expect(heard.reasons[0]).toContain("operator.read");
@@ -257,7 +283,9 @@ describe("a Gateway source that is refused", () => {
 
   it("goes on after the mistake was mended: close and open", async () => {
     const { source, heard } = await listen(({ id }, ws, attempt) =>
-      attempt === 1 ? refuse(id, ws, { code: "INVALID_REQUEST", message: "no", details: { code: "AUTH_TOKEN_MISMATCH" } }) : accept(id, ws, helloPayload),
+      attempt === 1
+        ? refuse(id, ws, { code: "INVALID_REQUEST", message: "no", details: { code: "AUTH_TOKEN_MISMATCH" } })
+        : accept(id, ws, helloPayload),
     );
     await heard.linked("refused");
     await source.close();
@@ -267,13 +295,54 @@ describe("a Gateway source that is refused", () => {
   });
 });
 
+describe("a Gateway source and the fake Gateway", () => {
+  async function meet(prepare: (gateway: FakeGateway) => void = () => {}) {
+    const gateway = await createFakeGateway();
+    prepare(gateway);
+    const source = gatewaySource({ url: gateway.url, token: gateway.token });
+    const heard = createHeard();
+    open.push(source, gateway);
+    source.open(heard);
+    return { gateway, source, heard };
+  }
+
+  it.each(["wrong-token", "missing-token", "pairing", "protocol"] as const)("agree on a refusal: %s", async (kind) => {
+    const { heard } = await meet((gateway) => gateway.refuse(kind, 5));
+    await heard.linked("refused");
+    expect(heard.order).toEqual(["connect", "refused"]);
+  });
+
+  it("agree on a start that takes its time", async () => {
+    const { heard } = await meet((gateway) => gateway.refuse("starting", 2));
+    await heard.linked("hello");
+    expect(heard.order).toEqual(["connect", "lost", "connect", "lost", "connect", "hello"]);
+  });
+
+  it("agree on a restart: what is said after it is heard", async () => {
+    const { gateway, heard } = await meet();
+    await heard.linked("hello");
+    await gateway.restart();
+    await heard.linked("hello", 2);
+    gateway.say("Good morning.");
+    await gateway.flushed();
+    await heard.framed(2);
+    expect(heard.reasons).toEqual([`${gateway.url} closed the connection (1012 service restart).`]);
+    expect(heard.frames).toContainEqual(expect.objectContaining({ event: "chat" }));
+  });
+});
+
 describe("a request to a Gateway", () => {
   const answer: Answerer = ({ id, method, params }, ws) => {
     if (method === "connect") accept(id, ws, helloPayload);
     if (method === "echo") accept(id, ws, params);
-    if (method === "bad") refuse(id, ws, { code: "INVALID_REQUEST", message: `no ${token}`, retryable: true, retryAfterMs: 5 });
+    if (method === "bad")
+      refuse(id, ws, { code: "INVALID_REQUEST", message: `no ${token}`, retryable: true, retryAfterMs: 5 });
     if (method === "scoped") {
-      refuse(id, ws, { code: "FORBIDDEN", message: "no", details: { code: "MISSING_SCOPE", missingScope: "operator.write", requiredScopes: ["operator.write"] } });
+      refuse(id, ws, {
+        code: "FORBIDDEN",
+        message: "no",
+        details: { code: "MISSING_SCOPE", missingScope: "operator.write", requiredScopes: ["operator.write"] },
+      });
     }
     if (method === "old-scoped") refuse(id, ws, { code: "INVALID_REQUEST", message: "missing scope: operator.admin" });
     if (method === "cut") ws.terminate();
@@ -294,7 +363,10 @@ describe("a request to a Gateway", () => {
 
   it("rejects with ERR_INBOX_NO_LINK before the hello and after the close", async () => {
     const { source, heard } = await listen(answer);
-    await expect(source.request("echo", {})).rejects.toMatchObject({ code: "ERR_INBOX_NO_LINK", details: { method: "echo" } });
+    await expect(source.request("echo", {})).rejects.toMatchObject({
+      code: "ERR_INBOX_NO_LINK",
+      details: { method: "echo" },
+    });
     await heard.linked("hello");
     await source.close();
     await expect(source.request("echo", {})).rejects.toMatchObject({ code: "ERR_INBOX_NO_LINK" });
@@ -330,7 +402,10 @@ describe("a request to a Gateway", () => {
   it("rejects with ERR_INBOX_REQUEST when no answer comes in time", async () => {
     const { source, heard } = await listen(answer, { requestTimeoutMs: 20 });
     await heard.linked("hello");
-    await expect(source.request("silence", {})).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST", details: { timeoutMs: 20 } });
+    await expect(source.request("silence", {})).rejects.toMatchObject({
+      code: "ERR_INBOX_REQUEST",
+      details: { timeoutMs: 20 },
+    });
   });
 
   it("ends at once when its signal is aborted, before or while it waits", async () => {
@@ -384,7 +459,13 @@ describe("a Gateway source with a device", () => {
 
   it("keeps the device token of a hello, and signs in with it where there is no shared token", async () => {
     let kept: { token: string; scopes: readonly string[] } | undefined;
-    const device = { ...keys, loadToken: () => kept, storeToken: (value: string, scopes: readonly string[]) => void (kept = { token: value, scopes }) };
+    const device = {
+      ...keys,
+      loadToken: () => kept,
+      storeToken(value: string, scopes: readonly string[]) {
+        kept = { token: value, scopes };
+      },
+    };
     const { heard } = await listen(undefined, { device });
     await heard.linked("hello");
     expect(kept).toEqual({ token: "a-device-token", scopes: ["operator.read"] });
@@ -405,18 +486,36 @@ describe("the options of a Gateway source", () => {
 
   it.each([
     [{}, "Expected `url` to be a ws:// or wss:// address, got `undefined`"],
-    [{ url: "http://localhost:1" }, "Expected `url` to be a ws:// or wss:// address, got `http://localhost:1` (string)"],
-    [{ url: `nonsense ${token}` }, "Expected `url` to be a ws:// or wss:// address, got a string that is not an address"],
-    [{ url: `http://u:${token}@h/?t=${token}` }, "Expected `url` to be a ws:// or wss:// address, got `http://h` (string)"],
-    [{ url: "ws://h/#a" }, "Expected `url` to be a ws:// or wss:// address without a #fragment, got `ws://h#...` (string)"],
+    [
+      { url: "http://localhost:1" },
+      "Expected `url` to be a ws:// or wss:// address, got `http://localhost:1` (string)",
+    ],
+    [
+      { url: `nonsense ${token}` },
+      "Expected `url` to be a ws:// or wss:// address, got a string that is not an address",
+    ],
+    [
+      { url: `http://u:${token}@h/?t=${token}` },
+      "Expected `url` to be a ws:// or wss:// address, got `http://h` (string)",
+    ],
+    [
+      { url: "ws://h/#a" },
+      "Expected `url` to be a ws:// or wss:// address without a #fragment, got `ws://h#...` (string)",
+    ],
     [{ url, token: 5 }, "Expected `token` to be a string that is not blank, got number"],
     [{ url, token: " " }, "Expected `token` to be a string that is not blank, got a blank string"],
     [{ url, password: null }, "Expected `password` to be a string that is not blank, got object"],
     [{ url, name: "" }, "Expected `name` to be a string that is not empty, got `` (string)"],
     [{ url, owner: 7 }, "Expected `owner` to be a string, got `7` (number)"],
     [{ url, scopes: [] }, "Expected `scopes` to be an array of one or more scope names, got an array"],
-    [{ url, requestTimeoutMs: -5 }, "Expected `requestTimeoutMs` to be an integer from 1 to 2147483647, got `-5` (number)"],
-    [{ url, tlsFingerprint: fingerprint }, `Expected \`tlsFingerprint\` to be absent, since \`url\` is not wss://, got \`${fingerprint}\` (string)`],
+    [
+      { url, requestTimeoutMs: -5 },
+      "Expected `requestTimeoutMs` to be an integer from 1 to 2147483647, got `-5` (number)",
+    ],
+    [
+      { url, tlsFingerprint: fingerprint },
+      `Expected \`tlsFingerprint\` to be absent, since \`url\` is not wss://, got \`${fingerprint}\` (string)`,
+    ],
     [
       { url: "wss://h", tlsFingerprint: "ab" },
       "Expected `tlsFingerprint` to be a SHA-256 fingerprint (64 hex digits, colons allowed), got `ab` (string)",

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
+import { WebSocketServer } from "ws";
 
 /** A `connect` or other request, as a client sent it. */
 export interface SentRequest {
@@ -34,7 +34,9 @@ export async function createHandshakeServer(answer: Answerer = sayHello): Promis
       if (request.method === "connect") connects.push(request);
       answer(request, ws, attempt);
     });
-    ws.send(JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "a-nonce", ts: Date.now() } }));
+    ws.send(
+      JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "a-nonce", ts: Date.now() } }),
+    );
   });
   await once(server, "listening");
   const close = async () => {

@@ -1,0 +1,121 @@
+import { GatewayClientRequestError } from "@openclaw/gateway-client";
+import { describe, expect, it } from "vitest";
+import { explainLoss, explainRefusal, lockoutMs } from "../../src/source/gateway-refusal.ts";
+
+const refused = (code: string, more: object = {}) =>
+  new GatewayClientRequestError({ code: "INVALID_REQUEST", message: "no", details: { code, ...more } });
+const broken = (message: string, code?: string) => Object.assign(new Error(message), code !== undefined && { code });
+const close = { code: 1008, reason: "connect failed" };
+
+describe("the reason of a refusal", () => {
+  it.each([
+    ["AUTH_TOKEN_MISSING", "asks for a token"],
+    ["AUTH_TOKEN_MISMATCH", "OPENCLAW_GATEWAY_TOKEN"],
+    ["AUTH_TOKEN_NOT_CONFIGURED", "gateway.auth.token"],
+    ["AUTH_PASSWORD_MISSING", "`password`"],
+    ["AUTH_PASSWORD_MISMATCH", "`password`"],
+    ["AUTH_PASSWORD_NOT_CONFIGURED", "gateway.auth.password"],
+    ["AUTH_REQUIRED", "another kind of sign-in"],
+    ["AUTH_UNAUTHORIZED", "another kind of sign-in"],
+    ["AUTH_DEVICE_TOKEN_MISMATCH", "openclaw devices rotate"],
+    ["AUTH_SCOPE_MISMATCH", "openclaw devices list"],
+    ["AUTH_IDENTITY_HEADER_REQUIRED", "proxy"],
+    ["AUTH_VERIFIED_USER_REQUIRED", "proxy"],
+    ["PROTOCOL_MISMATCH", "protocol version"],
+    ["CLIENT_VERSION_MISMATCH", "Update openclaw-inbox"],
+    ["DEVICE_IDENTITY_REQUIRED", "`device`"],
+    ["DEVICE_AUTH_SIGNATURE_INVALID", "pair it again"],
+    ["PAIRING_REQUIRED", "openclaw devices approve <requestId>"],
+    ["A_CODE_OF_NEXT_YEAR", "refused the connection: no."],
+  ])("is a sentence that says what to do: %s", (code, words) => {
+    const sentence = explainRefusal(refused(code), true);
+    expect(sentence).toContain(words);
+    expect(sentence).toMatch(/^[A-Z].*\.$/);
+  });
+
+  it.each(["AUTH_TOKEN_NOT_CONFIGURED", "AUTH_UNAUTHORIZED", "DEVICE_AUTH_INVALID"])(
+    "is given also where the client would try again for ever: %s",
+    (code) => expect(explainRefusal(refused(code), false)).toBeDefined(),
+  );
+
+  it.each([
+    ["a token mismatch with a device token to fall back on", refused("AUTH_TOKEN_MISMATCH")],
+    ["a pairing that the Gateway says to wait for", refused("PAIRING_REQUIRED")],
+    ["a lockout", refused("AUTH_RATE_LIMITED")],
+    ["an old signature, which a slow host may send", refused("DEVICE_AUTH_SIGNATURE_EXPIRED")],
+    ["an answer without a code", new GatewayClientRequestError({ code: "INVALID_REQUEST", message: "hm" })],
+    ["nobody there", broken("connect ECONNREFUSED 127.0.0.1:1", "ECONNREFUSED")],
+    ["an expired certificate, which its owner renews", broken("certificate has expired", "CERT_HAS_EXPIRED")],
+    ["no error at all", undefined],
+  ])("is absent, so that it is tried again: %s", (_what, error) => {
+    expect(explainRefusal(error, false)).toBeUndefined();
+  });
+
+  it("keeps trying through a lockout though the client gave up", () => {
+    expect(explainRefusal(refused("AUTH_RATE_LIMITED"), true)).toBeUndefined();
+  });
+
+  it("knows a protocol mismatch of an old Gateway by its message", () => {
+    expect(explainRefusal(new GatewayClientRequestError({ message: "protocol mismatch" }), false)).toContain(
+      "protocol version",
+    );
+  });
+
+  it("shows the id of a pairing request only where it is one", () => {
+    expect(explainRefusal(refused("PAIRING_REQUIRED", { requestId: "req-1" }), true)).toContain("approve req-1`");
+    expect(explainRefusal(refused("PAIRING_REQUIRED", { requestId: "`; rm -rf ~" }), true)).toContain(
+      "approve <requestId>`",
+    );
+  });
+
+  it("tells a certificate that is not the expected one from one that nobody vouches for", () => {
+    expect(explainRefusal(broken("gateway tls fingerprint mismatch"), false)).toContain("`tlsFingerprint`");
+    expect(explainRefusal(broken("self-signed certificate", "DEPTH_ZERO_SELF_SIGNED_CERT"), false)).toContain(
+      "does not trust",
+    );
+  });
+
+  it.each([
+    [302, true],
+    [401, true],
+    [403, true],
+    [404, false],
+    [502, false],
+  ])("takes HTTP %i from a proxy for a refusal: %s", (httpStatus, expected) => {
+    const details = { reason: "websocket-upgrade-rejected", httpStatus };
+    const error = new GatewayClientRequestError({ code: "UNAVAILABLE", message: "<html>", retryable: true, details });
+    const sentence = explainRefusal(error, false);
+    expect(sentence !== undefined).toBe(expected);
+    expect(sentence ?? "").not.toContain("<html>");
+  });
+});
+
+describe("the reason of a loss", () => {
+  it("names the error, or its code where Node leaves the message empty", () => {
+    expect(explainLoss("ws://h:1", close, broken("getaddrinfo ENOTFOUND h"))).toBe(
+      "Could not connect to ws://h:1: getaddrinfo ENOTFOUND h.",
+    );
+    expect(explainLoss("ws://h:1", close, broken("", "ECONNREFUSED"))).toBe(
+      "Could not connect to ws://h:1: ECONNREFUSED.",
+    );
+  });
+
+  it("is one line of bounded length, whatever the Gateway says", () => {
+    const sentence = explainLoss("ws://h:1", { code: 4000, reason: "so\nlong ".repeat(1_000) }, undefined);
+    expect(sentence.length).toBeLessThan(300);
+    expect(sentence).not.toContain("\n");
+  });
+});
+
+describe("the wait through a lockout", () => {
+  it.each([
+    [undefined, 60_000],
+    [30_000, 30_000],
+    [1, 1_000],
+    [86_400_000, 600_000],
+  ])("for %s ms is %i ms", (retryAfterMs, expected) => {
+    expect(
+      lockoutMs(new GatewayClientRequestError({ message: "no", ...(retryAfterMs !== undefined && { retryAfterMs }) })),
+    ).toBe(expected);
+  });
+});
