@@ -1,0 +1,93 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { messageText, RunText } from "../../src/protocol/text.ts";
+
+function read(...deltas: Parameters<RunText["read"]>[0][]): string {
+  const text = new RunText();
+  for (const delta of deltas) text.read(delta);
+  return text.text;
+}
+
+const pieces = (...texts: string[]) => texts.map((messageText) => ({ messageText }));
+
+describe("the text of a message (R5)", () => {
+  it("is its content when that is a string", () => {
+    expect(messageText({ content: "Hello" })).toBe("Hello");
+  });
+  it("is its text blocks joined without a separator, and no other block", () => {
+    const content = [
+      { type: "text", text: "Hel" },
+      { type: "image", text: "no" },
+      { type: "text", text: "lo" },
+      null,
+      "no",
+    ];
+    expect(messageText({ content })).toBe("Hello");
+  });
+  it("is undefined where there is none", () => {
+    for (const message of [undefined, null, 5, {}, { content: 5 }, { content: [] }, { content: [{ type: "text" }] }]) {
+      expect(messageText(message)).toBeUndefined();
+    }
+  });
+});
+
+describe("the text of a run (B1)", () => {
+  it("is the message of the last delta on protocol 4, even after a missed delta", () => {
+    expect(read({ deltaText: "a", messageText: "a" }, { deltaText: "c", messageText: "abc" })).toBe("abc");
+  });
+  it("is right for a run joined midway", () => {
+    expect(read({ deltaText: " tail", messageText: "the head and the tail" })).toBe("the head and the tail");
+  });
+  it("appends deltaText where there is no message", () => {
+    expect(read({ deltaText: "Hel" }, { deltaText: "lo" }, { deltaText: " " }, { deltaText: "you" })).toBe("Hello you");
+  });
+  it("starts again at replace, to the empty string or to a text", () => {
+    expect(read({ deltaText: "wrong" }, { deltaText: "", replace: true }, { deltaText: "right" })).toBe("right");
+    expect(read({ deltaText: "wrong" }, { deltaText: "right", replace: true })).toBe("right");
+    expect(read({ messageText: "wrong" }, { messageText: "right", replace: true })).toBe("right");
+  });
+  it("takes growing messages for the text so far", () => {
+    expect(read(...pieces("Hello", "Hello wor", "Hello world"))).toBe("Hello world");
+    expect(read(...pieces("H", "He", "Hel", "Hello", "Hello"))).toBe("Hello");
+  });
+  it("takes other messages for pieces", () => {
+    expect(read(...pieces("Hello ", "world", "!"))).toBe("Hello world!");
+    expect(read(...pieces("ha", "ha", "ha"))).toBe("hahaha");
+  });
+  it("changes its mind when a later message tells", () => {
+    expect(read(...pieces(" ", " world", "!"))).toBe("  world!");
+    expect(read(...pieces("Hello", "Hello", "Hello world"))).toBe("Hello world");
+  });
+  it("keeps white space, which is text (B2)", () => {
+    expect(read(...pieces("two", " ", "words"))).toBe("two words");
+  });
+  it("follows a snapshot that shrinks after a retry", () => {
+    expect(read(...pieces("The quick", "The quick brown", "The"))).toBe("The");
+  });
+});
+
+describe("any text, sent by any generation of senders", () => {
+  // Words that differ, so that no piece is by chance the beginning of the next message.
+  const words = fc.uniqueArray(fc.stringMatching(/^[a-z]{4,8}[ \n]?$/), { minLength: 1, maxLength: 20 });
+  const growing = (list: string[]) => list.map((_, i) => list.slice(0, i + 1).join(""));
+
+  it("comes out whole", () => {
+    fc.assert(
+      fc.property(words, (list) => {
+        const whole = list.join("");
+        const snapshots = growing(list);
+        expect(read(...list.map((deltaText, i) => ({ deltaText, messageText: snapshots[i] as string })))).toBe(whole);
+        expect(read(...list.map((deltaText) => ({ deltaText })))).toBe(whole);
+        expect(read(...pieces(...snapshots))).toBe(whole);
+      }),
+    );
+  });
+  it("comes out whole from pieces that are not each other's beginning", () => {
+    fc.assert(
+      fc.property(words, (list) => {
+        fc.pre(list.every((word, i) => i === 0 || !word.startsWith(list[i - 1] as string)));
+        expect(read(...pieces(...list))).toBe(list.join(""));
+      }),
+    );
+  });
+});
