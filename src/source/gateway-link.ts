@@ -36,7 +36,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     over = true;
     live = false;
     client.stop();
-    listener.link({ type: "refused", reason: clean(reason) });
+    listener.link({ type: "refused", reason });
   }
 
   function handleConnect(): void {
@@ -59,12 +59,12 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
   function handleClose(code: number, reason: string, error: Error | undefined): void {
     if (over) return;
     live = false;
-    const refusal = explainRefusal(error, gaveUp);
+    const refusal = explainRefusal(error, gaveUp, clean);
     if (refusal !== undefined) return refuse(refusal);
     // Given up, yet a person need not come: the Gateway's lockout ends by itself.
     if (gaveUp) retry = setTimeout(() => client.start(), lockoutMs(error));
     const close = fatalFrame === undefined ? { code, reason } : { code, reason: fatalFrame };
-    listener.link({ type: "lost", reason: clean(explainLoss(settings.address, close, error)) });
+    listener.link({ type: "lost", reason: explainLoss(settings.address, close, error, clean) });
   }
 
   // The client's debug lines are the only place where it tells of a message it could not read.
@@ -90,7 +90,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     onReconnectPaused({ detailCode }) {
       gaveUp = true;
       // Without a code no close follows: the client could not even make a socket.
-      if (detailCode === null && !over) refuse(explainRefusal(failure, true) ?? unusable);
+      if (detailCode === null && !over) refuse(explainRefusal(failure, true, clean) ?? unusable);
     },
     onClose: (code, reason, info) => handleClose(code, reason, info?.connectError ?? failure),
   });
@@ -99,7 +99,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     start() {
       client.start();
       // A failure that is there already is of making the socket: the client tells of it only so, and does not try again.
-      if (failure !== undefined && !over) refuse(explainRefusal(failure, true) ?? unusable);
+      if (failure !== undefined && !over) refuse(explainRefusal(failure, true, clean) ?? unusable);
     },
     async close() {
       const silent = over;

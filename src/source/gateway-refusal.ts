@@ -1,6 +1,6 @@
 /**
  * Why a connection to a Gateway failed, as one sentence a person can act on.
- * Nothing here knows the token; whoever shows a sentence that quotes the Gateway still blanks it out.
+ * What is quoted of a Gateway or of Node goes through `clean` first, which blanks out our secrets.
  */
 
 const setToken =
@@ -48,6 +48,8 @@ const sentences: Readonly<Record<string, string>> = {
 /** By the `code` of a TLS error: what no further attempt can change. */
 const untrusted = new Set(["DEPTH_ZERO_SELF_SIGNED_CERT", "SELF_SIGNED_CERT_IN_CHAIN", "ERR_TLS_CERT_ALTNAME_INVALID"]);
 
+type Clean = (text: string) => string;
+
 interface ConnectFailure {
   readonly message?: unknown;
   readonly code?: unknown;
@@ -58,7 +60,7 @@ interface ConnectFailure {
  * The sentence for a person, where only a person can mend `error`; `undefined` where trying again may help.
  * `gaveUp`: the official client has stopped trying by itself.
  */
-export function explainRefusal(error: Error | undefined, gaveUp: boolean): string | undefined {
+export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean: Clean): string | undefined {
   if (error === undefined) return gaveUp ? "The Gateway refused the connection." : undefined;
   const { code, details } = error as ConnectFailure;
   const detail = field(details, "code");
@@ -67,12 +69,12 @@ export function explainRefusal(error: Error | undefined, gaveUp: boolean): strin
   if (detail === "PAIRING_REQUIRED") return gaveUp ? explainPairing(details) : undefined;
   // With a device token to fall back on the client tries that first, and does not give up.
   if (detail === "AUTH_TOKEN_MISMATCH" && !gaveUp) return undefined;
-  const sentence = typeof detail === "string" ? sentences[detail] : undefined;
+  const sentence = typeof detail === "string" && Object.hasOwn(sentences, detail) ? sentences[detail] : undefined;
   if (sentence !== undefined) return sentence;
   if (/protocol mismatch/i.test(error.message)) return sentences.PROTOCOL_MISMATCH;
   return (
     explainTransport(error, code, details) ??
-    (gaveUp ? `The Gateway refused the connection: ${shorten(error.message)}.` : undefined)
+    (gaveUp ? `The Gateway refused the connection: ${quote(error.message, clean)}.` : undefined)
   );
 }
 
@@ -105,10 +107,11 @@ export function explainLoss(
   address: string,
   close: { readonly code: number; readonly reason: string },
   error: Error | undefined,
+  clean: Clean,
 ): string {
   // The client makes an error of its own of a close that came without one.
   if (error === undefined || /^gateway closed \(\d+\)/.test(error.message)) {
-    const words = close.reason === "" ? "" : ` ${shorten(close.reason)}`;
+    const words = close.reason === "" ? "" : ` ${quote(close.reason, clean)}`;
     return close.code === 1006
       ? `The connection to ${address} broke (1006${words}).`
       : `${address} closed the connection (${close.code}${words}).`;
@@ -120,7 +123,7 @@ export function explainLoss(
     return "The Gateway has seen too many failed sign-ins and lets nobody in for a while.";
   if (detail === "PAIRING_REQUIRED") return explainPairing(details);
   // Where a name has several addresses Node reports all failures at once, with an empty message.
-  const words = error.message === "" ? String(code ?? error.name) : shorten(error.message);
+  const words = error.message === "" ? String(code ?? error.name) : quote(error.message, clean);
   return `Could not connect to ${address}: ${words}.`;
 }
 
@@ -134,8 +137,8 @@ function field(value: unknown, key: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 }
 
-/** At most 200 characters on one line: it may be a peer's words. */
-function shorten(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim().replace(/\.$/, "");
+/** A peer's words as they may be quoted: without our secrets, on one line, at most 200 characters. */
+function quote(text: string, clean: Clean): string {
+  const line = clean(text).replace(/\s+/g, " ").trim().replace(/\.$/, "");
   return line.length > 200 ? `${line.slice(0, 200)}...` : line;
 }

@@ -1,10 +1,14 @@
 import { GatewayClientRequestError } from "@openclaw/gateway-client";
 import { describe, expect, it } from "vitest";
-import { explainLoss, explainRefusal, lockoutMs } from "../../src/source/gateway-refusal.ts";
+import * as told from "../../src/source/gateway-refusal.ts";
 
 const refused = (code: string, more: object = {}) =>
   new GatewayClientRequestError({ code: "INVALID_REQUEST", message: "no", details: { code, ...more } });
 const broken = (message: string, code?: string) => Object.assign(new Error(message), code !== undefined && { code });
+const clean = (text: string) => text.replaceAll("secret", "***");
+const explainRefusal = (error: Error | undefined, gaveUp: boolean) => told.explainRefusal(error, gaveUp, clean);
+const explainLoss = (address: string, end: { code: number; reason: string }, error?: Error) =>
+  told.explainLoss(address, end, error, clean);
 const close = { code: 1008, reason: "connect failed" };
 
 describe("the reason of a refusal", () => {
@@ -53,6 +57,19 @@ describe("the reason of a refusal", () => {
 
   it("keeps trying through a lockout though the client gave up", () => {
     expect(explainRefusal(refused("AUTH_RATE_LIMITED"), true)).toBeUndefined();
+  });
+
+  it("takes no code for one of its own that JavaScript gives every object", () => {
+    expect(explainRefusal(refused("constructor"), false)).toBeUndefined();
+  });
+
+  it("quotes the Gateway without our secrets", () => {
+    const error = new GatewayClientRequestError({ message: "bad secret", details: { code: "NEW" } });
+    expect(explainRefusal(error, true)).toBe("The Gateway refused the connection: bad ***.");
+    expect(explainLoss("ws://h:1", close, error)).toBe("Could not connect to ws://h:1: bad ***.");
+    expect(explainLoss("ws://h:1", { code: 4000, reason: "secret" })).toBe(
+      "ws://h:1 closed the connection (4000 ***).",
+    );
   });
 
   it("knows a protocol mismatch of an old Gateway by its message", () => {
@@ -115,7 +132,9 @@ describe("the wait through a lockout", () => {
     [86_400_000, 600_000],
   ])("for %s ms is %i ms", (retryAfterMs, expected) => {
     expect(
-      lockoutMs(new GatewayClientRequestError({ message: "no", ...(retryAfterMs !== undefined && { retryAfterMs }) })),
+      told.lockoutMs(
+        new GatewayClientRequestError({ message: "no", ...(retryAfterMs !== undefined && { retryAfterMs }) }),
+      ),
     ).toBe(expected);
   });
 });
