@@ -21,7 +21,7 @@ export interface Clients {
   readonly token: string;
   readonly faults: WireFaults;
   accept(socket: WebSocket): void;
-  /** Those past hello, oldest first. */
+  /** Those past hello whose socket is open, oldest first. */
   admitted(): readonly Connection[];
   readonly broadcast: Broadcast;
   /** The next `times` connects are turned away in this way. */
@@ -53,10 +53,14 @@ export function createClients(options: FakeGatewayOptions, clock: Clock, listene
     ticking = clock.setTimeout(tick, tickIntervalMs);
   }
 
+  function admitted(): readonly Connection[] {
+    return [...connections].filter((connection) => connection.admitted && connection.open);
+  }
+
   function broadcast(event: string, payload: object, to: (connection: Connection) => boolean = () => true): void {
     let text: string | undefined;
-    for (const connection of connections) {
-      if (!connection.admitted || !to(connection)) continue;
+    for (const connection of admitted()) {
+      if (!to(connection)) continue;
       if (READ_EVENTS.has(event) && !allows(connection.scopes, "operator.read")) continue;
       text ??= JSON.stringify(payload);
       connection.event(event, text);
@@ -100,7 +104,7 @@ export function createClients(options: FakeGatewayOptions, clock: Clock, listene
       });
       connection.raw(challenge(clock.now()));
     },
-    admitted: () => [...connections].filter((connection) => connection.admitted),
+    admitted,
     broadcast,
     refuse(how, times) {
       refusing = times > 0 ? { how, left: times } : undefined;
@@ -109,6 +113,8 @@ export function createClients(options: FakeGatewayOptions, clock: Clock, listene
       for (const connection of connections) {
         if (code === undefined || code === 1006) connection.terminate();
         else connection.close(code, reason);
+        // It hears no more from now on, however long the closing handshake takes.
+        connections.delete(connection);
       }
     },
     release() {
