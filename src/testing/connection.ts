@@ -32,7 +32,10 @@ export interface WireFaults {
 export interface Connection extends FakeConnection {
   /** Marks it as past hello; before that it gets no events. */
   admit(client: Readonly<Record<string, unknown>>, role: string, scopes: readonly string[]): void;
+  /** Whether it is past hello, and maybe gone since. */
   readonly admitted: boolean;
+  /** False from the moment at which either side closes. */
+  readonly open: boolean;
   roster: boolean;
   readonly subscriptions: Set<string>;
   /** Sends an event frame; `payload` is JSON, so that it is made once for all connections. Numbered from 1 after hello. */
@@ -77,6 +80,9 @@ export function createConnection(socket: WebSocket, faults: WireFaults): Connect
     role: "operator",
     scopes: [],
     admitted: false,
+    get open() {
+      return socket.readyState === socket.OPEN;
+    },
     roster: false,
     subscriptions: new Set(),
     admit(client, role, scopes) {

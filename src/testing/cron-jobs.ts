@@ -64,20 +64,27 @@ export function createCronJobs(broadcast: Broadcast, transcripts: Transcripts, n
     return made;
   }
 
+  function change(jobId: string, state: Params): Params {
+    const changed = { ...jobs.get(jobId), state };
+    jobs.set(jobId, changed);
+    return changed;
+  }
+
   return {
     fire(fire) {
-      const fired = job(fire);
-      const jobId = String(fired["id"]);
       const runAtMs = now();
+      const jobId = String(job(fire)["id"]);
+      const started = change(jobId, { nextRunAtMs: runAtMs, runningAtMs: runAtMs });
       const session = () => transcripts.session(fire.sessionKey, "cron");
-      broadcast("cron", { jobId, action: "started", job: fired, runAtMs });
+      broadcast("cron", { jobId, action: "started", job: started, runAtMs });
       return {
         jobId,
         cronRunId: `cron:${jobId}:${runAtMs}`,
         finish(status, summary) {
           const entry = finished(jobId, status, summary, runAtMs, now());
           entries.push({ ts: now(), ...entry, sessionKey: fire.sessionKey });
-          broadcast("cron", { ...entry, job: fired });
+          const lastRun = { nextRunAtMs: runAtMs, ...lastRunState(status, runAtMs, now()) };
+          broadcast("cron", { ...entry, job: change(jobId, lastRun) });
           announceCronBinding(broadcast, session(), now());
         },
       };
@@ -109,6 +116,20 @@ function finished(jobId: string, status: SessionStatus, summary: string, runAtMs
     runAtMs,
     durationMs: now - runAtMs,
     nextRunAtMs: runAtMs,
+  };
+}
+
+function lastRunState(status: SessionStatus, runAtMs: number, now: number): Params {
+  const runStatus = status === "done" ? "ok" : "error";
+  return {
+    lastRunAtMs: runAtMs,
+    lastRunStatus: runStatus,
+    lastStatus: runStatus,
+    lastDurationMs: now - runAtMs,
+    lastDeliveryStatus: "not-requested",
+    lastFailureNotificationDeliveryStatus: "not-requested",
+    consecutiveErrors: runStatus === "ok" ? 0 : 1,
+    consecutiveSkipped: 0,
   };
 }
 

@@ -46,18 +46,20 @@ export async function play(
   const recorded = [recordings].flat().map(readRecording);
   const frames = merge(recorded.map(playable));
   const answers = new Map(recorded.flatMap(answersAfterLoss));
-  let at = 0;
+  const { clock } = stage;
   let unflushed = 0;
   await stage.audience();
+  let beganAt = clock.now();
   for (const { t, frame } of edit === undefined ? frames : edit(frames)) {
     if (stage.isClosed()) return;
-    const pauseMs = (t - at) / speed;
-    at = Math.max(at, t);
-    if (pauseMs >= 1) await pause(stage.clock, pauseMs);
+    const pauseMs = beganAt + t / speed - clock.now();
+    if (pauseMs >= 1) await pause(clock, pauseMs);
     if (frame["event"] === "connect.challenge") {
       stage.drop();
       for (const answer of answers.get(frame) ?? []) stage.recall(answer);
       await stage.audience();
+      // How long the client took to come back is no part of the recording.
+      beganAt = clock.now() - t / speed;
       continue;
     }
     stage.event(String(frame["event"]), (frame["payload"] ?? {}) as object);

@@ -51,7 +51,12 @@ export function createRunFrames(options: RunFramesOptions): RunFrames {
     broadcast(event, { runId, sessionKey, agentId, ...spawned, ...payload }, hidden ? subscribed : undefined);
   }
 
-  function agent(stream: string, data: object, at = (seq += 1)): void {
+  function agent(stream: string, data: object): void {
+    seq += 1;
+    agentAt(seq, stream, data);
+  }
+
+  function agentAt(at: number, stream: string, data: object): void {
     const ofSession = stream === "lifecycle" ? { sessionId } : {};
     const isHeartbeat = kind === "open" ? {} : { isHeartbeat: hidden };
     send("agent", { ...ofSession, stream, data, seq: at, ts: now(), ...isHeartbeat });
@@ -106,11 +111,7 @@ export function createRunFrames(options: RunFramesOptions): RunFrames {
     },
     error(errorMessage, errorKind) {
       const kindOf = errorKind === undefined ? {} : { errorKind };
-      chat("error", {
-        errorMessage,
-        ...kindOf,
-        errorDetail: { provider: "stub", model: "stub-1", failoverReason: "server_error" },
-      });
+      chat("error", { errorMessage, ...kindOf, errorDetail: ERROR_DETAIL });
       // A Gateway ends a failed chat.send twice: the second time by itself, without agent and with `seq` starting over.
       if (kind !== "send") return;
       broadcast("chat", {
@@ -127,9 +128,16 @@ export function createRunFrames(options: RunFramesOptions): RunFrames {
     },
     cancelled() {
       const cancelled = { status: "cancelled", aborted: true, stopReason: "rpc", startedAt, endedAt: now() };
-      agent("lifecycle", { phase: "end", ...cancelled }, seq);
+      agentAt(seq, "lifecycle", { phase: "end", ...cancelled });
       const stopped = { aborted: true, stopReason: "aborted", executionSettled: true, startedAt, endedAt: now() };
-      agent("lifecycle", { phase: "error", error: "This operation was aborted", ...stopped }, 1);
+      agentAt(1, "lifecycle", { phase: "error", error: "This operation was aborted", ...stopped });
     },
   };
 }
+
+const ERROR_DETAIL = {
+  provider: "stub",
+  model: "stub-1",
+  failoverReason: "server_error",
+  providerRuntimeFailureKind: "timeout",
+};

@@ -6,7 +6,7 @@ import { DISPLAY_CHARS, truncated } from "./truncation.ts";
 /** Sends one event frame to every connection past hello that `to` accepts (default: all that may read). */
 export type Broadcast = (event: string, payload: object, to?: (connection: Connection) => boolean) => void;
 
-/** The payload of `session.message`; also what the delta of `chat.history` lists. */
+/** What the delta of `chat.history` lists: a `session.message` payload, but without the run's id beside the row. */
 export function messagePayload(session: Session, stored: StoredRow, now: number): object {
   const isUser = stored.row["role"] === "user";
   return {
@@ -17,15 +17,16 @@ export function messagePayload(session: Session, stored: StoredRow, now: number)
     message: truncated(stored.row, DISPLAY_CHARS),
     messageId: stored.id,
     messageSeq: stored.seq,
-    ...(stored.runId === undefined ? {} : { runId: stored.runId }),
   };
 }
 
 /** Tells of a new row: to those subscribed to its session, and to those with the roster. */
 export function announceRow(broadcast: Broadcast, session: Session, stored: StoredRow, now: number): void {
   const wants = ({ roster, subscriptions }: Connection) => roster || subscriptions.has(session.key);
-  if (!stored.hidden) return broadcast("session.message", messagePayload(session, stored, now), wants);
-  const place = { phase: "message", messageId: stored.id, messageSeq: stored.seq };
+  const { hidden, runId } = stored;
+  const ofRun = runId === undefined ? {} : { runId };
+  if (!hidden) return broadcast("session.message", { ...messagePayload(session, stored, now), ...ofRun }, wants);
+  const place = { agentId: agentOf(session.key), phase: "message", messageId: stored.id, messageSeq: stored.seq };
   broadcast("sessions.changed", changedPayload(session, place, now), ({ roster }) => roster);
 }
 
@@ -37,7 +38,8 @@ export function announcePhase(
   runId: string,
   now: number,
 ): void {
-  broadcast("sessions.changed", changedPayload(session, { phase, runId }, now), ({ roster }) => roster);
+  const what = { agentId: agentOf(session.key), phase, runId };
+  broadcast("sessions.changed", changedPayload(session, what, now), ({ roster }) => roster);
 }
 
 /** Tells everybody that a cron job was bound to the session, or let go of it. */
@@ -46,5 +48,5 @@ export function announceCronBinding(broadcast: Broadcast, session: Session, now:
 }
 
 function changedPayload(session: Session, what: object, now: number): object {
-  return { ...sessionSnapshot(session, now), sessionKey: session.key, agentId: agentOf(session.key), ...what, ts: now };
+  return { ...sessionSnapshot(session, now), sessionKey: session.key, ...what, ts: now };
 }

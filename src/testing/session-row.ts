@@ -39,7 +39,8 @@ export function sessionRow(session: Session, now: number): Fields {
     snapshotAt: now,
     placement: placement(session),
     hasActiveRun: active,
-    activeRunIds: [...running.keys()],
+    // A Gateway lists none while some are running: which, only `inFlightRun` tells.
+    ...(active ? {} : { activeRunIds: [] }),
     sharingRole: "owner",
   };
 }
@@ -69,6 +70,7 @@ export function sessionSnapshot(session: Session, now: number): Fields {
     lastInteractionAt,
     effectiveQueueMode,
     key,
+    agentId,
     ...repeated
   } = sessionRow(session, now);
   return {
@@ -152,7 +154,7 @@ const AGENT_RUNTIME: Fields = {
 
 const ABSENT: Fields = Object.fromEntries(
   [
-    ..."activeModel activeModelProvider agentStatus ancestorSessions archiveReason archivedAt archivedBy autoLabel".split(
+    ..."activeModel activeModelProvider activeRunIds agentStatus ancestorSessions archiveReason archivedAt archivedBy autoLabel".split(
       " ",
     ),
     ..."boardPresentation category channelAvatarUrl color contextBudgetStatus controlOwnerSessionKey createdActor".split(

@@ -154,7 +154,7 @@ function store(home: Session, row: TranscriptRow, now: number, runId: string | u
     recordTimestampMs: now,
     transcriptPosition: { source: home.sessionId, rawSeq },
     seq,
-    ...(last?.hidden === true ? { turnBoundary: true } : {}),
+    ...(last?.hidden === true && row["role"] === "assistant" ? { turnBoundary: true } : {}),
   };
   const stored = { row: { ...row, __openclaw: mark }, id, seq, rawSeq, hidden };
   return typeof known === "string" ? { ...stored, runId: known } : stored;

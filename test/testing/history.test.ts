@@ -1,0 +1,147 @@
+import { expect, it } from "vitest";
+import { connectClient, fakeGateway } from "./helpers.ts";
+
+const KEY = "agent:main:one";
+
+interface Row {
+  readonly content: unknown;
+  readonly __openclaw: { readonly runId?: string };
+}
+
+it("pages through a session's rows from the newest", async () => {
+  const gateway = await fakeGateway();
+  for (let turn = 1; turn <= 3; turn += 1) gateway.say(`Reply ${turn}`, { sessionKey: KEY, prompt: `Ask ${turn}` });
+  const client = await connectClient(gateway);
+  const page = async (params: object) => (await client.request("chat.history", { sessionKey: KEY, ...params })).payload;
+  const texts = (messages: { content: string | { text: string }[] }[]) =>
+    messages.map(({ content }) => (typeof content === "string" ? content : content[0]?.text));
+  const newest = await page({ limit: 2 });
+  expect([texts(newest.messages), newest.hasMore, newest.nextOffset, newest.totalMessages]).toEqual([
+    ["Ask 3", "Reply 3"],
+    true,
+    2,
+    6,
+  ]);
+  const older = await page({ limit: 10, offset: newest.nextOffset });
+  expect([texts(older.messages), older.hasMore]).toEqual([["Ask 1", "Reply 1", "Ask 2", "Reply 2"], false]);
+  expect((await client.request("chat.history", { sessionKey: "agent:main:none" })).payload.messages).toEqual([]);
+});
+
+it("cuts long text at 8,000 characters, in rows and in session.message, unless asked for more", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  await client.request("sessions.messages.subscribe", { key: KEY });
+  const text = "x".repeat(14_000);
+  gateway.say(text, { sessionKey: KEY, chunks: 1 });
+  const event = await client.frame(
+    ({ event, payload }) => event === "session.message" && payload.message.role === "assistant",
+  );
+  const short = (await client.request("chat.history", { sessionKey: KEY })).payload.messages.at(-1);
+  for (const row of [event.payload.message, short]) {
+    expect(row.content[0].text).toBe(`${"x".repeat(8_000)}\n...(truncated)...`);
+    expect(row.__openclaw.truncated).toBe(true);
+  }
+  const whole = (await client.request("chat.history", { sessionKey: KEY, maxChars: 500_000 })).payload.messages.at(-1);
+  expect([whole.content[0].text, whole.__openclaw.truncated]).toEqual([text, undefined]);
+  const got = await client.request("chat.message.get", { sessionKey: KEY, messageId: short.__openclaw.id });
+  expect([got.payload.ok, got.payload.message.content[0].text]).toEqual([true, text]);
+  const missing = await client.request("chat.message.get", { sessionKey: KEY, messageId: "none" });
+  expect(missing.payload).toEqual({ ok: false, unavailableReason: "not_found" });
+});
+
+it("answers a cursor with what is new since, as session.message payloads", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  gateway.say("Old.", { sessionKey: KEY });
+  const { deltaCursor } = (await client.request("chat.history", { sessionKey: KEY })).payload;
+  const nothing = await client.request("chat.history", { sessionKey: KEY, cursor: deltaCursor });
+  expect(nothing.payload).toMatchObject({ kind: "delta", messages: [], deltaCursor });
+  const runId = gateway.say("New.", { sessionKey: KEY, prompt: "More?" });
+  const { payload } = await client.request("chat.history", { sessionKey: KEY, cursor: deltaCursor });
+  expect(payload.messages.map(({ message }: { message: Row }) => [message.content, message.__openclaw.runId])).toEqual([
+    ["More?", undefined],
+    [[{ type: "text", text: "New." }], runId],
+  ]);
+  expect(payload.deltaCursor).not.toBe(deltaCursor);
+});
+
+it("answers reset to a cursor of a rewritten transcript, of another session, and to nonsense", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  gateway.say("Old.", { sessionKey: KEY });
+  gateway.say("Other.", { sessionKey: "agent:main:two" });
+  const ask = async (sessionKey: string, cursor: string) =>
+    (await client.request("chat.history", { sessionKey, cursor })).payload;
+  const { deltaCursor } = (await client.request("chat.history", { sessionKey: KEY })).payload;
+  expect((await ask(KEY, deltaCursor)).kind).toBe("delta");
+  gateway.transcripts.renew(KEY);
+  for (const [key, cursor] of [
+    [KEY, deltaCursor],
+    ["agent:main:two", deltaCursor],
+    [KEY, "nonsense"],
+    ["agent:main:none", ""],
+  ]) {
+    expect(await ask(key as string, cursor as string)).toEqual({ kind: "reset" });
+  }
+});
+
+it("shows a run in flight with its text so far, and its row once it has ended", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  const run = gateway.run({ sessionKey: KEY, origin: "heartbeat" });
+  run.delta("So far");
+  const history = async () => (await client.request("chat.history", { sessionKey: KEY })).payload;
+  expect(await history()).toMatchObject({
+    messages: [],
+    inFlightRun: { runId: run.runId, text: "So far", sessionAbortable: true },
+    sessionInfo: { hasActiveRun: true },
+  });
+  run.final();
+  const after = await history();
+  expect(after).toMatchObject({
+    messages: [{ role: "assistant", __openclaw: { runId: run.runId } }],
+    sessionInfo: { hasActiveRun: false, lastRunId: run.runId, status: "done" },
+  });
+  expect(after).not.toHaveProperty("inFlightRun");
+});
+
+it("keeps the traps of a real history: failures, aborted text and cron prompts as assistant rows", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  const failed = gateway.say("Half", { sessionKey: KEY, end: "error" });
+  const aborted = gateway.say("Half", { sessionKey: KEY, end: "aborted" });
+  gateway.say("Done.", { sessionKey: KEY, origin: "cron", prompt: "Remind them." });
+  const { messages } = (await client.request("chat.history", { sessionKey: KEY })).payload;
+  expect(messages.filter(({ role }: { role: string }) => role === "assistant")).toMatchObject([
+    { stopReason: "error", idempotencyKey: `${failed}:terminal-error`, __openclaw: { runId: failed } },
+    { openclawAbort: { aborted: true, runId: aborted }, __openclaw: { runId: aborted } },
+    { content: "Remind them.", provenance: { sourceTool: "cron" } },
+    { content: [{ text: "Done." }] },
+  ]);
+  expect(messages.at(-2).__openclaw).not.toHaveProperty("runId");
+});
+
+it("lists sessions latest first, page by page", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  for (const key of ["a", "b", "c"]) gateway.transcripts.session(`agent:main:${key}`).updatedAt = key.charCodeAt(0);
+  const first = (await client.request("sessions.list", { limit: 2 })).payload;
+  expect(first.sessions.map(({ key }: { key: string }) => key)).toEqual(["agent:main:c", "agent:main:b"]);
+  expect([first.count, first.totalCount, first.hasMore, first.nextOffset]).toEqual([2, 3, true, 2]);
+  const last = (await client.request("sessions.list", { limit: 2, offset: first.nextOffset })).payload;
+  expect([last.sessions[0].key, last.hasMore, last.nextOffset]).toEqual(["agent:main:a", false, null]);
+});
+
+it("takes rows that no event told of", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  gateway.transcripts.add(
+    KEY,
+    { role: "assistant", content: "Said while you were away.", timestamp: 1 },
+    { runId: "away" },
+  );
+  gateway.transcripts.add(KEY, { role: "user", content: "Not for your eyes.", timestamp: 2 }, { hidden: true });
+  const { messages } = (await client.request("chat.history", { sessionKey: KEY })).payload;
+  expect(messages).toMatchObject([{ content: "Said while you were away.", __openclaw: { runId: "away", seq: 1 } }]);
+  expect(gateway.transcripts.rows(KEY)).toEqual(messages);
+});
