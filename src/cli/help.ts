@@ -1,0 +1,41 @@
+import type { Command } from "./command.ts";
+import { commands } from "./commands.ts";
+
+const exitCodes = `Exit codes: 0 all went well, 1 it failed, 2 the command line is wrong, 3 the Gateway refuses
+us until a person mends something; 130 and 143 when a signal ended it at once.`;
+
+/** The help of the whole CLI. */
+export function overallHelp(): string {
+  const rows = Object.entries(commands).map(([name, { summary }]) => [name, summary] as const);
+  return `Usage: openclaw-inbox COMMAND [options]
+
+Turns what OpenClaw agents say on their own into complete messages: one per run, exactly once.
+
+Commands:
+${table(rows)}
+
+Options:
+${table([
+  ["--help", "this text, or that of a command: openclaw-inbox COMMAND --help"],
+  ["--version", "the version of this package"],
+])}
+
+Messages go to stdout, everything else to stderr. Colours and progress appear on a terminal only,
+and colours not with NO_COLOR.
+
+${exitCodes}`;
+}
+
+/** The help of one command. */
+export function commandHelp({ usage, about, options }: Command): string {
+  const rows = Object.entries({ ...options, help: { value: undefined, help: "this text" } }).map(
+    ([name, { value, help }]) => [`--${name}${value === undefined ? "" : ` ${value}`}`, help] as const,
+  );
+  const forms = usage.map((form, index) => `${index === 0 ? "Usage:" : "      "} openclaw-inbox ${form}`);
+  return `${forms.join("\n")}\n\n${about}\n\nOptions:\n${table(rows)}\n\n${exitCodes}`;
+}
+
+function table(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([term]) => term.length)) + 2;
+  return rows.map(([term, text]) => `  ${term.padEnd(width)}${text}`).join("\n");
+}

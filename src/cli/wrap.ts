@@ -1,0 +1,40 @@
+/**
+ * Breaks a text into lines of at most `width` characters, between words where it can. With more than `maxLines`
+ * of them, the last one says how long the whole is.
+ */
+export function wrap(text: string, width: number, maxLines = Number.POSITIVE_INFINITY): readonly string[] {
+  const lines: string[] = [];
+  for (const line of text.split("\n")) {
+    // One more than is shown is enough to know that something was left out.
+    if (lines.length > maxLines) break;
+    lines.push(...wrapLine(line, width, maxLines + 1 - lines.length));
+  }
+  if (lines.length <= maxLines) return lines;
+  return [...lines.slice(0, maxLines), `… (${text.length.toLocaleString("en")} characters)`];
+}
+
+function wrapLine(line: string, width: number, maxLines: number): readonly string[] {
+  const lines: string[] = [];
+  let current = "";
+  for (const word of line.split(" ").flatMap((part) => pieces(part, width))) {
+    if (lines.length === maxLines) return lines;
+    if (current === "") current = word;
+    else if (current.length + 1 + word.length <= width) current += ` ${word}`;
+    else {
+      lines.push(current);
+      current = word;
+    }
+  }
+  return [...lines, current];
+}
+
+/** A word that is longer than a line, cut between characters. */
+function pieces(word: string, width: number): readonly string[] {
+  if (word.length <= width) return [word];
+  const cut: string[] = [""];
+  for (const character of word) {
+    if ((cut.at(-1) as string).length + character.length > width) cut.push("");
+    cut[cut.length - 1] += character;
+  }
+  return cut;
+}
