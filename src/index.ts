@@ -19,9 +19,13 @@ export {
   type SessionOf,
 } from "./protocol/session-key.ts";
 export { gatewaySource } from "./source/gateway.ts";
+export type { GatewayDevice } from "./source/gateway-device.ts";
 export type { GatewayOptions } from "./source/gateway-options.ts";
 export type { LinkState, LinkStatus } from "./source/link.ts";
+export { type RecordingOptions, type RecordingSource, recordingSource } from "./source/recording.ts";
+export { createRecordingWriter, type RecordingWriter, type RecordingWriterOptions } from "./source/recording-writer.ts";
 export type { GatewayRequest, Source, SourceListener } from "./source/source.ts";
+export { type HostWebSocket, type WebSocketSourceOptions, webSocketSource } from "./source/websocket.ts";
 export type { InboxStats } from "./stats.ts";
 export type {
   ChatEvent,
