@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { WebSocket } from "ws";
 import type { Clock } from "../clock.ts";
+import { optionError } from "../errors.ts";
 import { type Connection, createConnection, type WireFaults } from "./connection.ts";
 import type { FakeGatewayOptions } from "./fake-gateway-api.ts";
 import type { Refusal } from "./gateway-errors.ts";
@@ -42,6 +43,8 @@ const READ_EVENTS = new Set(["agent", "chat", "session.message", "sessions.chang
 export function createClients(options: FakeGatewayOptions, clock: Clock, listener: ClientsListener): Clients {
   const { scopes = ["operator.read", "operator.write", "operator.admin"] } = options;
   const { tickIntervalMs = 30_000, maxPayload = 26_214_400, token = randomBytes(16).toString("hex") } = options;
+  // An interval of 0 would let a test clock tick for ever.
+  if (!(tickIntervalMs > 0)) throw optionError("tickIntervalMs", "a number > 0", tickIntervalMs);
   const connections = new Set<Connection>();
   const faults: WireFaults = { stalled: false, repeats: 1 };
   let boot = { bootId: randomUUID(), startedAt: clock.now() };

@@ -16,7 +16,7 @@ export interface FakeGatewayOptions {
   readonly port?: number;
   /** The scopes that clients may be granted; each gets those it asks for. Default: read, write and admin. */
   readonly scopes?: readonly string[];
-  /** Between two `tick` events, in ms; hello announces it. Default 30,000. */
+  /** Between two `tick` events, in ms, above 0; hello announces it. Default 30,000. */
   readonly tickIntervalMs?: number;
   /** The longest message it accepts, in bytes; hello announces it. Default 26,214,400. */
   readonly maxPayload?: number;
@@ -77,7 +77,7 @@ export interface FakeGateway extends AsyncDisposable {
   stall(): void;
   /** Sends what has waited, and goes on. */
   resume(): void;
-  /** Sends every event frame `times` times, until set to 1 again. */
+  /** Sends every event frame `times` times (an integer above 0), until set to 1 again. */
   repeat(times: number): void;
   /** Sends anything to all clients; a Buffer as a binary frame. */
   sendRaw(data: string | Buffer): void;

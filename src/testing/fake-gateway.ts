@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../clock.ts";
+import { optionError } from "../errors.ts";
 import { type Clients, createClients } from "./clients.ts";
 import type { FakeConnection } from "./connection.ts";
 import { createCronJobs } from "./cron-jobs.ts";
@@ -29,7 +30,8 @@ interface Parts {
  * Starts a fake Gateway on 127.0.0.1: a real WebSocket server that speaks the protocol of
  * `openclaw@2026.9.6`, so that the official client connects to it, and that fails on command.
  *
- * @throws {Error} what the operating system says when `port` cannot be had.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a `tickIntervalMs` not above 0.
+ * @throws {Error} What the operating system says when `port` cannot be had.
  */
 export async function createFakeGateway(options: FakeGatewayOptions = {}): Promise<FakeGateway> {
   const parts = createParts(options);
@@ -114,6 +116,7 @@ function createFaults({
   return {
     drop: clients.drop,
     refuse(how, times = 1) {
+      if (!(times >= 0)) throw optionError("times", "a number >= 0", times);
       const one = typeof how === "string" ? refusal(how) : { error: how, closeCode: 1008, closeReason: how.message };
       clients.refuse(one, times);
     },
@@ -125,6 +128,7 @@ function createFaults({
       clients.release();
     },
     repeat(times) {
+      if (!Number.isInteger(times) || times < 1) throw optionError("times", "an integer >= 1", times);
       faults.repeats = times;
     },
     sendRaw(data) {

@@ -42,8 +42,8 @@ export function chatHistory(transcripts: Transcripts, params: Params, now: numbe
 export function chatMessage(transcripts: Transcripts, params: Params): object {
   const session = transcripts.find(requireKey(params, "chat.message.get", "sessionKey"));
   const messageId = requireKey(params, "chat.message.get", "messageId");
-  const stored = session?.rows.find((row) => row.id === messageId && !row.hidden);
-  if (stored === undefined) return { ok: false, unavailableReason: "not_found" };
+  const stored = session?.byId.get(messageId);
+  if (stored === undefined || stored.hidden) return { ok: false, unavailableReason: "not_found" };
   return { ok: true, message: truncated(stored.row, numberOr(params["maxChars"], 1_000_000)) };
 }
 

@@ -16,12 +16,9 @@ export interface Observer {
 export function createObserver(transcripts: Transcripts, now: () => number): Observer {
   function keep(sessionKey: string, row: TranscriptRow, runId?: string): void {
     const mark = isRecord(row["__openclaw"]) ? row["__openclaw"] : {};
-    const ofRun = runId ?? mark["runId"];
-    const known = (transcripts.find(sessionKey)?.rows ?? []).some(
-      (stored) =>
-        stored.id === mark["id"] ||
-        (ofRun !== undefined && stored.runId === ofRun && textOf(stored.row) === textOf(row)),
-    );
+    const session = transcripts.find(sessionKey);
+    const ofRun = session?.byRun.get(String(runId ?? mark["runId"])) ?? [];
+    const known = session?.byId.has(String(mark["id"])) || ofRun.some((stored) => textOf(stored.row) === textOf(row));
     if (!known) transcripts.add(sessionKey, row, runId === undefined ? {} : { runId });
   }
 
@@ -29,7 +26,7 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
     const running = transcripts.find(key)?.running.get(runId);
     const text = (isRecord(message) ? textOf(message) : "") || (running?.text ?? "");
     if (running !== undefined) transcripts.ended(key, runId, "done");
-    if (text.trim() === "" || transcripts.find(key)?.rows.some((stored) => stored.runId === runId)) return;
+    if (text.trim() === "" || transcripts.find(key)?.byRun.has(runId)) return;
     const injected = runId.startsWith("inject-");
     const row = replyRow(text, now());
     keep(
@@ -48,7 +45,10 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
       if (transcripts.find(key)?.running.has(runId) === true)
         transcripts.ended(key, runId, state === "error" ? "failed" : "killed");
     } else if (state === "delta") {
-      const before = transcripts.session(key).running.get(runId);
+      const session = transcripts.session(key);
+      const before = session.running.get(runId);
+      // A delta after the end does not start the run again.
+      if (before === undefined && session.byRun.has(runId)) return;
       if (before === undefined) transcripts.started(key, runId);
       const pieces = `${payload["replace"] === true ? "" : (before?.text ?? "")}${typeof deltaText === "string" ? deltaText : ""}`;
       transcripts.progressed(key, runId, (isRecord(message) ? textOf(message) : "") || pieces);

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { InboxError } from "../errors.ts";
+import { optionError } from "../errors.ts";
 import { type RecordedFrame, readRecording } from "./recordings.ts";
 
 /** How to play a recording. */
@@ -36,13 +36,7 @@ export async function play(
   recordings: string | readonly string[],
   { speed = Infinity, edit }: PlayOptions,
 ): Promise<void> {
-  if (!(speed > 0)) {
-    throw new InboxError(
-      "ERR_INBOX_OPTION",
-      `Expected \`speed\` to be a number > 0, got \`${speed}\` (${typeof speed})`,
-      { option: "speed" },
-    );
-  }
+  if (!(speed > 0)) throw optionError("speed", "a number > 0", speed);
   const recorded = [recordings].flat().map(readRecording);
   const frames = merge(recorded.map(playable));
   const answers = new Map(recorded.flatMap(answersAfterLoss));

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { InboxError } from "../errors.ts";
+import { InboxError, optionError } from "../errors.ts";
 
 const folder = new URL("./recordings/", import.meta.url);
 
@@ -31,13 +31,7 @@ export function recordingNames(): readonly string[] {
  */
 export function recordingPath(name: string): string {
   if (!recordingNames().includes(name)) {
-    throw new InboxError(
-      "ERR_INBOX_OPTION",
-      `Expected \`name\` to be one of recordingNames(), got \`${name}\` (string)`,
-      {
-        option: "name",
-      },
-    );
+    throw optionError("name", "one of recordingNames()", name);
   }
   return fileURLToPath(new URL(`${name}.ndjson`, folder));
 }

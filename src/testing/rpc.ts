@@ -80,9 +80,10 @@ export function createRpc(context: RpcContext): Rpc {
 
 function sessionMethods({ transcripts, cronJobs, now }: RpcContext): Record<string, Method> {
   return {
-    "sessions.subscribe": read((_params, connection) => {
+    "sessions.subscribe": read((params, connection) => {
       connection.roster = true;
-      return { subscribed: true };
+      const asksForList = Object.keys(params).length > 0;
+      return { subscribed: true, ...(asksForList ? { list: listSessions(transcripts, params, now()) } : {}) };
     }),
     "sessions.messages.subscribe": read((params, connection) => {
       const key = requireKey(params, "sessions.messages.subscribe", "key").toLowerCase();

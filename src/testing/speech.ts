@@ -82,11 +82,12 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
   }
 
   function run({
-    sessionKey = MAIN_SESSION,
+    sessionKey: asked = MAIN_SESSION,
     origin = "agent",
     prompt = "Go on.",
     ...options
   }: RunOptions = {}): FakeRun {
+    const sessionKey = asked.toLowerCase();
     const given = options.runId === undefined ? {} : { runId: options.runId };
     const isHidden = options.hidden ?? hiddenByDefault(origin, sessionKey);
     const start: RunStart = { sessionKey, kind: isHidden ? "hidden" : origin === "send" ? "send" : "open", ...given };
@@ -99,7 +100,7 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
         return begin({ ...start, ...hiddenPrompt(prompt), ended: heartbeatEnded });
       case "subagent": {
         const child = `agent:${agentOf(sessionKey)}:subagent:${randomUUID()}`;
-        return begin({ ...start, sessionKey: child, spawnedBy: sessionKey.toLowerCase() });
+        return begin({ ...start, sessionKey: child, spawnedBy: sessionKey });
       }
       default:
         return cron(start, origin, prompt, options.jobId);
@@ -184,9 +185,7 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
 }
 
 function hiddenByDefault(origin: FakeOrigin, sessionKey: string): boolean {
-  return (
-    origin === "heartbeat" || origin === "wake" || (origin === "cron" && sessionKey.toLowerCase() === MAIN_SESSION)
-  );
+  return origin === "heartbeat" || origin === "wake" || (origin === "cron" && sessionKey === MAIN_SESSION);
 }
 
 /** `text` in at most `count` pieces of about equal length, none of which ends inside a surrogate pair. */

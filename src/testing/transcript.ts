@@ -31,6 +31,9 @@ export interface Session {
   readonly sessionId: string;
   readonly createdAt: number;
   readonly rows: StoredRow[];
+  /** The same rows by id, and by the run that wrote them. */
+  readonly byId: Map<string, StoredRow>;
+  readonly byRun: Map<string, StoredRow[]>;
   readonly running: Map<string, RunningRun>;
   /** Changes when the transcript is rewritten; cursors of an earlier generation are answered `reset`. */
   generation: string;
@@ -90,6 +93,8 @@ export function createTranscripts(now: () => number): Transcripts {
       const home = session(key);
       const stored = store(home, row, now(), runId, hidden);
       home.rows.push(stored);
+      home.byId.set(stored.id, stored);
+      if (stored.runId !== undefined) home.byRun.set(stored.runId, [...(home.byRun.get(stored.runId) ?? []), stored]);
       home.updatedAt = now();
       return stored;
     },
@@ -129,6 +134,8 @@ export function newSession(key: string, createdVia: Session["createdVia"], now: 
     sessionId: randomUUID(),
     createdAt: now,
     rows: [],
+    byId: new Map(),
+    byRun: new Map(),
     running: new Map(),
     generation: newGeneration(),
     updatedAt: now,

@@ -163,3 +163,12 @@ it("keeps no process alive once it is closed", () => {
   });
   expect([status, stdout.trim()]).toEqual([0, "closed"]);
 });
+
+it("says which argument is wrong", async () => {
+  const gateway = await fakeGateway();
+  expect(() => gateway.repeat(0)).toThrow("Expected `times` to be an integer >= 1, got `0` (number)");
+  expect(() => gateway.refuse("starting", -1)).toThrow("Expected `times` to be a number >= 0, got `-1` (number)");
+  await expect(createFakeGateway({ tickIntervalMs: 0 })).rejects.toThrow(
+    "Expected `tickIntervalMs` to be a number > 0",
+  );
+});

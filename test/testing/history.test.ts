@@ -145,3 +145,11 @@ it("takes rows that no event told of", async () => {
   expect(messages).toMatchObject([{ content: "Said while you were away.", __openclaw: { runId: "away", seq: 1 } }]);
   expect(gateway.transcripts.rows(KEY)).toEqual(messages);
 });
+
+it("lists the sessions with the subscription when asked to", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  gateway.say("Hi.", { sessionKey: KEY });
+  const { payload } = await client.request("sessions.subscribe", { limit: 5 });
+  expect([payload.subscribed, payload.list.sessions[0].key]).toEqual([true, KEY]);
+});
