@@ -122,12 +122,13 @@ class Walk {
     const bytes = this.page;
     const kind = bytes.readUInt16LE(18) & (BRANCH | LEAF | OVERFLOW | META);
     if (kind !== (depth === 1 ? LEAF : BRANCH)) throw new Damage();
-    const lower = bytes.readUInt16LE(20);
-    const upper = bytes.readUInt16LE(22);
-    if (lower < PAGE_HEADER || lower > upper || upper > bytes.length) throw new Damage();
+    // Offsets count from the end of the header.
+    const lower = PAGE_HEADER + bytes.readUInt16LE(20);
+    const upper = PAGE_HEADER + bytes.readUInt16LE(22);
+    if (lower > upper || upper > bytes.length) throw new Damage();
     const big: { readonly page: number; readonly pages: number }[] = [];
     for (let slot = PAGE_HEADER; slot < lower; slot += 2) {
-      const node = bytes.readUInt16LE(slot);
+      const node = PAGE_HEADER + bytes.readUInt16LE(slot);
       if (node < upper || node + NODE_HEADER > bytes.length) throw new Damage();
       if (kind === BRANCH) this.branch(node, depth, main);
       else this.leaf(node, main, big);

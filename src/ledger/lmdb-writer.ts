@@ -202,12 +202,14 @@ export class LedgerWriter {
   }
 
   private async saveAllCursors(): Promise<void> {
-    const { file, now } = this.options;
+    const { cursors } = this.options.file.tables;
+    const at = this.options.now();
     const saving = [...this.cursors];
-    await file.transaction(() => {
-      const at = now();
-      for (const [name, value] of saving) file.tables.cursors.put(keyOf(name), { value, at });
-    });
+    await this.options.file.write(() =>
+      cursors.batch(() => {
+        for (const [name, value] of saving) cursors.put(keyOf(name), { value, at });
+      }),
+    );
     for (const [name, value] of saving) if (this.cursors.get(name) === value) this.cursors.delete(name);
   }
 

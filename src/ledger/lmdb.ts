@@ -172,7 +172,7 @@ class LmdbLedgerInstance implements LmdbLedger {
     await this.jobs.settled();
     await this.writer.settled();
     if (this.writer.safe || (await this.retry())) return;
-    throw this.ledgerError(`${this.writer.unsavedCount} entries could not be written to the ledger ${this.name}; they are in memory only.`);
+    throw this.ledgerError(`The ledger ${this.name} has ${this.writer.unsavedCount} of its entries in memory only: they cannot be written.`);
   }
 
   close(): Promise<void> {
@@ -185,7 +185,7 @@ class LmdbLedgerInstance implements LmdbLedger {
     await this.jobs.settled();
     await this.writer.settled();
     if (!this.writer.safe && !(await this.retry())) {
-      this.settings.onAlarm?.(this.ledgerError(`The ledger ${this.name} was closed while ${this.writer.unsavedCount} entries could not be written to it.`));
+      this.settings.onAlarm?.(this.ledgerError(`The ledger ${this.name} was closed with ${this.writer.unsavedCount} of its entries in memory only: they could not be written.`));
     }
     try {
       if (this.registered) await releaseAll(this.file, this.owner);
