@@ -5,6 +5,7 @@ import type { Source } from "../source/source.ts";
 import { createFakeGateway } from "../testing/fake-gateway.ts";
 import type { FakeGateway } from "../testing/fake-gateway-api.ts";
 import { readRecording } from "../testing/recordings.ts";
+import { assertNoArgument } from "./arguments.ts";
 import { defineCommand } from "./command.ts";
 import { exitCode } from "./exit-code.ts";
 import { createLogger, logLevelOption } from "./logger.ts";
@@ -12,8 +13,6 @@ import { createPrinter } from "./printer.ts";
 import { showProgress } from "./progress.ts";
 import { type Scene, scenes } from "./scenes.ts";
 import { summaryLine } from "./summary.ts";
-import type { Terminal } from "./terminal.ts";
-import { UsageError } from "./usage-error.ts";
 
 /** Plays recordings of a real Gateway over a real WebSocket, and prints each message when it is complete. */
 export const demo = defineCommand({
@@ -22,8 +21,8 @@ export const demo = defineCommand({
 OpenClaw's own client, and prints each message when it is complete; runs that come to no
 message are dim. Takes about ten seconds. The last line counts it all, the same each time.`,
   options: { "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default warn` } },
-  async run(values, [extra], terminal) {
-    if (extra !== undefined) throw new UsageError(`Expected no argument, got \`${extra}\``);
+  async run(values, positionals, terminal) {
+    assertNoArgument(positionals);
     const logger = createLogger(terminal, values["log-level"], "warn");
     const printer = createPrinter(terminal, { maxLines: 2 });
     await using gateway = await createFakeGateway();

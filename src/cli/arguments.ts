@@ -1,0 +1,35 @@
+import { isInboxError } from "../errors.ts";
+import { UsageError } from "./usage-error.ts";
+
+/**
+ * The one argument of a command that takes exactly one.
+ *
+ * @throws {UsageError} when there is none, or more.
+ */
+export function onlyArgument(positionals: readonly string[], noun: string): string {
+  const [argument, ...others] = positionals;
+  if (argument === undefined || argument === "") throw new UsageError(`Expected ${noun}`);
+  assertNoArgument(others);
+  return argument;
+}
+
+/** @throws {UsageError} when there is an argument. */
+export function assertNoArgument([argument]: readonly string[]): void {
+  // Not quoted: it may be a token that lost its option.
+  if (argument !== undefined) throw new UsageError("Expected no further argument");
+}
+
+/**
+ * Makes something of the command line. A wrong option of the library's is told by the name it has here, in `names`.
+ *
+ * @throws {UsageError} for such an option.
+ */
+export function fromFlags<T>(names: Readonly<Record<string, string>>, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!isInboxError(error, "ERR_INBOX_OPTION")) throw error;
+    const option = String(error.details["option"]);
+    throw new UsageError(error.message.replace(`\`${option}\``, `\`${names[option] ?? option}\``));
+  }
+}

@@ -1,0 +1,31 @@
+import { constants } from "node:os";
+
+/** The request to stop, by Ctrl-C or by whoever supervises the process. */
+export interface StopSignal {
+  /** The first signal. A second one ends the process at once, with 128 and its number. */
+  readonly received: Promise<NodeJS.Signals>;
+  /** Lets go: from now on a signal does what it does by default. */
+  release(): void;
+}
+
+const signals = ["SIGINT", "SIGTERM"] as const;
+
+/** Listens for `SIGINT` and `SIGTERM`, from this call on. */
+export function listenForStop(): StopSignal {
+  let handle: (signal: NodeJS.Signals) => void = () => {};
+  const received = new Promise<NodeJS.Signals>((resolve) => {
+    let stopping = false;
+    handle = (signal) => {
+      if (stopping) process.exit(128 + constants.signals[signal]);
+      stopping = true;
+      resolve(signal);
+    };
+  });
+  for (const signal of signals) process.on(signal, handle);
+  return {
+    received,
+    release() {
+      for (const signal of signals) process.off(signal, handle);
+    },
+  };
+}
