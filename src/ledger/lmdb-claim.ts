@@ -41,14 +41,18 @@ function allOwners(tables: LedgerTables): number[] {
   for (let from = NOBODY; ; ) {
     const [row] = [...tables.taken.getKeys({ start: [from], limit: 1 })];
     if (row === undefined) return [...owners];
-    owners.add(row[0] as number);
-    from = (row[0] as number) + 1;
+    owners.add(row[0]);
+    from = row[0] + 1;
   }
 }
 
 /** Hands the first entries of `from` over to `to`. Call it in a transaction. */
-function moveStep(tables: LedgerTables, from: number, to: number): { readonly moved: TakenRow[]; readonly more: boolean } {
-  const rows = [...tables.taken.getKeys({ start: [from], end: [from + 1], limit: STEP })] as TakenRow[];
+function moveStep(
+  tables: LedgerTables,
+  from: number,
+  to: number,
+): { readonly moved: TakenRow[]; readonly more: boolean } {
+  const rows = [...tables.taken.getKeys({ start: [from], end: [from + 1], limit: STEP })];
   const moved = rows.filter((row) => {
     const [, order, key] = row;
     tables.taken.remove(row);
@@ -82,7 +86,9 @@ export async function claimAbandoned(file: LedgerFile, claimer: Claimer): Promis
         const step = await file.transaction(() => {
           claimer.register();
           // Asked again where nobody else can write: its owner may have come back.
-          return isAbandoned(tables, owner, claimer) ? moveStep(tables, owner, claimer.owner) : { moved: [], more: false };
+          return isAbandoned(tables, owner, claimer)
+            ? moveStep(tables, owner, claimer.owner)
+            : { moved: [], more: false };
         });
         const read = readMoved(tables, step.moved);
         unreadable += step.moved.length - read.length;

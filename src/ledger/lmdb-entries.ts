@@ -53,7 +53,12 @@ export function encodeMessage(message: ProactiveMessage): string {
   try {
     return JSON.stringify(message);
   } catch (error) {
-    throw new InboxError("ERR_INBOX_OPTION", `Expected \`session\` to return what JSON can hold: ${errorText(error)}`, { option: "session" }, error);
+    throw new InboxError(
+      "ERR_INBOX_OPTION",
+      `Expected \`session\` to return what JSON can hold: ${errorText(error)}`,
+      { option: "session" },
+      error,
+    );
   }
 }
 
@@ -65,7 +70,9 @@ function decodeMessage(text: string | undefined): ProactiveMessage | undefined {
 export function writeTaken(file: LedgerFile, owner: number, entry: HeldEntry, encoded: string): Promise<boolean> {
   const { entries } = file.tables;
   const key = keyOf(entry.id);
-  return file.write(() => entries.ifNoExists(key, () => putTaken(file.tables, key, recordOf(entry, owner), encoded, owner)));
+  return file.write(() =>
+    entries.ifNoExists(key, () => putTaken(file.tables, key, recordOf(entry, owner), encoded, owner)),
+  );
 }
 
 /** Records what became of a message; resolves with false when it is not ours in the file. */
@@ -121,7 +128,7 @@ export function readable<T>(read: () => T | undefined): T | undefined {
 export function readDeadLetters(tables: LedgerTables): LedgerEntry[] {
   const letters: LedgerEntry[] = [];
   for (const row of tables.settled.getKeys({ start: [2], end: [3] })) {
-    const key = row[2] as unknown as string;
+    const [, , key] = row;
     const letter = readable(() => readEntry(tables, key));
     if (letter?.state === "dead") letters.push(letter);
   }
@@ -138,7 +145,13 @@ export function readEntry(tables: LedgerTables, key: string): LedgerEntry | unde
 }
 
 /** Makes a dead letter `taken` by `owner`. Call it in a transaction. */
-export function reviveLetter(tables: LedgerTables, owner: number, id: string, at: number, order: number): HeldEntry | undefined {
+export function reviveLetter(
+  tables: LedgerTables,
+  owner: number,
+  id: string,
+  at: number,
+  order: number,
+): HeldEntry | undefined {
   const key = keyOf(id);
   const letter = readable(() => readEntry(tables, key));
   if (letter?.state !== "dead") return undefined;

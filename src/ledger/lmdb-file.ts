@@ -34,15 +34,40 @@ export type SettledRow = [kind: SettledKind, at: number, key: string];
 /** `1`: an id that is only remembered. `2`: a dead letter. */
 export type SettledKind = 1 | 2;
 
+/** Which keys of a table: from `start` up to `end`, without it. A prefix of a row comes before all rows that begin with it. */
+export interface KeyRange {
+  readonly start?: Lmdb.Key;
+  readonly end?: Lmdb.Key;
+  readonly limit?: number;
+}
+
+/**
+ * What is used of an LMDB table. `put` and `remove` belong to the conditional write or the
+ * transaction they are called in: it is that which succeeds or fails.
+ */
+export interface Table<V, K> {
+  get(key: K): V | undefined;
+  put(key: K, value: V): void;
+  remove(key: K): void;
+  getKeys(range?: KeyRange): Iterable<K>;
+  getRange(range?: KeyRange & { readonly snapshot?: boolean }): Iterable<{ readonly key: K; readonly value: V }>;
+  /** Does `writes` where the key is not there; resolves with whether it did. */
+  ifNoExists(key: K, writes: () => void): Promise<boolean>;
+  /** Does `writes` where the key has that version, or with `ifExists` where it is there at all. */
+  ifVersion(key: K, version: number, writes: () => void): Promise<boolean>;
+  /** Does `writes` all at once. */
+  batch(writes: () => void): Promise<boolean>;
+}
+
 /** The tables of a ledger. Entries, and with them their messages and rows, are named by `keyOf(id)`. */
 export interface LedgerTables {
-  readonly entries: Lmdb.Database<EntryRecord, string>;
+  readonly entries: Table<EntryRecord, string>;
   /** The messages as JSON text, so that what JSON cannot hold is found before a write begins. */
-  readonly messages: Lmdb.Database<string, string>;
-  readonly taken: Lmdb.Database<true, TakenRow | number[]>;
-  readonly settled: Lmdb.Database<true, SettledRow | number[]>;
-  readonly owners: Lmdb.Database<Owner, number>;
-  readonly cursors: Lmdb.Database<CursorRecord, string>;
+  readonly messages: Table<string, string>;
+  readonly taken: Table<true, TakenRow>;
+  readonly settled: Table<true, SettledRow>;
+  readonly owners: Table<Owner, number>;
+  readonly cursors: Table<CursorRecord, string>;
 }
 
 /** A ledger's file, open. All instances in this process that name the same file share it. */
@@ -80,7 +105,14 @@ interface Shared {
  * LMDB must be opened once a process: a second opening waits, on this thread, for a transaction
  * that may be waiting for this thread. Held globally, for two copies of this package may be loaded.
  */
-const sharedFiles = ((globalThis as Record<symbol, unknown>)[Symbol.for("openclaw-inbox.lmdb")] ??= new Map()) as Map<string, Shared>;
+const sharedFiles = globally("openclaw-inbox.lmdb", () => new Map<string, Shared>());
+
+function globally<T>(name: string, make: () => T): T {
+  const globals = globalThis as Record<symbol, unknown>;
+  const symbol = Symbol.for(name);
+  globals[symbol] ??= make();
+  return globals[symbol] as T;
+}
 
 function loadLmdb(file: string): typeof Lmdb {
   try {
@@ -107,7 +139,8 @@ function openShared(path: string): Shared {
   });
   // Before the tables: a file is known as ours from its first record on, even if we are killed here.
   if (root.get(META_KEY) === undefined) root.putSync(META_KEY, { format: FORMAT });
-  const table = <V, K extends Lmdb.Key>(name: string, encoding: "json" | "string" = "json") => root.openDB<V, K>({ name, encoding });
+  const table = <V, K extends Lmdb.Key>(name: string, encoding: "json" | "string" = "json"): Table<V, K> =>
+    root.openDB<V, K>({ name, encoding });
   const tables: LedgerTables = {
     entries: table("entries"),
     messages: table("messages", "string"),

@@ -31,7 +31,13 @@ export interface LmdbLedgerOptions {
   readonly onAlarm?: (error: InboxError | undefined) => void;
 }
 
-const defaults = { retainMs: 86_400_000, retainDeadMs: 604_800_000, leaseMs: 60_000, maxUnsaved: 100_000, clock: systemClock } as const;
+const defaults = {
+  retainMs: 86_400_000,
+  retainDeadMs: 604_800_000,
+  leaseMs: 60_000,
+  maxUnsaved: 100_000,
+  clock: systemClock,
+} as const;
 /** {@link LmdbLedgerOptions}, checked and filled in. */
 export type Settings = Required<Omit<LmdbLedgerOptions, "onAlarm">> & Pick<LmdbLedgerOptions, "onAlarm">;
 

@@ -9,7 +9,12 @@ import { readSync } from "node:fs";
 /** What a look through the file found. */
 export type PageReport =
   /** Sound as far as it was read. `root` holds the values of the main table by key, where they are small; `empty`: not even a table. */
-  | { readonly sound: true; readonly txnId: number; readonly empty: boolean; readonly root: ReadonlyMap<string, Buffer> }
+  | {
+      readonly sound: true;
+      readonly txnId: number;
+      readonly empty: boolean;
+      readonly root: ReadonlyMap<string, Buffer>;
+    }
   | { readonly sound: false; readonly problem: "not-lmdb" | "other-version" | "damaged"; readonly txnId: number };
 
 const MAGIC = 0xbeefc0de;
@@ -157,7 +162,10 @@ class Walk {
       if (size !== 48) throw new Damage();
       this.expect(tableAt(bytes, value), false);
     } else if (main) {
-      this.root.set(bytes.toString("latin1", node + NODE_HEADER, value), Buffer.from(bytes.subarray(value, value + size)));
+      this.root.set(
+        bytes.toString("latin1", node + NODE_HEADER, value),
+        Buffer.from(bytes.subarray(value, value + size)),
+      );
     }
   }
 

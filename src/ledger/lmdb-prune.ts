@@ -16,7 +16,7 @@ export interface Retention {
 }
 
 function agedRows(tables: LedgerTables, kind: SettledKind, before: number): SettledRow[] {
-  return [...tables.settled.getKeys({ start: [kind], end: [kind, before], limit: STEP })] as SettledRow[];
+  return [...tables.settled.getKeys({ start: [kind], end: [kind, before], limit: STEP })];
 }
 
 function pruneStep(tables: LedgerTables, kind: SettledKind, before: number): number {
@@ -26,7 +26,8 @@ function pruneStep(tables: LedgerTables, kind: SettledKind, before: number): num
     tables.settled.remove(row);
     const record = tables.entries.get(key);
     // A row that another one replaced says nothing about the entry.
-    if (record === undefined || record.state === "taken" || record.at !== at || settledKind(record.state) !== kind) continue;
+    if (record === undefined || record.state === "taken" || record.at !== at || settledKind(record.state) !== kind)
+      continue;
     tables.entries.remove(key);
     tables.messages.remove(key);
   }
@@ -53,7 +54,8 @@ export async function prune(file: LedgerFile, now: number, retention: Retention,
     [2, now - retention.retainDeadMs],
   ];
   for (const [kind, before] of horizons) {
-    while (goOn() && agedRows(tables, kind, before).length > 0) await file.transaction(() => pruneStep(tables, kind, before));
+    while (goOn() && agedRows(tables, kind, before).length > 0)
+      await file.transaction(() => pruneStep(tables, kind, before));
   }
 }
 

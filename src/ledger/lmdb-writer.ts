@@ -55,7 +55,9 @@ export class LedgerWriter {
 
   /** Dead letters that the file does not know of yet. */
   unsavedDead(): HeldEntry[] {
-    return [...this.unsaved].map((id) => this.held.get(id)).filter((entry): entry is HeldEntry => entry?.state === "dead");
+    return [...this.unsaved]
+      .map((id) => this.held.get(id))
+      .filter((entry): entry is HeldEntry => entry?.state === "dead");
   }
 
   /** Changes a dead letter that the file does not know of yet; undefined when it is not such a one. */
@@ -85,7 +87,14 @@ export class LedgerWriter {
     const { id } = message;
     if (this.held.has(id)) return false;
     const encoded = encodeMessage(message);
-    const entry: HeldEntry = { id, message, state: "taken", attempts: 0, at: this.options.now(), order: this.nextOrder() };
+    const entry: HeldEntry = {
+      id,
+      message,
+      state: "taken",
+      attempts: 0,
+      at: this.options.now(),
+      order: this.nextOrder(),
+    };
     this.held.set(id, entry);
     this.unwritten.add(id);
     if (!this.safe) return this.takeInMemory(id);

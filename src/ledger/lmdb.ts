@@ -43,13 +43,15 @@ const LAST_RETRY_MS = 30_000;
  *
  * While the disk refuses (full, broken), `take` answers from memory and the file, deliveries go on,
  * and `stats().safe` is false; the ledger tries again by itself after 1 to 30 seconds. In that time
- * two processes know nothing of each other's new messages.
+ * two processes know nothing of each other's new messages. (`lmdb` itself writes a few lines to
+ * stderr at each refusal; they hold no text.)
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option. `ERR_INBOX_LEDGER` when the file cannot
  *   be opened, with what to do; `details` are `{ file, reason }`. Nothing is changed or deleted then.
  */
 export function createLmdbLedger(file: string, options: LmdbLedgerOptions = {}): LmdbLedger {
-  if (typeof file !== "string" || file === "" || file.includes("\0")) throw optionError("ledger", "the path of a file", file);
+  if (typeof file !== "string" || file === "" || file.includes("\0"))
+    throw optionError("ledger", "the path of a file", file);
   const settings = resolveLmdbOptions(options);
   return new LmdbLedgerInstance(file, openLedgerFile(file), settings);
 }
@@ -61,7 +63,10 @@ class LmdbLedgerInstance implements LmdbLedger {
   private readonly owner = newOwnerId();
   private readonly writer: LedgerWriter;
   private readonly jobs: Jobs;
+  /** Whether the file lists us as an owner, as far as we know. */
   private registered = false;
+  /** Whether there may be entries of ours. */
+  private owns = false;
   private closing: Promise<void> | undefined;
   private retrying: Promise<boolean> | undefined;
 
@@ -114,7 +119,12 @@ class LmdbLedgerInstance implements LmdbLedger {
     const { entries, unreadable, error } = await claimAbandoned(this.file, claimer);
     for (const entry of entries) this.writer.hold(entry);
     if (error !== undefined) this.failed(error);
-    if (unreadable > 0) onAlarm?.(this.ledgerError(`${unreadable} messages in the ledger ${this.name} cannot be read and will not be delivered. They stay in the file.`));
+    if (unreadable > 0)
+      onAlarm?.(
+        this.ledgerError(
+          `${unreadable} messages in the ledger ${this.name} cannot be read and will not be delivered. They stay in the file.`,
+        ),
+      );
     return entries.map(portEntry);
   }
 
@@ -172,7 +182,9 @@ class LmdbLedgerInstance implements LmdbLedger {
     await this.jobs.settled();
     await this.writer.settled();
     if (this.writer.safe || (await this.retry())) return;
-    throw this.ledgerError(`The ledger ${this.name} has ${this.writer.unsavedCount} of its entries in memory only: they cannot be written.`);
+    throw this.ledgerError(
+      `The ledger ${this.name} has ${this.writer.unsavedCount} of its entries in memory only: they cannot be written.`,
+    );
   }
 
   close(): Promise<void> {
@@ -185,10 +197,14 @@ class LmdbLedgerInstance implements LmdbLedger {
     await this.jobs.settled();
     await this.writer.settled();
     if (!this.writer.safe && !(await this.retry())) {
-      this.settings.onAlarm?.(this.ledgerError(`The ledger ${this.name} was closed with ${this.writer.unsavedCount} of its entries in memory only: they could not be written.`));
+      this.settings.onAlarm?.(
+        this.ledgerError(
+          `The ledger ${this.name} was closed with ${this.writer.unsavedCount} of its entries in memory only: they could not be written.`,
+        ),
+      );
     }
     try {
-      if (this.registered) await releaseAll(this.file, this.owner);
+      if (this.owns) await releaseAll(this.file, this.owner);
     } catch {
       // The alarm for this disk has been raised; what is left is claimed when this process ends, or by the next ledger in it.
       closedHere.add(this.owner);
@@ -199,7 +215,8 @@ class LmdbLedgerInstance implements LmdbLedger {
   private readonly isOpen = (): boolean => this.closing === undefined;
 
   private assertOpen(): void {
-    if (!this.isOpen()) throw new InboxError("ERR_INBOX_STOPPED", `The ledger ${this.name} was closed.`, { file: this.name });
+    if (!this.isOpen())
+      throw new InboxError("ERR_INBOX_STOPPED", `The ledger ${this.name} was closed.`, { file: this.name });
   }
 
   private ledgerError(message: string): InboxError {
@@ -210,11 +227,13 @@ class LmdbLedgerInstance implements LmdbLedger {
   private register(): void {
     if (this.registered) return;
     this.registered = true;
+    this.owns = true;
     void this.attempt(this.file.write(() => this.putOwner()));
   }
 
   private putOwner(): Promise<boolean> {
-    return this.file.tables.owners.put(this.owner, ownerNow(this.settings.clock.now()));
+    const { owners } = this.file.tables;
+    return owners.batch(() => owners.put(this.owner, ownerNow(this.settings.clock.now())));
   }
 
   private async attempt(work: Promise<unknown>): Promise<void> {
@@ -233,7 +252,11 @@ class LmdbLedgerInstance implements LmdbLedger {
 
   private onUnsafe(error: unknown): void {
     this.registered = false;
-    this.settings.onAlarm?.(error instanceof InboxError ? error : this.ledgerError(`Cannot write to the ledger ${this.name}: ${String(error)}`));
+    this.settings.onAlarm?.(
+      error instanceof InboxError
+        ? error
+        : this.ledgerError(`Cannot write to the ledger ${this.name}: ${String(error)}`),
+    );
     this.retryAfter(FIRST_RETRY_MS);
   }
 

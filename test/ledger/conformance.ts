@@ -75,7 +75,9 @@ export function describeLedger({ name, open, cleanUp }: LedgerMaker): void {
       ledger.dead("a", 2, "no again");
       const at = clock.now();
       clock.advance(5_000);
-      expect(await ledger.deadLetters()).toEqual([{ message: messageOf("a"), state: "dead", attempts: 2, error: "no again", at }]);
+      expect(await ledger.deadLetters()).toEqual([
+        { message: messageOf("a"), state: "dead", attempts: 2, error: "no again", at },
+      ]);
       expect(await ledger.take(messageOf("a"))).toBe(false);
     });
 
@@ -104,7 +106,12 @@ export function describeLedger({ name, open, cleanUp }: LedgerMaker): void {
       await ledger.take(messageOf("a"));
       ledger.dead("a", 10, "no");
       clock.advance(5_000);
-      expect(await ledger.revive("a")).toEqual({ message: messageOf("a"), state: "taken", attempts: 0, at: clock.now() });
+      expect(await ledger.revive("a")).toEqual({
+        message: messageOf("a"),
+        state: "taken",
+        attempts: 0,
+        at: clock.now(),
+      });
       expect(await ledger.revive("a")).toBeUndefined();
       expect(await ledger.deadLetters()).toEqual([]);
       ledger.delivered("a", 1);
@@ -157,9 +164,18 @@ export function describeLedger({ name, open, cleanUp }: LedgerMaker): void {
     });
 
     it("keeps cursors by any name", async () => {
-      const names = ["plain", "", "with \0 nul", "x".repeat(5_000), `${"x".repeat(5_000)}y`, "agent:main:ключ", "half \ud800", "half \ud801"];
+      const names = [
+        "plain",
+        "",
+        "with \0 nul",
+        "x".repeat(5_000),
+        `${"x".repeat(5_000)}y`,
+        "agent:main:ключ",
+        "half \ud800",
+        "half \ud801",
+      ];
       for (const name of names) expect(ledger.cursor(name)).toBeUndefined();
-      names.forEach((name, index) => ledger.setCursor(name, `${index}`));
+      for (const [index, name] of names.entries()) ledger.setCursor(name, `${index}`);
       expect(names.map((name) => ledger.cursor(name))).toEqual(names.map((_, index) => `${index}`));
       await ledger.flush();
       expect(names.map((name) => ledger.cursor(name))).toEqual(names.map((_, index) => `${index}`));
@@ -171,7 +187,17 @@ export function describeLedger({ name, open, cleanUp }: LedgerMaker): void {
     });
 
     it("knows messages by any id", async () => {
-      const ids = [" ", "with \0 nul", "x".repeat(5_000), `${"x".repeat(5_000)}y`, "half \ud800", "half \ud801", "=a", "#a", "a"];
+      const ids = [
+        " ",
+        "with \0 nul",
+        "x".repeat(5_000),
+        `${"x".repeat(5_000)}y`,
+        "half \ud800",
+        "half \ud801",
+        "=a",
+        "#a",
+        "a",
+      ];
       for (const id of ids) expect(await ledger.take(messageOf(id))).toBe(true);
       for (const id of ids) expect(await ledger.take(messageOf(id))).toBe(false);
       for (const id of ids) ledger.dead(id, 1, "no");
@@ -179,7 +205,11 @@ export function describeLedger({ name, open, cleanUp }: LedgerMaker): void {
     });
 
     it("gives a message back as it was taken", async () => {
-      const message = messageOf("a", { owner: "alice", text: `\0 "quoted" half \ud800 🎉 ${"long ".repeat(100_000)}`, session: { deep: [{ er: null }] } });
+      const message = messageOf("a", {
+        owner: "alice",
+        text: `\0 "quoted" half \ud800 🎉 ${"long ".repeat(100_000)}`,
+        session: { deep: [{ er: null }] },
+      });
       await ledger.take(message);
       ledger.dead("a", 1, "no");
       expect((await ledger.deadLetters())[0]?.message).toEqual(message);

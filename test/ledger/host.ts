@@ -41,7 +41,8 @@ const commands: Readonly<Record<string, (id: string) => Promise<void>>> = {
     await ledger.flush();
     say(`buried ${id}`);
   },
-  work: async (prefix) => void (await Promise.all(Array.from({ length: 8 }, (_, index) => workOn(`${prefix}-${index}`)))),
+  work: async (prefix) =>
+    void (await Promise.all(Array.from({ length: 8 }, (_, index) => workOn(`${prefix}-${index}`)))),
   leave: async () => {
     input.close();
     process.stdin.destroy();

@@ -35,7 +35,11 @@ function contentOf(file: string): string | undefined {
 /** A ledger of some hundred pages, closed. */
 async function writeLedger(file: string): Promise<Buffer> {
   const ledger = createLmdbLedger(file);
-  await Promise.all(Array.from({ length: 500 }, (_, index) => ledger.take(messageOf(`m${index}`, { text: "x".repeat((index % 20) * 500) }))));
+  await Promise.all(
+    Array.from({ length: 500 }, (_, index) =>
+      ledger.take(messageOf(`m${index}`, { text: "x".repeat((index % 20) * 500) })),
+    ),
+  );
   await ledger.close();
   return readFileSync(file);
 }
@@ -70,7 +74,10 @@ describe("opening a ledger file", () => {
     ["zeros", Buffer.alloc(16_384)],
   ])("refuses %s as another program's", (_, bytes) => {
     writeFileSync(inFolder("other"), bytes);
-    expect(openError(inFolder("other"))).toMatchObject({ reason: "foreign", message: expect.stringContaining("Give another path") });
+    expect(openError(inFolder("other"))).toMatchObject({
+      reason: "foreign",
+      message: expect.stringContaining("Give another path"),
+    });
   });
 
   it("refuses an LMDB file of another program", async () => {
@@ -92,7 +99,10 @@ describe("opening a ledger file", () => {
     const newer = open({ path: inFolder("inbox.lmdb"), noSubdir: true, overlappingSync: false, encoding: "json" });
     await newer.put("openclaw-inbox", { format: 2 });
     await newer.close();
-    expect(openError(inFolder("inbox.lmdb"))).toMatchObject({ reason: "newer", message: expect.stringContaining("newer version") });
+    expect(openError(inFolder("inbox.lmdb"))).toMatchObject({
+      reason: "newer",
+      message: expect.stringContaining("newer version"),
+    });
   });
 
   it.each([
@@ -101,10 +111,16 @@ describe("opening a ledger file", () => {
     ["with its second page overwritten", (bytes: Buffer) => withPages(bytes, 1, 2, noise)],
     ["with pages of zeros", (bytes: Buffer) => withPages(bytes, 20, 60, () => Buffer.alloc(4_096))],
     ["with pages of noise", (bytes: Buffer) => withPages(bytes, 2, bytes.length / 4_096, noise)],
-    ["with pages in the wrong place", (bytes: Buffer) => withPages(bytes, 20, 60, (page) => bytes.subarray((page + 1) * 4_096, (page + 2) * 4_096))],
+    [
+      "with pages in the wrong place",
+      (bytes: Buffer) => withPages(bytes, 20, 60, (page) => bytes.subarray((page + 1) * 4_096, (page + 2) * 4_096)),
+    ],
   ])("refuses a ledger %s as damaged, where LMDB would end the process", async (_, damage) => {
     writeFileSync(inFolder("broken.lmdb"), damage(await writeLedger(inFolder("inbox.lmdb"))));
-    expect(openError(inFolder("broken.lmdb"))).toMatchObject({ reason: "damaged", message: expect.stringContaining("move it away") });
+    expect(openError(inFolder("broken.lmdb"))).toMatchObject({
+      reason: "damaged",
+      message: expect.stringContaining("move it away"),
+    });
   });
 
   it("opens a copy of a sound file beside the lock file of another", async () => {
@@ -117,7 +133,10 @@ describe("opening a ledger file", () => {
   });
 
   it("says when the folder does not exist, and creates none", () => {
-    expect(openError(inFolder("missing/inbox.lmdb"))).toMatchObject({ reason: "no-folder", message: expect.stringContaining("Create the folder") });
+    expect(openError(inFolder("missing/inbox.lmdb"))).toMatchObject({
+      reason: "no-folder",
+      message: expect.stringContaining("Create the folder"),
+    });
     expect(existsSync(inFolder("missing"))).toBe(false);
     writeFileSync(inFolder("file"), "");
     expect(openError(inFolder("file/inbox.lmdb")).reason).toBe("no-folder");
@@ -145,7 +164,9 @@ describe("opening a ledger file", () => {
 
   it.each([{ retainMs: 0 }, { retainDeadMs: 1.5 }, { leaseMs: 999 }, { maxUnsaved: -1 }])("refuses %j", (options) => {
     const [name, value] = Object.entries(options)[0] as [string, number];
-    expect(() => createLmdbLedger(inFolder("inbox.lmdb"), options)).toThrow(`Expected \`${name}\` to be an integer >= `);
+    expect(() => createLmdbLedger(inFolder("inbox.lmdb"), options)).toThrow(
+      `Expected \`${name}\` to be an integer >= `,
+    );
     expect(() => createLmdbLedger(inFolder("inbox.lmdb"), options)).toThrow(`got \`${value}\` (number)`);
     expect(existsSync(inFolder("inbox.lmdb"))).toBe(false);
   });

@@ -30,7 +30,11 @@ describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
     process.on("SIGXFSZ", ignoreSignal);
     clock = createTestClock(1_700_000_000_000);
     alarms = [];
-    ledger = createLmdbLedger(inFolder("inbox.lmdb"), { clock, maxUnsaved: 50, onAlarm: (error) => alarms.push(error) });
+    ledger = createLmdbLedger(inFolder("inbox.lmdb"), {
+      clock,
+      maxUnsaved: 50,
+      onAlarm: (error) => alarms.push(error),
+    });
     await ledger.take(big("before"));
     await ledger.take(big("buried"));
     ledger.dead("buried", 1, "no");
@@ -61,7 +65,9 @@ describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
     expect(await Promise.all(ids.map((id) => ledger.take(big(id))))).toEqual(ids.map(() => false));
     expect(await ledger.take(big("before"))).toBe(false);
     expect(await ledger.take(big("buried"))).toBe(false);
-    expect(alarms).toEqual([expect.objectContaining({ code: "ERR_INBOX_LEDGER", message: expect.stringContaining(inFolder("inbox.lmdb")) })]);
+    expect(alarms).toEqual([
+      expect.objectContaining({ code: "ERR_INBOX_LEDGER", message: expect.stringContaining(inFolder("inbox.lmdb")) }),
+    ]);
     expect(alarms[0]?.message).toContain("File too large");
     expect(ledger.stats()).toEqual({ safe: false, unsaved: 20, forgotten: 0 });
     await expect(ledger.flush()).rejects.toMatchObject({ code: "ERR_INBOX_LEDGER" });
@@ -76,7 +82,12 @@ describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
     ledger.delivered("before", 1);
     for (const id of ["dead", "dropped", "revived"]) ledger.dead(id, 3, "no");
     ledger.setCursor("cursor", "here");
-    expect((await ledger.deadLetters()).map(({ message }) => message.id).sort()).toEqual(["buried", "dead", "dropped", "revived"]);
+    expect((await ledger.deadLetters()).map(({ message }) => message.id).sort()).toEqual([
+      "buried",
+      "dead",
+      "dropped",
+      "revived",
+    ]);
     expect(await ledger.drop("dropped")).toBe(true);
     expect(await ledger.revive("revived")).toMatchObject({ state: "taken", attempts: 0 });
     expect(await ledger.take(big("delivered"))).toBe(false);
@@ -144,5 +155,9 @@ describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
     await ledger.take(big("m"));
     await ledger.close();
     expect(alarms.at(-1)?.message).toContain("1 of its entries in memory only");
+    limitFiles("unlimited");
+    const next = createLmdbLedger(inFolder("inbox.lmdb"), { clock });
+    expect((await next.claim()).map(({ message }) => message.id)).toEqual(["before"]);
+    await next.close();
   });
 });

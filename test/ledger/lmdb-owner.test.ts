@@ -16,7 +16,9 @@ describe("several ledgers on one file", () => {
   it("take each message once between them", async () => {
     const ledgers = [0, 1, 2].map(() => createLmdbLedger(inFolder("inbox.lmdb")));
     const ids = Array.from({ length: 100 }, (_, index) => `m${index}`);
-    const answers = await Promise.all(ids.flatMap((id) => ledgers.map(async (ledger) => ((await ledger.take(messageOf(id))) ? [id] : []))));
+    const answers = await Promise.all(
+      ids.flatMap((id) => ledgers.map(async (ledger) => ((await ledger.take(messageOf(id))) ? [id] : []))),
+    );
     expect(answers.flat().sort()).toEqual(ids.sort());
     await Promise.all(ledgers.map((ledger) => ledger.close()));
   });
@@ -36,7 +38,10 @@ describe("several ledgers on one file", () => {
 
   it("find what another gave up by closing, with its attempts and error, in the order it was taken", async () => {
     const clock = createTestClock(1_700_000_000_000);
-    const [a, b] = [createLmdbLedger(inFolder("inbox.lmdb"), { clock }), createLmdbLedger(inFolder("inbox.lmdb"), { clock })];
+    const [a, b] = [
+      createLmdbLedger(inFolder("inbox.lmdb"), { clock }),
+      createLmdbLedger(inFolder("inbox.lmdb"), { clock }),
+    ];
     const ids = Array.from({ length: 1_200 }, (_, index) => `m${(index * 7_919) % 1_200}`);
     for (const id of ids) void a.take(messageOf(id));
     await a.flush();
@@ -58,7 +63,10 @@ describe("several ledgers on one file", () => {
     await first.close();
     const hosts = await Promise.all([startHost(inFolder("inbox.lmdb")), startHost(inFolder("inbox.lmdb"))]);
     const ledgers = [createLmdbLedger(inFolder("inbox.lmdb")), createLmdbLedger(inFolder("inbox.lmdb"))];
-    const claims = await Promise.all([...ledgers.map(claimedIds), ...hosts.map(async (host) => (await host.ask("claim")).split(" ").slice(1))]);
+    const claims = await Promise.all([
+      ...ledgers.map(claimedIds),
+      ...hosts.map(async (host) => (await host.ask("claim")).split(" ").slice(1)),
+    ]);
     expect(claims.flat().sort()).toEqual(ids.sort());
     await Promise.all(ledgers.map((ledger) => ledger.close()));
   });
@@ -145,7 +153,10 @@ describe("where the process table cannot tell", () => {
     clock.advance(600_000);
     await owner.flush();
     await moveOwners(inFolder("inbox.lmdb"));
-    const other = createLmdbLedger(inFolder("inbox.lmdb"), { clock: createTestClock(clock.now() + 30_000), leaseMs: 60_000 });
+    const other = createLmdbLedger(inFolder("inbox.lmdb"), {
+      clock: createTestClock(clock.now() + 30_000),
+      leaseMs: 60_000,
+    });
     expect(await other.claim()).toEqual([]);
     await other.close();
     await owner.close();

@@ -27,10 +27,24 @@ describe("what a ledger remembers", () => {
     await ledger.take(messageOf("b"));
     ledger.delivered("a", 1);
     await ledger.flush();
-    expect(await recordCounts(inFolder("inbox.lmdb"))).toEqual({ entries: 2, messages: 1, taken: 1, settled: 1, owners: 1, cursors: 0 });
+    expect(await recordCounts(inFolder("inbox.lmdb"))).toEqual({
+      entries: 2,
+      messages: 1,
+      taken: 1,
+      settled: 1,
+      owners: 1,
+      cursors: 0,
+    });
     clock.advance(DAY_MS + 60_000);
     await ledger.flush();
-    expect(await recordCounts(inFolder("inbox.lmdb"))).toEqual({ entries: 1, messages: 1, taken: 1, settled: 0, owners: 1, cursors: 0 });
+    expect(await recordCounts(inFolder("inbox.lmdb"))).toEqual({
+      entries: 1,
+      messages: 1,
+      taken: 1,
+      settled: 0,
+      owners: 1,
+      cursors: 0,
+    });
     await ledger.close();
     expect((await recordCounts(inFolder("inbox.lmdb")))["owners"]).toBe(0);
   });
@@ -77,7 +91,10 @@ describe("what a ledger remembers", () => {
 
   it("forgets thousands that are due at once, while two ledgers prune", async () => {
     const clock = createTestClock(1_700_000_000_000);
-    const [one, two] = [createLmdbLedger(inFolder("inbox.lmdb"), { clock }), createLmdbLedger(inFolder("inbox.lmdb"), { clock })];
+    const [one, two] = [
+      createLmdbLedger(inFolder("inbox.lmdb"), { clock }),
+      createLmdbLedger(inFolder("inbox.lmdb"), { clock }),
+    ];
     const ids = Array.from({ length: 3_000 }, (_, index) => `m${index}`);
     await Promise.all(ids.map((id) => one.take(messageOf(id))));
     for (const id of ids) one.delivered(id, 1);
@@ -113,11 +130,11 @@ describe("what a ledger remembers", () => {
     for (let hour = 0; hour < 96; hour += 1) {
       const ids = Array.from({ length: perHour }, (_, index) => `m${hour}-${index}`);
       await Promise.all(ids.map((id) => ledger.take(messageOf(id, { text: "x".repeat(5_000) }))));
-      ids.forEach((id, index) => {
+      for (const [index, id] of ids.entries()) {
         ledger.setCursor(`session${index}`, id);
         if (index === 0) ledger.dead(id, 1, "no");
         else ledger.delivered(id, 1);
-      });
+      }
       clock.advance(HOUR_MS);
       await ledger.flush();
       if (hour % 24 === 23) sizes.push(statSync(file).size);

@@ -10,7 +10,10 @@ import { messageOf } from "./messages.ts";
 
 /** What a ledger is, in the fewest words: all entries in one map, with their owner. */
 class Reference {
-  readonly entries = new Map<string, { state: string; attempts: number; at: number; order: number; error?: string; owner: number | undefined }>();
+  readonly entries = new Map<
+    string,
+    { state: string; attempts: number; at: number; order: number; error?: string; owner: number | undefined }
+  >();
   readonly cursors = new Map<string, string>();
   private order = 0;
 
@@ -36,7 +39,12 @@ class Reference {
   }
 
   shown(id: string): LedgerEntry {
-    const { state, attempts, at, error } = this.entries.get(id) as { state: "taken"; attempts: number; at: number; error?: string };
+    const { state, attempts, at, error } = this.entries.get(id) as {
+      state: "taken";
+      attempts: number;
+      at: number;
+      error?: string;
+    };
     return { message: messageOf(id), state, attempts, at, ...(error === undefined ? {} : { error }) };
   }
 
@@ -71,9 +79,20 @@ const id = fc.constantFrom("a", "b", "c", "d", "long ".repeat(500));
 const slot = fc.integer({ min: 0, max: 1 });
 const call = fc.oneof(
   { weight: 4, arbitrary: fc.record({ call: fc.constant("take" as const), id, slot }) },
-  { weight: 3, arbitrary: fc.record({ call: fc.constantFrom("attempted" as const, "delivered" as const, "dead" as const), id, slot, attempts: fc.integer({ min: 1, max: 9 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      call: fc.constantFrom("attempted" as const, "delivered" as const, "dead" as const),
+      id,
+      slot,
+      attempts: fc.integer({ min: 1, max: 9 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ call: fc.constantFrom("revive" as const, "drop" as const), id, slot }) },
-  fc.record({ call: fc.constantFrom("claim" as const, "deadLetters" as const, "flush" as const, "reopen" as const), slot }),
+  fc.record({
+    call: fc.constantFrom("claim" as const, "deadLetters" as const, "flush" as const, "reopen" as const),
+    slot,
+  }),
   fc.record({ call: fc.constant("setCursor" as const), id, slot, value: fc.string() }),
 );
 type Call = typeof call extends fc.Arbitrary<infer T> ? T : never;
@@ -128,7 +147,8 @@ class Played {
         // Another ledger sees it once it is written.
         await ledger.flush();
         reference.cursors.set(step.id, step.value);
-        for (const [name, value] of reference.cursors) for (const { ledger: any } of this.slots) expect(any.cursor(name)).toBe(value);
+        for (const [name, value] of reference.cursors)
+          for (const { ledger: any } of this.slots) expect(any.cursor(name)).toBe(value);
         return;
       case "reopen":
         await ledger.close();

@@ -26,7 +26,9 @@ afterEach(() => {
 /** Starts a host on `file`; it is killed after the test. Resolves once its ledger is open. */
 export async function startHost(file: string, retainMs?: number): Promise<Host> {
   const args = ["--import", "tsx", new URL("./host.ts", import.meta.url).pathname, file];
-  const child = spawn(process.execPath, retainMs === undefined ? args : [...args, `${retainMs}`], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, retainMs === undefined ? args : [...args, `${retainMs}`], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   started.add(child);
   // A host that was killed does not read any more.
   child.stdin.on("error", () => {});
