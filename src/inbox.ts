@@ -16,7 +16,9 @@ import { createStats, type InboxStats } from "./stats.ts";
 import { createJudge } from "./supervisor/judge.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import type {
+  Activity,
   DeliveryOutcome,
+  EventEffect,
   LiveRun,
   ProactiveMessage,
   Rejection,
@@ -51,6 +53,8 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
   readonly rejections$: Observable<Rejection>;
   /** Every change of a link. */
   readonly links$: Observable<LinkStatus>;
+  /** Every chat event with what it did, and every delivery attempt: for inspectors. Costs nothing while nobody subscribes. */
+  readonly activity$: Observable<Activity>;
   /** The runs in `buffering`. */
   runs(): readonly LiveRun[];
   /** Where each link stands, in the order of the options. */
@@ -98,6 +102,7 @@ class RunningInbox implements Inbox {
   readonly #deliveries = new Subject<DeliveryOutcome>();
   readonly #rejections = new Subject<Rejection>();
   readonly #linkChanges = new Subject<LinkStatus>();
+  readonly #activity = new Subject<Activity>();
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -106,6 +111,7 @@ class RunningInbox implements Inbox {
   readonly deliveries$ = this.#deliveries.asObservable();
   readonly rejections$ = this.#rejections.asObservable();
   readonly links$ = this.#linkChanges.asObservable();
+  readonly activity$ = this.#activity.asObservable();
 
   constructor(settings: InboxSettings) {
     this.#settings = settings;
@@ -117,6 +123,9 @@ class RunningInbox implements Inbox {
     this.#ledger = openLedger(settings);
     this.#delivery = new Delivery({
       ...parts,
+      onAttempt: (message, attempt) => {
+        if (this.#activity.observed) this.#activity.next({ kind: "attempt", message, attempt });
+      },
       onRetry: (message, attempts, error, delayMs) => this.#noteRetry(message, attempts, error, delayMs),
       onDone: (message, { status, attempts, error = "" }) => {
         if (status === "delivered") this.#noteDelivered(message, attempts);
@@ -127,11 +136,12 @@ class RunningInbox implements Inbox {
       ...parts,
       judge: createJudge({ ...parts, onHostError: (option, error) => this.#noteHostError(option, error) }),
       onSettled: (output, message) => this.#settle(output, message),
-      onUnknownState: (event) => this.#log.unknownState(event),
+      onEvent: (event, effect, chars) => this.#noteEvent(event, effect, chars),
     });
     this.#pipeline = createPipeline({
       ...parts,
       route: (event: RoutedEvent) => this.#supervisor.handle(event),
+      onDuplicate: (event) => this.#noteEvent(event, "duplicate", 0),
       onOther: () => {},
       onReject: (rejection) => {
         this.#stats.rejected += 1;
@@ -217,8 +227,8 @@ class RunningInbox implements Inbox {
     await this.#delivery.stop(drainMs);
     await this.#ledger.close();
     this.#log.stopped(this.#stats.unfinished, this.#stats.pending);
-    for (const subject of [this.#messages, this.#outcomes, this.#deliveries, this.#rejections, this.#linkChanges])
-      subject.complete();
+    const subjects = [this.#messages, this.#outcomes, this.#deliveries, this.#rejections, this.#linkChanges];
+    for (const subject of [...subjects, this.#activity]) subject.complete();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -288,8 +298,14 @@ class RunningInbox implements Inbox {
 
   #noteRetry(message: ProactiveMessage, attempts: number, error: string, delayMs: number): void {
     this.#stats.retried += 1;
+    if (this.#activity.observed) this.#activity.next({ kind: "retry", message, attempt: attempts, error, delayMs });
     this.#ledger.attempted(message.id, attempts, error);
     this.#log.retried(message, attempts, error, delayMs);
+  }
+
+  #noteEvent(routed: RoutedEvent, effect: EventEffect, chars: number): void {
+    if (effect === "unknown-state") this.#log.unknownState(routed);
+    if (this.#activity.observed) this.#activity.next({ kind: "event", effect, chars, ...routed });
   }
 
   #noteHostError(option: string, error: unknown): void {

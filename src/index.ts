@@ -28,9 +28,11 @@ export type { GatewayRequest, Source, SourceListener } from "./source/source.ts"
 export { type HostWebSocket, type WebSocketSourceOptions, webSocketSource } from "./source/websocket.ts";
 export type { InboxStats } from "./stats.ts";
 export type {
+  Activity,
   ChatEvent,
   DeliveryOutcome,
   DiscardReason,
+  EventEffect,
   LiveRun,
   Logger,
   Origin,

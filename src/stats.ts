@@ -45,6 +45,10 @@ export interface InboxStats {
   liveRuns: number;
   /** Messages taken on and neither delivered nor dead. */
   pending: number;
+  /** Messages that the handler has right now; part of `pending`. */
+  attempting: number;
+  /** Messages that wait for their next attempt; part of `pending`. The rest wait for their turn. */
+  waiting: number;
   /** Characters buffered for live runs, in bytes of memory at two bytes a character. */
   bufferedBytes: number;
 }
@@ -76,6 +80,8 @@ export function createStats(): InboxStats {
     hostErrors: 0,
     liveRuns: 0,
     pending: 0,
+    attempting: 0,
+    waiting: 0,
     bufferedBytes: 0,
   };
 }

@@ -134,6 +134,27 @@ export interface RoutedEvent {
   readonly event: ChatEvent;
 }
 
+/**
+ * What a chat event did: `"taken"` to its run, dropped as a `"duplicate"`, too late because its run
+ * had settled (`"after-end"`), or ignored for its `"unknown-state"`.
+ */
+export type EventEffect = "taken" | "duplicate" | "after-end" | "unknown-state";
+
+/** What goes on in an inbox, as it happens: for those who want to watch. Holds message text. */
+export type Activity =
+  /** A chat event, before its run settles by it. `chars`: the length of the run's text so far, with this delta. */
+  | ({ readonly kind: "event"; readonly effect: EventEffect; readonly chars: number } & RoutedEvent)
+  /** The handler is called, for the `attempt`-th time. */
+  | { readonly kind: "attempt"; readonly message: ProactiveMessage; readonly attempt: number }
+  /** That attempt failed, and another will follow in `delayMs`. */
+  | {
+      readonly kind: "retry";
+      readonly message: ProactiveMessage;
+      readonly attempt: number;
+      readonly error: string;
+      readonly delayMs: number;
+    };
+
 /** A pino-shaped logger: any pino instance fits. */
 export interface Logger {
   debug(fields: object, text: string): void;

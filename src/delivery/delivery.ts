@@ -4,6 +4,7 @@ import { type Clock, MAX_DELAY_MS } from "../clock.ts";
 import { errorText, InboxError, isInboxError } from "../errors.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
 import { Queue } from "../queue.ts";
+import type { InboxStats } from "../stats.ts";
 import type { ProactiveMessage } from "../types.ts";
 import type { Deliver } from "./deliver.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -20,6 +21,9 @@ export interface DeliveryOptions {
   /** A number in [0, 1), for the jitter. */
   readonly random: () => number;
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
+  readonly stats: Pick<InboxStats, "attempting" | "waiting">;
+  /** The handler is about to be called. */
+  readonly onAttempt: (message: ProactiveMessage, attempt: number) => void;
   /** An attempt failed and another will follow in `delayMs`. */
   readonly onRetry: (message: ProactiveMessage, attempts: number, error: string, delayMs: number) => void;
   /** The message was delivered or has died. */
@@ -34,6 +38,8 @@ interface Lane {
   readonly name: string;
   readonly entries: Queue<Undelivered>;
   actor: Actor<typeof deliveryMachine> | undefined;
+  /** Its first message waits for its next attempt. */
+  waits: boolean;
 }
 
 /**
@@ -67,7 +73,7 @@ export class Delivery {
     if (this.stopped) return;
     const { message } = entry;
     const name = this.options.ordering === "none" ? message.id : `${message.gateway}\u0000${message.sessionKey}`;
-    const lane = this.lanes.get(name) ?? { name, entries: new Queue<Undelivered>(), actor: undefined };
+    const lane = this.lanes.get(name) ?? { name, entries: new Queue<Undelivered>(), actor: undefined, waits: false };
     lane.entries.push(entry);
     if (lane.entries.size > 1) return;
     this.lanes.set(name, lane);
@@ -91,6 +97,7 @@ export class Delivery {
     this.stopped = true;
     for (const { actor } of this.lanes.values()) actor?.stop();
     this.lanes.clear();
+    this.options.stats.waiting = 0;
     for (const attempt of this.attempts) attempt.abort(new InboxError("ERR_INBOX_STOPPED", "The inbox is stopping"));
   }
 
@@ -107,6 +114,7 @@ export class Delivery {
     lane.actor = actor;
     actor.subscribe({
       next: (snapshot) => {
+        this.noteWait(lane, snapshot.matches("waiting"));
         if (snapshot.matches("attempting")) this.queue(lane);
         if (snapshot.matches("waiting")) {
           const { attempts, error, delayMs } = snapshot.context;
@@ -116,6 +124,11 @@ export class Delivery {
       complete: () => this.finish(lane, entry, actor.getSnapshot().output),
     });
     actor.start();
+  }
+
+  private noteWait(lane: Lane, waits: boolean): void {
+    if (lane.waits !== waits) this.options.stats.waiting += waits ? 1 : -1;
+    lane.waits = waits;
   }
 
   private queue(lane: Lane): void {
@@ -136,9 +149,12 @@ export class Delivery {
     if (actor === undefined || entry === undefined) return;
     const control = new AbortController();
     this.attempts.add(control);
+    this.options.stats.attempting = this.attempts.size;
     let result: DeliveryEvent = { type: "succeeded" };
+    const attempt = actor.getSnapshot().context.attempts;
+    this.options.onAttempt(entry.message, attempt);
     try {
-      await this.call(entry.message, actor.getSnapshot().context.attempts, control);
+      await this.call(entry.message, attempt, control);
     } catch (error) {
       result = {
         type: "failed",
@@ -149,6 +165,7 @@ export class Delivery {
       };
     }
     this.attempts.delete(control);
+    this.options.stats.attempting = this.attempts.size;
     // After `stop` nobody waits for the result: the message stays `taken` and is delivered anew.
     if (this.stopped) return;
     actor.send(result);

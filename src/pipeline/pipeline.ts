@@ -15,6 +15,8 @@ export interface PipelineOptions {
   readonly maxFrameBytes: number;
   /** Takes each chat event to its run. Must not throw. */
   readonly route: (event: RoutedEvent) => void;
+  /** Told of each event that was dropped as a repeat. */
+  readonly onDuplicate: (event: RoutedEvent) => void;
   /** Takes every event that is not a chat event. Must not throw. */
   readonly onOther: (event: InboundEvent) => void;
   readonly onReject: (rejection: Rejection) => void;
@@ -34,7 +36,7 @@ function eventKey({ gateway, event: { runId, state, seq } }: RoutedEvent): strin
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { clock, stats, dedupWindowMs, maxDedupKeys, maxFrameBytes, route, onOther, onReject } = options;
+  const { clock, stats, dedupWindowMs, maxDedupKeys, maxFrameBytes, route, onDuplicate, onOther, onReject } = options;
   const frames = new Subject<InboundFrame>();
   const payloads = new Subject<InboundPayload>();
   const events = new Subject<RoutedEvent>();
@@ -53,7 +55,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         windowMs: dedupWindowMs,
         maxKeys: maxDedupKeys,
         clock,
-        onDuplicate: () => (stats.duplicates += 1),
+        onDuplicate(event) {
+          stats.duplicates += 1;
+          onDuplicate(event);
+        },
         onEvict: () => (stats.dedupEvicted += 1),
       }),
     )

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { isSubagent, originOf } from "../protocol/origin.ts";
 import { RunText } from "../protocol/text.ts";
 import type { InboxStats } from "../stats.ts";
-import type { ChatEvent, DiscardReason, LiveRun, Origin, ProactiveMessage, RoutedEvent } from "../types.ts";
+import type { ChatEvent, DiscardReason, EventEffect, LiveRun, Origin, ProactiveMessage, RoutedEvent } from "../types.ts";
 import type { Judge } from "./judge.ts";
 import { runKey } from "./message-id.ts";
 
@@ -23,8 +23,8 @@ export interface SupervisorOptions {
   readonly judge: Judge;
   /** Takes every run that has settled, once, after it was retired; with its message when it was dispatched. */
   readonly onSettled: (output: RunOutput, message: ProactiveMessage | undefined) => void;
-  /** Told of an event whose state is unknown. */
-  readonly onUnknownState: (event: RoutedEvent) => void;
+  /** Told of every event and what it did, before its run settles by it; `chars` as in `Activity`. */
+  readonly onEvent: (event: RoutedEvent, effect: EventEffect, chars: number) => void;
 }
 
 interface Run {
@@ -76,14 +76,16 @@ export class Supervisor {
     const { state } = event;
     if (state !== "delta" && state !== "final" && state !== "error" && state !== "aborted" && state !== "status") {
       this.options.stats.unknownStates += 1;
-      return this.options.onUnknownState(routed);
+      return this.options.onEvent(routed, "unknown-state", 0);
     }
     const key = runKey(gateway, event.runId);
     const run = this.runs.get(key) ?? this.spawn(key, routed);
     if (run === undefined) return;
     if (event.recovered === true) run.recovered = true;
     if (event.origin !== undefined) run.origin = event.origin;
-    const reason = this.notProactive(run, event);
+    const reason = this.notProactive(event);
+    if (reason === undefined && state === "delta") return this.sendDelta(run, routed);
+    this.options.onEvent(routed, "taken", run.text.text.length);
     if (reason !== undefined) run.actor.send({ type: "discard", reason });
     else this.send(run, event);
   }
@@ -140,12 +142,14 @@ export class Supervisor {
     this.hints.clear();
   }
 
-  private spawn(key: string, { gateway, owner, event }: RoutedEvent): Run | undefined {
+  private spawn(key: string, routed: RoutedEvent): Run | undefined {
     const { clock, inspect, stats, ttlMs, maxRuns } = this.options;
+    const { gateway, owner, event } = routed;
     const before = this.settled.get(key);
     const speaks = event.state === "final" && (event.messageText ?? "").trim() !== "";
     if (before !== undefined && !(before.mayStillSpeak && speaks)) {
       stats.afterEnd += 1;
+      this.options.onEvent(routed, "after-end", 0);
       // It is still going on (a discarded run streams to its end): its window starts again.
       if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
       return undefined;
@@ -178,7 +182,7 @@ export class Supervisor {
     return run;
   }
 
-  private notProactive(run: Run, event: ChatEvent): DiscardReason | undefined {
+  private notProactive(event: ChatEvent): DiscardReason | undefined {
     if (this.solicited.size > 0 && this.solicited.get(event.runId) !== undefined) return "solicited";
     const { includeSubagents } = this.options;
     return !includeSubagents && isSubagent(event.sessionKey, event.spawnedBy) ? "subagent" : undefined;
@@ -190,8 +194,6 @@ export class Supervisor {
         // Only runs that some client asked for are announced this way.
         if (run.origin === "unknown") run.origin = "requested";
         return;
-      case "delta":
-        return this.sendDelta(run, event);
       case "final":
         return this.sendFinal(run, event);
       case "error":
@@ -205,11 +207,13 @@ export class Supervisor {
     }
   }
 
-  private sendDelta(run: Run, event: ChatEvent): void {
-    const { stats, maxBufferedBytes } = this.options;
+  private sendDelta(run: Run, routed: RoutedEvent): void {
+    const { stats, maxBufferedBytes, onEvent } = this.options;
+    const { event } = routed;
     const before = run.text.text.length;
     const text = run.text.read(event);
     stats.bufferedBytes += (text.length - before) * 2;
+    onEvent(routed, "taken", text.length);
     if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
     else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
     else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });
