@@ -16,9 +16,9 @@ type Ending = { readonly refused: string } | { readonly error: InboxError } | { 
 /** Writes down what a Gateway sends, until a signal. */
 export const record = defineCommand({
   usage: ["record FILE --url URL [options]"],
-  about: `Writes every frame that a Gateway sends us to FILE, one line of JSON a frame, until Ctrl-C or SIGTERM;
-\`replay\` plays it. Tokens and nonces are blanked out, the texts of messages are not: only the user
-who records may read the file.`,
+  about: `Writes every frame that a Gateway sends us to FILE, one line of JSON a frame, until Ctrl-C or
+SIGTERM; \`replay\` plays it. Tokens and nonces are blanked out, the texts of messages are not: only
+the user who records may read the file.`,
   options: {
     ...gatewayOptions,
     force: { type: "boolean", help: "replace FILE when it is there" },

@@ -12,8 +12,8 @@ import { summaryLine } from "./summary.ts";
 /** Plays a recording through an inbox. */
 export const replay = defineCommand({
   usage: ["replay FILE [options]"],
-  about: `Plays a recording, as \`record\` writes them, and prints what an inbox makes of it. The last line counts
-it all; with --json it goes to stderr, so that stdout is JSON only.`,
+  about: `Plays a recording, as \`record\` writes them, and prints what an inbox makes of it. The last line
+counts it all; with --json it goes to stderr, so that stdout is JSON only.`,
   options: {
     speed: {
       type: "string",

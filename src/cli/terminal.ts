@@ -1,4 +1,4 @@
-import { styleText } from "node:util";
+import { inspect } from "node:util";
 
 /** The styles in use. */
 export type Style = "bold" | "dim" | "cyan";
@@ -47,7 +47,10 @@ export function createTerminal({ stdout, stderr, env }: Streams): Terminal {
 
   return {
     columns: stdout.columns ?? 80,
-    paint: (style, text) => (outColorful ? styleText(style, text) : text),
+    paint(style, text) {
+      const [on, off] = inspect.colors[style] ?? [0, 0];
+      return outColorful ? `\u001b[${on}m${text}\u001b[${off}m` : text;
+    },
     interactive,
     colorful: colorsWanted && stderr.isTTY === true,
     print(lines) {

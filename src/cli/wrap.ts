@@ -14,15 +14,21 @@ export function wrap(text: string, width: number, maxLines = Number.POSITIVE_INF
 }
 
 function wrapLine(line: string, width: number, maxLines: number): readonly string[] {
+  if (line.length <= width) return [line];
+  const indent = /^ */.exec(line)?.[0].slice(0, width / 2) ?? "";
   const lines: string[] = [];
-  let current = "";
-  for (const word of line.split(" ").flatMap((part) => pieces(part, width))) {
-    if (lines.length === maxLines) return lines;
-    if (current === "") current = word;
+  let current = indent;
+  // No more of it can be shown, so no more is looked at.
+  const words = line
+    .slice(0, (width + 1) * maxLines)
+    .trim()
+    .split(" ");
+  for (const word of words.flatMap((part) => pieces(part, width - indent.length))) {
+    if (current === indent) current += word;
     else if (current.length + 1 + word.length <= width) current += ` ${word}`;
     else {
       lines.push(current);
-      current = word;
+      current = indent + word;
     }
   }
   return [...lines, current];

@@ -1,0 +1,104 @@
+import { existsSync } from "node:fs";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
+import type { ProactiveMessage } from "../../src/types.ts";
+import { runCli, temporaryFile } from "./run-cli.ts";
+
+const message = (n: number): ProactiveMessage => ({
+  id: `message-${n}`,
+  gateway: "default",
+  runId: `run-${n}`,
+  sessionKey: `agent:main:collavre:42:creative:${n}`,
+  session: {},
+  text: `Confidential ${n}\nsecond line\u001b[2J`,
+  startedAt: 1_763_800_000_000,
+  completedAt: 1_763_800_012_345,
+  late: false,
+  recovered: false,
+  origin: "cron",
+});
+
+let file: string;
+/** The ledger as a running inbox has it open. */
+let ledger: Ledger;
+
+beforeEach(async () => {
+  file = temporaryFile("inbox.lmdb");
+  ledger = createLmdbLedger(file);
+  onTestFinished(() => ledger.close());
+  for (const n of [1, 2]) {
+    await ledger.take(message(n));
+    ledger.dead(message(n).id, 10 * n, `HTTP 50${n}`);
+  }
+  await ledger.flush();
+});
+
+async function dead(...args: readonly string[]) {
+  const cli = runCli(["dead", ...args, "--ledger", file]);
+  const { code } = await cli.ended;
+  return { code, stdout: cli.stdout, stderr: cli.stderr };
+}
+
+const idsLeft = async (): Promise<readonly string[]> => (await ledger.deadLetters()).map((letter) => letter.message.id);
+
+describe("dead, while an inbox has the ledger open", () => {
+  it("lists what there is without the texts", async () => {
+    const { code, stdout } = await dead("list");
+    expect(code).toBe(0);
+    const [titles, ...rows] = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/ {2,}/));
+    expect(titles).toEqual(["ID", "AGE", "ATTEMPTS", "SESSION", "ERROR"]);
+    expect(rows).toEqual([
+      ["message-1", expect.stringMatching(/^\d+ s$/), "10", "agent:main:collavre:42:creative:1", "HTTP 501"],
+      ["message-2", expect.stringMatching(/^\d+ s$/), "20", "agent:main:collavre:42:creative:2", "HTTP 502"],
+    ]);
+    expect(stdout).not.toContain("Confidential");
+  });
+
+  it("shows one with its text, but not what would drive the terminal", async () => {
+    const { code, stdout } = await dead("show", "message-2");
+    expect(code).toBe(0);
+    expect(stdout).toContain("run:       run-2\n");
+    expect(stdout).toContain("error:     HTTP 502\n");
+    expect(stdout).toMatch(/\n\nConfidential 2\nsecond line\[2J\n$/);
+  });
+
+  it("puts one back, for the inbox to claim", async () => {
+    expect(await dead("retry", "message-1")).toEqual({ code: 0, stdout: "", stderr: "1 to be delivered anew\n" });
+    expect(await idsLeft()).toEqual(["message-2"]);
+    expect(await ledger.claim()).toMatchObject([{ message: { id: "message-1" }, state: "taken", attempts: 0 }]);
+  });
+
+  it("puts all back with --all", async () => {
+    expect(await dead("retry", "--all")).toEqual({ code: 0, stdout: "", stderr: "2 to be delivered anew\n" });
+    expect((await ledger.claim()).map((entry) => entry.message.id)).toEqual(["message-1", "message-2"]);
+    expect(await dead("list")).toEqual({ code: 0, stdout: "", stderr: "There are no dead letters\n" });
+    expect(await dead("retry", "--all")).toMatchObject({ code: 0, stderr: "0 to be delivered anew\n" });
+  });
+
+  it("drops one, whose id stays known", async () => {
+    expect(await dead("drop", "message-1")).toEqual({ code: 0, stdout: "", stderr: "1 dropped\n" });
+    expect(await idsLeft()).toEqual(["message-2"]);
+    expect(await ledger.take(message(1))).toBe(false);
+  });
+
+  it.each(["show", "retry", "drop"])("fails to %s what is no dead letter", async (verb) => {
+    expect(await dead(verb, "message-9")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "openclaw-inbox: There is no dead letter message-9\n",
+    });
+    expect(await idsLeft()).toEqual(["message-1", "message-2"]);
+  });
+});
+
+it("does not make a ledger where there is none", async () => {
+  const missing = temporaryFile("missing.lmdb");
+  const cli = runCli(["dead", "list", "--ledger", missing]);
+  expect(await cli.ended).toEqual({ code: 1, signal: null });
+  expect(cli.stderr).toBe(`openclaw-inbox: There is no ledger ${missing}\n`);
+  expect(existsSync(missing)).toBe(false);
+});

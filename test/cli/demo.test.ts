@@ -1,0 +1,44 @@
+import { expect, it } from "vitest";
+import { scenes } from "../../src/cli/scenes.ts";
+import { recordingNames } from "../../src/testing/recordings.ts";
+import { expectations, expectedAt } from "../recordings/expected.ts";
+import { layer } from "../recordings/play.ts";
+import { runCli } from "./run-cli.ts";
+
+const outcomes = scenes.flatMap(({ recording }) =>
+  expectations.filter((expectation) => expectation.recording === recording).flatMap((it) => expectedAt(layer, it)),
+);
+const count = (status: string): number => outcomes.filter((outcome) => outcome.status === status).length;
+
+it("plays every scenario of the recordings, and counts in the last line what they must come to", {
+  timeout: 60_000,
+}, async () => {
+  const cli = runCli(["demo"]);
+  expect(await cli.ended).toEqual({ code: 0, signal: null });
+
+  const lines = cli.stdout.trimEnd().split("\n");
+  const counters = Object.fromEntries((lines.at(-1) ?? "").split(" ").map((pair) => pair.split("=")));
+  expect(lines.at(-1)).toMatch(
+    /^delivered=\d+ discarded=\d+ errored=\d+ aborted=\d+ expired=\d+ duplicates=\d+ rejected=\d+$/,
+  );
+  expect(counters).toMatchObject({
+    delivered: String(count("dispatched")),
+    discarded: String(count("discarded")),
+    errored: String(count("errored")),
+    aborted: String(count("aborted")),
+    rejected: "0",
+  });
+  expect(Number(counters["duplicates"])).toBeGreaterThan(0);
+  for (const { title } of scenes) expect(lines).toContain(title);
+  expect(cli.stdout).not.toContain("\u001b");
+  // A message stands beneath the title of its own scene.
+  const fromFailure = lines.slice(lines.indexOf("The model fails"));
+  expect(fromFailure[1]).toContain("errored: ⚠️ stub/stub-1 request failed");
+});
+
+it("has a scene for each scenario that was recorded", () => {
+  const scenario = (recording: string): string => recording.split(".")[0] as string;
+  expect(scenes.map(({ recording }) => scenario(recording)).sort()).toEqual([
+    ...new Set(recordingNames().map(scenario)),
+  ]);
+});

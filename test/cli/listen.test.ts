@@ -1,0 +1,159 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Webhook } from "standardwebhooks";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { fakeGateway } from "../testing/helpers.ts";
+import { type RunningCli, runCli } from "./run-cli.ts";
+
+const secret = `whsec_${Buffer.alloc(24, 5).toString("base64")}`;
+const sessionKey = "agent:main:collavre:42:creative:100";
+
+/** A receiver of webhooks that answers when the test says so. */
+async function receiver() {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    async next() {
+      const [request, response] = (await once(server, "request")) as [IncomingMessage, ServerResponse];
+      let body = "";
+      for await (const piece of request.setEncoding("utf8")) body += piece;
+      return { body, headers: request.headers as Record<string, string>, response };
+    },
+  };
+}
+
+const messagesIn = (cli: RunningCli) =>
+  cli.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+describe("listen", () => {
+  it("prints one line of JSON a message and nothing else on stdout, until SIGTERM", async () => {
+    const gateway = await fakeGateway();
+    const cli = runCli(["listen", "--url", gateway.url, "--owner", "me", "--json"], {
+      OPENCLAW_GATEWAY_TOKEN: gateway.token,
+    });
+    await gateway.nextConnection();
+    const runId = gateway.say("First\nof two 🦞", { sessionKey });
+    gateway.say("Second", { sessionKey });
+    await cli.written("Second");
+    cli.child.kill("SIGTERM");
+    expect(await cli.ended).toEqual({ code: 0, signal: null });
+
+    expect(messagesIn(cli)).toMatchObject([
+      { runId, sessionKey, gateway: "default", owner: "me", text: "First\nof two 🦞" },
+      { text: "Second" },
+    ]);
+    const log = cli.stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(log.map(({ msg }) => msg)).toContain("message delivered");
+    expect(cli.stderr).not.toContain("First");
+    expect(cli.stderr).not.toContain(gateway.token);
+  });
+
+  it("prints for a person otherwise, and lets the Gateway's words not drive the terminal", async () => {
+    const gateway = await fakeGateway();
+    const cli = runCli(["listen", "--log-level", "silent"], {
+      OPENCLAW_GATEWAY_URL: gateway.url,
+      OPENCLAW_GATEWAY_TOKEN: gateway.token,
+    });
+    await gateway.nextConnection();
+    gateway.say("Look: \u001b[2J\u009b31mred\nand the end", { sessionKey });
+    await cli.written("the end");
+    cli.child.kill("SIGINT");
+    expect(await cli.ended).toEqual({ code: 0, signal: null });
+    expect(cli.stdout).toMatch(/^agent:main:collavre:42:creative:100 {2}\w+\n {2}Look: \[2J31mred\n {2}and the end\n$/);
+    expect(cli.stderr).toBe("");
+  });
+
+  it("hands over only Collavre's conversations with --session collavre", async () => {
+    const gateway = await fakeGateway();
+    const cli = runCli(["listen", "--url", gateway.url, "--session", "collavre", "--json"], {
+      OPENCLAW_GATEWAY_TOKEN: gateway.token,
+    });
+    await gateway.nextConnection();
+    gateway.say("Not ours", { sessionKey: "agent:main:elsewhere" });
+    gateway.say("Ours", { sessionKey });
+    await cli.written("Ours");
+    cli.child.kill("SIGTERM");
+    await cli.ended;
+    expect(messagesIn(cli)).toMatchObject([
+      { text: "Ours", session: { agentId: "main", userId: 42, creativeId: 100 } },
+    ]);
+  });
+
+  it("lets a webhook that is in flight finish after SIGTERM, and prints the message only then", async () => {
+    const gateway = await fakeGateway();
+    const hook = await receiver();
+    const cli = runCli(["listen", "--url", gateway.url, "--webhook", hook.url, "--json"], {
+      OPENCLAW_GATEWAY_TOKEN: gateway.token,
+      OPENCLAW_INBOX_WEBHOOK_SECRET: secret,
+    });
+    await gateway.nextConnection();
+    gateway.say("Slowly taken", { sessionKey });
+    const { body, headers, response } = await hook.next();
+    const gone = gateway.nextDisconnection();
+    cli.child.kill("SIGTERM");
+    await gone;
+    expect(cli.stdout).toBe("");
+    response.writeHead(204).end();
+    expect(await cli.ended).toEqual({ code: 0, signal: null });
+
+    expect(new Webhook(secret).verify(body, headers)).toMatchObject({ data: { text: "Slowly taken" } });
+    expect(messagesIn(cli)).toMatchObject([{ id: headers["webhook-id"], text: "Slowly taken" }]);
+    expect(cli.stderr).not.toContain(secret);
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("ends at once at a second signal (%s)", async (signal, code) => {
+    const gateway = await fakeGateway();
+    const hook = await receiver();
+    const cli = runCli(["listen", "--url", gateway.url, "--webhook", hook.url], {
+      OPENCLAW_GATEWAY_TOKEN: gateway.token,
+      OPENCLAW_INBOX_WEBHOOK_SECRET: secret,
+    });
+    await gateway.nextConnection();
+    gateway.say("Never taken", { sessionKey });
+    await hook.next();
+    const gone = gateway.nextDisconnection();
+    cli.child.kill("SIGTERM");
+    await gone;
+    cli.child.kill(signal);
+    expect(await cli.ended).toEqual({ code, signal: null });
+  });
+
+  it("ends with 3 and says what to do when the Gateway refuses the token, without showing it", async () => {
+    const gateway = await fakeGateway();
+    const cli = runCli(["listen", "--url", gateway.url, "--token", "sesame-open-up", "--log-level", "debug"]);
+    expect(await cli.ended).toEqual({ code: 3, signal: null });
+    expect(cli.stderr).toContain("\nopenclaw-inbox: The Gateway refused the token. Set OPENCLAW_GATEWAY_TOKEN");
+    expect(cli.stdout).toBe("");
+    expect(cli.stderr).not.toContain("sesame");
+  });
+
+  it("ends quietly when nobody reads its output any more", async () => {
+    const gateway = await fakeGateway();
+    const cli = runCli(["listen", "--url", gateway.url, "--json"], {
+      OPENCLAW_GATEWAY_TOKEN: gateway.token,
+      LOG_LEVEL: "error",
+    });
+    await gateway.nextConnection();
+    cli.child.stdout?.destroy();
+    gateway.say("Into the void", { sessionKey });
+    await once(cli.child, "exit");
+    expect(cli.child.exitCode).toBe(0);
+    expect(cli.stderr).toBe("");
+  });
+});

@@ -1,0 +1,104 @@
+import { describe, expect, it, vi } from "vitest";
+import { runCli } from "../../src/cli/cli.ts";
+import { commands } from "../../src/cli/commands.ts";
+import { createTerminal } from "../../src/cli/terminal.ts";
+import { keptStreams } from "./streams.ts";
+
+async function run(commandLine: string) {
+  const streams = keptStreams(false);
+  const code = await runCli(commandLine.split(" ").filter(Boolean), createTerminal(streams));
+  return { code, ...streams.written };
+}
+
+vi.stubEnv("OPENCLAW_GATEWAY_URL", undefined);
+vi.stubEnv("OPENCLAW_GATEWAY_TOKEN", undefined);
+vi.stubEnv("OPENCLAW_INBOX_WEBHOOK_SECRET", undefined);
+vi.stubEnv("LOG_LEVEL", undefined);
+
+describe("a wrong command line", () => {
+  it.each([
+    ["liste", "There is no command `liste`"],
+    ["toString", "There is no command `toString`"],
+    ["--verbose", "There is no option `--verbose`"],
+    ["demo --quick", "Unknown option `--quick`"],
+    ["demo now", "Expected no further argument"],
+    [
+      "demo --log-level loud",
+      "Expected `--log-level` to be one of fatal, error, warn, info, debug, trace, silent, got `loud`",
+    ],
+    ["listen", "Expected the Gateway's address: --url or OPENCLAW_GATEWAY_URL"],
+    ["listen --url", "Option `--url <value>` argument missing"],
+    ["listen --url http://x", "Expected `--url` to be a ws:// or wss:// address, got `http://x` (string)"],
+    ["listen --url ws://127.0.0.1:9 sesame", "Expected no further argument"],
+    ["listen --url ws://127.0.0.1:9 --session mine", "Expected `--session` to be `all` or `collavre`, got `mine`"],
+    ["listen --url ws://127.0.0.1:9 --name=", "Expected `--name` to be a string that is not empty, got `` (string)"],
+    [
+      "listen --url ws://127.0.0.1:9 --webhook http://127.0.0.1:9",
+      "Expected the secret of --webhook in OPENCLAW_INBOX_WEBHOOK_SECRET",
+    ],
+    ["replay", "Expected the FILE to play"],
+    ["replay a.ndjson --speed fast", "Expected `--speed` to be a number above 0, got `NaN` (number)"],
+    ["replay a.ndjson --speed=", "Expected `--speed` to be a number above 0, got `NaN` (number)"],
+    ["record --url ws://127.0.0.1:9", "Expected the FILE to write"],
+    ["dead", "Expected list, show, retry or drop"],
+    ["dead bury --ledger x", "Expected list, show, retry or drop, got `bury`"],
+    ["dead list", "Expected the ledger: --ledger FILE"],
+    ["dead list --all --ledger x", "Expected --all with retry only"],
+  ])("`%s` ends with 2, one line, and where to look", async (commandLine, line) => {
+    const { code, stdout, stderr } = await run(commandLine);
+    const name = commandLine.split(" ")[0] as string;
+    const place = Object.hasOwn(commands, name) ? `${name} ` : "";
+    expect(stderr).toBe(`openclaw-inbox: ${line}\nTry openclaw-inbox ${place}--help\n`);
+    expect(stdout).toBe("");
+    expect(code).toBe(2);
+  });
+
+  it("never shows a webhook's secret or the path of its url", async () => {
+    vi.stubEnv("OPENCLAW_INBOX_WEBHOOK_SECRET", "whsec_sesame");
+    const wrongSecret = await run("listen --url ws://127.0.0.1:9 --webhook https://example.com/open-up");
+    vi.stubEnv("OPENCLAW_INBOX_WEBHOOK_SECRET", `whsec_${Buffer.alloc(24, 5).toString("base64")}`);
+    const wrongUrl = await run("listen --url ws://127.0.0.1:9 --webhook http://example.com/open-up");
+    vi.stubEnv("OPENCLAW_INBOX_WEBHOOK_SECRET", undefined);
+    expect(wrongSecret.stderr).toContain("Expected `OPENCLAW_INBOX_WEBHOOK_SECRET` to be");
+    expect(wrongUrl.stderr).toContain("Expected `--webhook` to be an https: URL");
+    expect(wrongSecret.stderr + wrongUrl.stderr).not.toMatch(/sesame|open-up/);
+    expect([wrongSecret.code, wrongUrl.code]).toEqual([2, 2]);
+  });
+});
+
+describe("the help", () => {
+  it("goes to stderr with 2 when nothing is asked for, else to stdout with 0", async () => {
+    const nothing = await run("");
+    const help = await run("--help");
+    expect(nothing).toEqual({ code: 2, stdout: "", stderr: help.stdout });
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    for (const [name, { summary }] of Object.entries(commands)) {
+      expect(help.stdout).toMatch(new RegExp(`^ {2}${name} +${summary}$`, "m"));
+    }
+  });
+
+  it.each(Object.keys(commands))(
+    "of `%s` has its form, every option and the exit codes, in lines that fit",
+    async (name) => {
+      const { code, stdout, stderr } = await run(`${name} --help`);
+      const options = Object.entries((await commands[name]?.load())?.options ?? {});
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(new RegExp(`^Usage: openclaw-inbox ${name} `));
+      expect(options.length).toBeGreaterThan(0);
+      for (const [option, { type, value = "" }] of options) {
+        expect(stdout).toContain(`\n  --${option}${type === "string" ? ` ${value}` : ""} `);
+        expect(value !== "", option).toBe(type === "string");
+      }
+      expect(stdout).toContain(
+        "Exit codes: 0 all went well, 1 it failed, 2 the command line is wrong, 3 the Gateway refuses",
+      );
+      for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);
+    },
+  );
+});
+
+it("tells its version", async () => {
+  const { code, stdout } = await run("--version");
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+.*\n$/);
+  expect(code).toBe(0);
+});
