@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto";
+import type { ProactiveMessage, RunOutcome } from "../../src/index.ts";
+import type { GatewayEvent, Operator } from "./operator.ts";
+import type { Stage } from "./scenario.ts";
+import type { LocalInbox, TestedInbox } from "./tested-inbox.ts";
+
+/** The agent's main session. */
+export const MAIN_SESSION = "agent:main:main";
+
+let sessions = 0;
+
+/** The key of a session that no other scenario speaks in. */
+export function newSession(agentId = "main"): string {
+  sessions += 1;
+  return `agent:${agentId}:collavre:42:creative:100:topic:${sessions}`;
+}
+
+/** A sentence that no other scenario says. */
+export function unique(sentence: string): string {
+  return `${sentence} (${randomUUID().slice(0, 8)})`;
+}
+
+/** Has the agent answer `prompt` in a session, as another client would. Resolves with the run's id when the Gateway has accepted it. */
+export async function askAgent(operator: Operator, sessionKey: string, prompt: string): Promise<string> {
+  const runId = `run-${randomUUID()}`;
+  await operator.request("agent", { message: prompt, sessionKey, idempotencyKey: runId });
+  return runId;
+}
+
+/** Has the agent say one sentence in a session, waits until it is handed over and the agent is idle again, and resolves with it. */
+export async function open(
+  { operator, inbox }: Pick<Stage, "operator"> & { readonly inbox: TestedInbox },
+  sessionKey: string,
+): Promise<string> {
+  const text = unique("The opening turn.");
+  const runId = await askAgent(operator, sessionKey, `SAY:${text}`);
+  const ended = operator.heard.when(
+    `run ${runId} to end`,
+    ({ payload }) => payload.runId === runId && payload.phase === "end",
+  );
+  await Promise.all([handedOver(inbox, sessionKey, text), ended]);
+  return text;
+}
+
+/**
+ * Adds a cron job that is due in an hour and runs it now: it takes the path of one by the clock, and no
+ * busy machine can make it late. Resolves with its `finished` event.
+ */
+export async function runCron(operator: Operator, job: object): Promise<GatewayEvent> {
+  const at = new Date(Date.now() + 3_600_000).toISOString();
+  const defaults = { name: `job-${randomUUID().slice(0, 8)}`, enabled: true, deleteAfterRun: true, wakeMode: "now" };
+  const { id } = await operator.request<{ id: string }>("cron.add", {
+    ...defaults,
+    schedule: { kind: "at", at },
+    ...job,
+  });
+  return forceCron(operator, id);
+}
+
+/** Runs a cron job now, and resolves with its `finished` event. */
+export async function forceCron(operator: Operator, jobId: string): Promise<GatewayEvent> {
+  const before = operator.heard.items.length;
+  await operator.request("cron.run", { id: jobId, mode: "force" });
+  const isEnd = ({ event, payload }: GatewayEvent): boolean =>
+    event === "cron" && payload.jobId === jobId && payload.action === "finished";
+  return operator.heard.when(`cron job ${jobId} to finish`, isEnd, before);
+}
+
+/** Waits for the message with this text. */
+export function handedOver(inbox: TestedInbox, sessionKey: string, text: string): Promise<ProactiveMessage> {
+  const start = text.slice(0, 60);
+  return inbox.messages.when(
+    `"${start}" of ${sessionKey} to be handed over`,
+    (message) => message.sessionKey === sessionKey && message.text.startsWith(start),
+  );
+}
+
+/** Waits until a run has settled without a message. */
+export function settled(inbox: LocalInbox, status: RunOutcome["status"], runId: string): Promise<RunOutcome> {
+  return inbox.outcomes.when(
+    `run ${runId} to be ${status}`,
+    (outcome) => outcome.status === status && "runId" in outcome && outcome.runId === runId,
+  );
+}
+
+/** Waits until `count` chat events of a run in this state have been on the wire. */
+export async function onTheWire(operator: Operator, runId: string, state: string, count = 1): Promise<void> {
+  const matches = ({ event, payload }: GatewayEvent): boolean =>
+    event === "chat" && payload.runId === runId && payload.state === state;
+  await operator.heard.when(`${count} \`${state}\` of run ${runId} on the wire`, (heard) => {
+    return matches(heard) && operator.heard.items.filter(matches).length >= count;
+  });
+}

@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { gatewayConfig } from "./gateway-config.ts";
+import type { Installation } from "./install.ts";
+import { within } from "./within.ts";
+
+/** A real Gateway on loopback with a home, configuration and token of its own. */
+export interface LiveGateway {
+  readonly port: number;
+  readonly token: string;
+  /** Where its log is, for a person who wants to know why it failed. */
+  readonly logFile: string;
+  /** Sends it the signal and resolves when its process has ended. */
+  kill(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
+  /** Starts it again on the same port with the same state. */
+  start(): Promise<void>;
+  /** Ends it and removes its folder. */
+  dispose(): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 90_000;
+const END_TIMEOUT_MS = 60_000;
+
+/** Makes a Gateway whose only model is the one at `modelUrl`. It is not started yet. */
+export async function createGateway(installation: Installation, modelUrl: string): Promise<LiveGateway> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "openclaw-inbox-gateway-"));
+  const port = await freePort();
+  const token = crypto.randomUUID();
+  const files = {
+    config: path.join(folder, "openclaw.json"),
+    state: path.join(folder, "state"),
+    home: path.join(folder, "home"),
+  };
+  const workspace = path.join(folder, "workspace");
+  for (const name of [files.state, files.home, workspace]) await mkdir(name);
+  await writeFile(
+    files.config,
+    JSON.stringify(gatewayConfig({ port, token, modelUrl, workspace, logFile: path.join(folder, "gateway.jsonl") })),
+  );
+  const logFile = path.join(folder, "gateway.log");
+  let child: ChildProcess | undefined;
+  const kill = async (signal: NodeJS.Signals): Promise<void> => {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await within(END_TIMEOUT_MS, `the Gateway to end after ${signal}`, ended);
+  };
+  return {
+    port,
+    token,
+    logFile,
+    kill,
+    async start() {
+      child = spawnGateway(installation, folder, port, environment(installation, files));
+      await within(START_TIMEOUT_MS, `the Gateway to be ready (its log: ${logFile})`, ready(child, logFile));
+    },
+    async dispose() {
+      await kill("SIGKILL");
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+function spawnGateway(installation: Installation, cwd: string, port: number, env: NodeJS.ProcessEnv): ChildProcess {
+  const args = [installation.entry, "gateway", "--port", String(port), "--bind", "loopback"];
+  return spawn(installation.node, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+}
+
+// Resolves at the line the Gateway writes when it accepts connections; all its lines go to the log file.
+function ready(child: ChildProcess, logFile: string): Promise<void> {
+  const log = createWriteStream(logFile, { flags: "a" });
+  return new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      if (!stream) continue;
+      createInterface({ input: stream }).on("line", (line) => {
+        log.write(`${line}\n`);
+        if (line.endsWith("[gateway] ready")) resolve();
+      });
+    }
+    child.once("error", reject);
+    child.once("exit", (code, signal) =>
+      reject(new Error(`the Gateway ended with ${code ?? signal}; its log: ${logFile}`)),
+    );
+  });
+}
+
+// Nothing of this machine's own OpenClaw may be read or written, and nothing may call out.
+function environment(
+  installation: Installation,
+  files: { readonly config: string; readonly state: string; readonly home: string },
+): NodeJS.ProcessEnv {
+  return {
+    PATH: `${path.dirname(installation.node)}${path.delimiter}${process.env.PATH ?? ""}`,
+    HOME: files.home,
+    LANG: "C.UTF-8",
+    TZ: "UTC",
+    TMPDIR: os.tmpdir(),
+    OPENCLAW_CONFIG_PATH: files.config,
+    OPENCLAW_STATE_DIR: files.state,
+    OPENCLAW_DISABLE_BONJOUR: "1",
+    OPENCLAW_NO_RESPAWN: "1",
+    OPENCLAW_NO_AUTO_UPDATE: "1",
+    OPENCLAW_EXEC_SHELL_SNAPSHOT: "0",
+    OPENCLAW_SKIP_CHANNELS: "1",
+    OPENCLAW_SKIP_GMAIL_WATCHER: "1",
+    OPENCLAW_SKIP_CANVAS_HOST: "1",
+    OPENCLAW_SKIP_ACPX_RUNTIME_PROBE: "1",
+    DO_NOT_TRACK: "1",
+  };
+}
+
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

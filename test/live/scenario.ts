@@ -1,0 +1,36 @@
+import type { LiveGateway } from "./gateway.ts";
+import type { Operator } from "./operator.ts";
+import type { LocalInbox, TestedInbox } from "./tested-inbox.ts";
+
+/** One way an agent can speak, or one way to miss it. */
+export interface Scenario {
+  readonly name: string;
+  /**
+   * - `"quiet"`: one after the other, before the rest. The Gateway holds reminders, heartbeats and wakes
+   *   back for up to a minute while its agent is busy, and from the sixth within a minute on.
+   * - `"crowd"`: several at once, each in sessions of its own.
+   * - `"gateway"`: one after the other, after the rest; the Gateway itself ends.
+   */
+  readonly place: "quiet" | "crowd" | "gateway";
+  /** Plays it, and returns when everything it expects has been heard. Throws when that does not come. */
+  play(stage: Stage): Promise<readonly Expectation[]>;
+}
+
+/** What the scenarios play with. */
+export interface Stage {
+  readonly operator: Operator;
+  readonly gateway: LiveGateway;
+  /** The inbox that listens from before the first scenario until after the last. */
+  readonly inbox: LocalInbox;
+  /** Runs at the end, last first. */
+  defer(cleanUp: () => Promise<unknown>): void;
+}
+
+/** What an inbox must have handed over of a session: these texts, each once, and nothing else. */
+export interface Expectation {
+  readonly inbox: TestedInbox;
+  readonly sessionKey: string;
+  readonly texts: readonly string[];
+  /** Where the Gateway's own transcript of it is, when that is another key. */
+  readonly transcriptKey?: string;
+}

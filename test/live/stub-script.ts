@@ -1,0 +1,103 @@
+/** What the stub model answers to one request. */
+export type Plan =
+  | { readonly kind: "fail"; readonly status: number }
+  | (Spoken & { readonly kind: "say" })
+  | (Spoken & { readonly kind: "tool"; readonly toolName: string; readonly toolArgs: string });
+
+interface Spoken {
+  readonly text: string;
+  /** The text in the pieces that are streamed. */
+  readonly pieces: readonly string[];
+  /** The pause after each piece. */
+  readonly delayMs: number;
+}
+
+/**
+ * Reads the reply out of the prompt, so that a scenario scripts the model by what it asks:
+ *
+ * - `SAY:text` says `text`, up to `;;`, a double quote or the end of the line;
+ * - `LONG:n` says {@link numberedWords} in 50 pieces, `SLOW:n` the same word by word;
+ * - `SILENT` says `NO_REPLY`, `HBOK` says `HEARTBEAT_OK`: the agent's ways to say nothing;
+ * - `FAIL401`, `FAIL500`: that HTTP status;
+ * - `TOOL:before||tool||{"json": "arguments"}||after` says `before`, calls the tool, then says `after`.
+ *
+ * `DELAY=ms` anywhere in the prompt sets the pause between the pieces (20 ms unless told).
+ *
+ * An agent adds context of its own as further user messages, and a prompt may arrive quoted inside
+ * other text. So the whole current turn is searched, newest first: everything since the last
+ * assistant message that made no tool call.
+ */
+export function planReply(messages: readonly unknown[]): Plan {
+  const turn = currentTurn(messages as readonly Message[]);
+  const prompts = turn.filter((message) => message.role === "user").map((message) => textOf(message.content));
+  const prompt = prompts.findLast((text) => DIRECTIVE.test(text)) ?? "";
+  const fail = last(prompt, /\bFAIL(\d{3})\b/g);
+  if (fail) return { kind: "fail", status: Number(fail[1]) };
+  const delayMs = Number(last(prompt, /\bDELAY=(\d+)/g)?.[1] ?? 20);
+  const tool = last(prompt, /\bTOOL:(.*?)\|\|(.*?)\|\|(.*?)\|\|(.*?)(?:;;|\n|$)/g);
+  if (!tool) return { kind: "say", delayMs, ...spoken(prompt) };
+  const [, before = "", toolName = "", toolArgs = "", after = ""] = tool;
+  if (turn.some((message) => message.role === "tool"))
+    return { kind: "say", delayMs, text: after, pieces: wordsOf(after) };
+  return { kind: "tool", delayMs, text: before, pieces: wordsOf(before), toolName, toolArgs };
+}
+
+/** `w1 w2 w3 ...` to `w<count>`, twenty a line; 3,500 of them are a little over 20,000 characters. */
+export function numberedWords(count: number): string {
+  return Array.from({ length: count }, (_, index) => `w${index + 1}${(index + 1) % 20 === 0 ? "\n" : ""}`)
+    .join(" ")
+    .trimEnd();
+}
+
+interface Message {
+  readonly role?: string;
+  readonly content?: unknown;
+  readonly tool_calls?: readonly unknown[];
+}
+
+const DIRECTIVE = /\b(?:SAY:|LONG:\d|SLOW:\d|SILENT\b|HBOK\b|FAIL\d{3}\b|TOOL:)/;
+
+function currentTurn(messages: readonly Message[]): readonly Message[] {
+  const lastReply = messages.findLastIndex((message) => message.role === "assistant" && !message.tool_calls?.length);
+  return messages.slice(lastReply + 1);
+}
+
+function spoken(prompt: string): Pick<Spoken, "text" | "pieces"> {
+  const say = last(prompt, /\bSAY:(.*?)(?:;;|\\*"|\n|$)/g);
+  if (say) return inWords((say[1] ?? "").trim());
+  const long = last(prompt, /\bLONG:(\d+)/g);
+  if (long) return inPieces(numberedWords(Number(long[1])), 50);
+  const slow = last(prompt, /\bSLOW:(\d+)/g);
+  if (slow) return inWords(numberedWords(Number(slow[1])));
+  if (/\bSILENT\b/.test(prompt)) return inWords("NO_REPLY");
+  if (/\bHBOK\b/.test(prompt)) return inWords("HEARTBEAT_OK");
+  return inWords("stub: the prompt holds no directive");
+}
+
+function inWords(text: string): Pick<Spoken, "text" | "pieces"> {
+  return { text, pieces: wordsOf(text) };
+}
+
+function inPieces(text: string, count: number): Pick<Spoken, "text" | "pieces"> {
+  const size = Math.max(1, Math.ceil(text.length / count));
+  return {
+    text,
+    pieces: Array.from({ length: Math.ceil(text.length / size) }, (_, index) =>
+      text.slice(index * size, (index + 1) * size),
+    ),
+  };
+}
+
+function wordsOf(text: string): readonly string[] {
+  return text.match(/\s*\S+|\s+$/g) ?? [];
+}
+
+function textOf(content: unknown): string {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return "";
+  return content.map((part: unknown) => (part as { text?: string } | null)?.text ?? "").join("\n");
+}
+
+function last(text: string, pattern: RegExp): RegExpMatchArray | undefined {
+  return [...text.matchAll(pattern)].at(-1);
+}

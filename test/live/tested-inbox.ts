@@ -1,0 +1,53 @@
+import {
+  createInbox,
+  type InboxOptions,
+  type LinkStatus,
+  type ProactiveMessage,
+  type RunOutcome,
+} from "../../src/index.ts";
+import { createHeard, type Heard } from "./heard.ts";
+import { within } from "./within.ts";
+
+/** What the scenarios see of an inbox, in this process or another. */
+export interface TestedInbox {
+  /** What the handler was called with, in that order. */
+  readonly messages: Heard<ProactiveMessage>;
+}
+
+/** An inbox of this process. */
+export interface LocalInbox extends TestedInbox {
+  readonly outcomes: Heard<RunOutcome>;
+  /** Resolves when the link is live, now or later. `what` names the occasion in the error. */
+  live(what: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The Gateway's name in every inbox of the live tests. */
+export const GATEWAY_NAME = "live";
+
+const START_TIMEOUT_MS = 30_000;
+
+/** Starts an inbox as a host would, and resolves when its link is live. */
+export async function openInbox(url: string, token: string, options: InboxOptions = {}): Promise<LocalInbox> {
+  const messages = createHeard<ProactiveMessage>();
+  const outcomes = createHeard<RunOutcome>();
+  const changes = createHeard<LinkStatus>();
+  const inbox = createInbox({
+    gateway: { url, token, name: GATEWAY_NAME },
+    deliver: (message) => messages.add(message),
+    ...options,
+  });
+  inbox.outcomes$.subscribe((outcome) => outcomes.add(outcome));
+  inbox.links$.subscribe((status) => changes.add(status));
+  const live = async (what: string): Promise<void> => {
+    if (inbox.links()[0]?.state === "live") return;
+    await changes.when(
+      `the inbox's link to be live ${what}`,
+      (status) => status.state === "live",
+      changes.items.length,
+    );
+  };
+  await within(START_TIMEOUT_MS, "the inbox to start", inbox.start());
+  await live("at its start");
+  return { messages, outcomes, live, stop: () => inbox.stop() };
+}
