@@ -31,6 +31,9 @@ export interface Streams {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** Some terminals do not say how wide they are, or say 0. */
+const USUAL_WIDTH = 80;
+
 const ERASE_LINE = "\r\u001b[K";
 
 /** A {@link Terminal}. Colours only on a terminal, and neither with `NO_COLOR` nor with `TERM=dumb`. */
@@ -46,7 +49,7 @@ export function createTerminal({ stdout, stderr, env }: Streams): Terminal {
   }
 
   return {
-    columns: stdout.columns ?? 80,
+    columns: widthOf(stdout),
     paint(style, text) {
       const [on, off] = inspect.colors[style] ?? [0, 0];
       return outColorful ? `\u001b[${on}m${text}\u001b[${off}m` : text;
@@ -66,8 +69,12 @@ export function createTerminal({ stdout, stderr, env }: Streams): Terminal {
     status(line) {
       if (!interactive || line === status) return;
       eraseStatus();
-      status = line.slice(0, (stderr.columns ?? 80) - 1);
+      status = line.slice(0, widthOf(stderr) - 1);
       stderr.write(status);
     },
   };
+}
+
+function widthOf({ columns }: { readonly columns?: number }): number {
+  return Math.max(columns || USUAL_WIDTH, 20);
 }
