@@ -26,7 +26,7 @@ function recordOf(entry: HeldEntry, owner: number): EntryRecord {
 }
 
 /** The kind of row by which a settled entry ages. */
-export function settledKind(state: EntryRecord["state"]): SettledKind {
+function settledKind(state: EntryRecord["state"]): SettledKind {
   return state === "dead" ? 2 : 1;
 }
 
@@ -98,7 +98,7 @@ export function writeReport(file: LedgerFile, owner: number, entry: HeldEntry): 
 export function saveEntry(tables: LedgerTables, owner: number, entry: HeldEntry, wasOnDisk: boolean): void {
   const key = keyOf(entry.id);
   const record = recordOf(entry, owner);
-  const known = tables.entries.get(key);
+  const known = readable(() => tables.entries.get(key));
   if (known === undefined) {
     // It was settled by somebody else, and pruned.
     if (wasOnDisk) return;
@@ -166,7 +166,7 @@ export function reviveLetter(
 /** Forgets a dead letter but for its id. Call it in a transaction. */
 export function dropLetter(tables: LedgerTables, id: string, at: number): boolean {
   const key = keyOf(id);
-  const known = tables.entries.get(key);
+  const known = readable(() => tables.entries.get(key));
   if (known?.state !== "dead") return false;
   const { error: _, ...rest } = known;
   tables.settled.remove([2, known.at, key]);

@@ -114,11 +114,11 @@ describe("several ledgers on one file", () => {
 });
 
 describe("where the process table cannot tell", () => {
-  /** Moves every owner in the file to another machine's boot. */
-  async function moveOwners(file: string): Promise<void> {
+  /** Changes what every owner in the file says of itself. */
+  async function changeOwners(file: string, change: object): Promise<void> {
     const root = open({ path: file, noSubdir: true, overlappingSync: false });
     const owners = root.openDB<object, number>({ name: "owners", encoding: "json" });
-    for (const { key, value } of owners.getRange()) await owners.put(key, { ...value, place: "elsewhere" });
+    for (const { key, value } of owners.getRange()) await owners.put(key, { ...value, ...change });
     await root.close();
   }
 
@@ -127,7 +127,7 @@ describe("where the process table cannot tell", () => {
     const owner = createLmdbLedger(inFolder("inbox.lmdb"), { clock, leaseMs: 60_000 });
     await owner.take(messageOf("a"));
     await owner.take(messageOf("b"));
-    await moveOwners(inFolder("inbox.lmdb"));
+    await changeOwners(inFolder("inbox.lmdb"), { place: "another machine" });
     const other = createLmdbLedger(inFolder("inbox.lmdb"), { clock: createTestClock(clock.now() + 60_000) });
     expect(await other.claim()).toEqual([]);
     const later = createLmdbLedger(inFolder("inbox.lmdb"), { clock: createTestClock(clock.now() + 60_001) });
@@ -146,13 +146,23 @@ describe("where the process table cannot tell", () => {
     await other.close();
   });
 
+  it.runIf(process.platform === "linux")("a process is not taken for another that had its pid before", async () => {
+    const [gone, ledger] = [createLmdbLedger(inFolder("inbox.lmdb")), createLmdbLedger(inFolder("inbox.lmdb"))];
+    await gone.take(messageOf("a"));
+    expect(await ledger.claim()).toEqual([]);
+    await changeOwners(inFolder("inbox.lmdb"), { startedAt: "1" });
+    expect(await claimedIds(ledger)).toEqual(["a"]);
+    await ledger.close();
+    await gone.close();
+  });
+
   it("an owner that makes itself heard keeps its entries", async () => {
     const clock = createTestClock(1_700_000_000_000);
     const owner = createLmdbLedger(inFolder("inbox.lmdb"), { clock, leaseMs: 60_000 });
     await owner.take(messageOf("a"));
     clock.advance(600_000);
     await owner.flush();
-    await moveOwners(inFolder("inbox.lmdb"));
+    await changeOwners(inFolder("inbox.lmdb"), { place: "another machine" });
     const other = createLmdbLedger(inFolder("inbox.lmdb"), {
       clock: createTestClock(clock.now() + 30_000),
       leaseMs: 60_000,
