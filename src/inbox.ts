@@ -55,6 +55,8 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
   readonly links$: Observable<LinkStatus>;
   /** Every chat event with what it did, and every delivery attempt: for inspectors. Costs nothing while nobody subscribes. */
   readonly activity$: Observable<Activity>;
+  /** How long a run may go on, in ms: the option, or its default. */
+  readonly ttlMs: number;
   /** The runs in `buffering`. */
   runs(): readonly LiveRun[];
   /** Where each link stands, in the order of the options. */
@@ -190,6 +192,10 @@ class RunningInbox implements Inbox {
 
   solicit(runId: string): void {
     this.#supervisor.solicit(runId);
+  }
+
+  get ttlMs(): number {
+    return this.#settings.ttlMs;
   }
 
   runs(): readonly LiveRun[] {
