@@ -95,7 +95,8 @@ export function createClients(options: FakeGatewayOptions, clock: Clock, listene
       connections.add(connection);
       socket.on("message", (data) => {
         const request = readRequest(String(data));
-        if (request === undefined) return;
+        // Whoever is being closed is neither heard nor told anything, however long the closing takes.
+        if (request === undefined || !connection.open) return;
         if (connection.admitted) listener.asked(connection, request);
         else greet(connection, request);
       });
@@ -116,8 +117,6 @@ export function createClients(options: FakeGatewayOptions, clock: Clock, listene
       for (const connection of connections) {
         if (code === undefined || code === 1006) connection.terminate();
         else connection.close(code, reason);
-        // It hears no more from now on, however long the closing handshake takes.
-        connections.delete(connection);
       }
     },
     release() {

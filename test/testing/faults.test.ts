@@ -17,6 +17,20 @@ it("drops every client, with a close code or cut off", async () => {
   expect(gateway.connections()).toEqual([]);
 });
 
+it("neither hears nor tells a client that it is closing", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  const early = await openClient(gateway.url);
+  const next = gateway.nextConnection();
+  gateway.drop(1012);
+  gateway.emit("too.late", {});
+  early.socket.send(JSON.stringify({ type: "req", id: "1", method: "connect", params: connectParams(gateway.token) }));
+  await Promise.all([client.closed, early.closed]);
+  expect(client.events("too.late")).toEqual([]);
+  const hello = (await connectClient(gateway)).frames.find(({ payload }) => payload?.type === "hello-ok");
+  expect((await next).id).toBe(hello?.payload.server.connId);
+});
+
 it("sends nothing while it is stalled, and all of it in order afterwards", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
@@ -88,6 +102,10 @@ it("says shutdown and comes back on the same port with its transcripts", async (
   expect(before.events("shutdown")[0]?.payload).toEqual({ reason: "gateway stopping" });
   expect(await before.closed).toEqual({ code: 1012, reason: "service restart" });
   const after = await connectClient(gateway);
+  const [bootBefore, bootAfter] = [before, after].map(
+    ({ frames }) => frames.find(({ payload }) => payload?.type === "hello-ok")?.payload.server.bootId,
+  );
+  expect(bootAfter).not.toBe(bootBefore);
   const history = await after.request("chat.history", { sessionKey: "agent:main:one" });
   expect(history.payload.totalMessages).toBe(2);
 });
@@ -126,12 +144,14 @@ it("says nothing when it crashes, and its runs never end", async () => {
 });
 
 it("rejects whoever waits when it is closed, and closes but once", async () => {
-  const gateway = await createFakeGateway();
+  const clock = createTestClock();
+  const gateway = await createFakeGateway({ clock });
   const client = await connectClient(gateway);
   const waiting = gateway.nextConnection();
   await Promise.all([gateway.close(), gateway.close()]);
   await expect(waiting).rejects.toMatchObject({ code: "ERR_INBOX_STOPPED" });
   expect((await client.closed).code).toBe(1006);
+  expect(clock.pending).toBe(0);
   await gateway[Symbol.asyncDispose]();
 });
 
