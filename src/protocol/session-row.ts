@@ -1,0 +1,118 @@
+import type { Origin } from "../types.ts";
+import { MAX_ID_CHARS } from "./chat-event.ts";
+import { messageText } from "./text.ts";
+
+/**
+ * What a row of a session's transcript is to a listener:
+ *
+ * - `"prompt"`: something that was said to the agent, by a client or by a cron job; never a message.
+ * - `"step"`: a part of a run that goes on after it (around a tool call).
+ * - `"reply"`: the end of a run that went well, or all of it.
+ * - `"failed"`, `"aborted"`: the end of a run that did not; the text is not a message.
+ * - `"injected"`: put there by `chat.inject`; a run of its own.
+ * - `"automation"`: the result of a cron job that is bound to this session; a run of its own.
+ */
+export type SessionRowKind = "prompt" | "step" | "reply" | "failed" | "aborted" | "injected" | "automation";
+
+/** One row of a session's transcript, as `session.message` events and `chat.history` tell it. */
+export interface SessionRow {
+  readonly kind: SessionRowKind;
+  /** The run that it belongs to; of a prompt, the run that answers it. Cron prompts do not say. */
+  readonly runId?: string;
+  /** The text blocks of the row, without what live text never has: white space at the end, and `MEDIA:` lines. */
+  readonly text: string;
+  /** The text was cut by the Gateway, for display. */
+  readonly truncated: boolean;
+  /** The Gateway's id of the row. One row of a run with a tool call may be told as two with the same id. */
+  readonly id?: string;
+  /** The row's place in the session. */
+  readonly seq?: number;
+  /** When it was written, in ms since the epoch by the Gateway's clock. */
+  readonly at?: number;
+  /** Who spoke to the agent, on a prompt; where the run comes from, on an automation or injected row. */
+  readonly origin?: Origin;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads one row, loosely. Undefined for a row that tells a listener nothing: a tool's result, or
+ * something that cannot be read. Never throws on anything that JSON can hold.
+ */
+export function readSessionRow(message: unknown): SessionRow | undefined {
+  const raw = fields(message);
+  const { role } = raw;
+  if (role !== "user" && role !== "assistant") return undefined;
+  const mark = fields(raw["__openclaw"]);
+  const { id, seq } = mark;
+  const known = role === "user" ? userPrompt(raw) : assistantRow(raw, mark);
+  if (known === undefined) return undefined;
+  const at = [mark["recordTimestampMs"], raw["timestamp"]].find((time) => Number.isFinite(time)) as number | undefined;
+  return {
+    ...known,
+    text: asHeardLive(messageText(raw) ?? ""),
+    truncated: mark["truncated"] === true,
+    ...(isId(id) && { id }),
+    ...(typeof seq === "number" && { seq }),
+    ...(at !== undefined && { at }),
+  };
+}
+
+type Known = Pick<SessionRow, "kind" | "runId" | "origin">;
+
+function userPrompt(raw: Fields): Known {
+  // A notice of the Gateway's own, e.g. that it was restarted: nobody asked for what follows.
+  if (fields(raw["provenance"])["sourceTool"] !== undefined) return { kind: "prompt" };
+  const runId = withoutSuffix(raw["idempotencyKey"], ":user");
+  return { kind: "prompt", origin: "requested", ...(runId !== undefined && { runId }) };
+}
+
+function assistantRow(raw: Fields, mark: Fields): Known | undefined {
+  const { stopReason, model, idempotencyKey } = raw;
+  const { sourceTool } = fields(raw["provenance"]);
+  // The prompt of a cron job is kept as if the agent had said it, with a run id that is not the run's.
+  if (sourceTool === "cron") return { kind: "prompt", origin: "cron" };
+  if (sourceTool !== undefined || withoutSuffix(idempotencyKey, ":user") !== undefined) return { kind: "prompt" };
+
+  const automation = fields(raw["openclawAutomation"])["runId"];
+  if (isId(automation)) return { kind: "automation", runId: automation, origin: "cron" };
+
+  const abort = fields(raw["openclawAbort"]);
+  const failed = withoutSuffix(idempotencyKey, ":terminal-error");
+  const runId = [mark["runId"], abort["runId"], failed].find(isId);
+  if (runId === undefined) {
+    const { id } = mark;
+    return model === "gateway-injected" && isId(id)
+      ? { kind: "injected", runId: `inject-${id}`, origin: "injected" }
+      : undefined;
+  }
+  if (abort["aborted"] === true || stopReason === "aborted") return { kind: "aborted", runId };
+  if (stopReason === "error" || failed !== undefined) return { kind: "failed", runId };
+  return { kind: isStep(raw) ? "step" : "reply", runId };
+}
+
+function isStep({ stopReason, content, openclawStreamFallback }: Fields): boolean {
+  if (stopReason === "toolUse") return true;
+  if (stopReason === undefined && openclawStreamFallback !== undefined) return true;
+  return Array.isArray(content) && content.some((block) => fields(block)["type"] === "toolCall");
+}
+
+/** The text of a row as the `chat` events of its run had it. */
+function asHeardLive(text: string): string {
+  const spoken = text.includes("MEDIA:") ? text.replace(/^MEDIA:.*(\n|$)/gm, "") : text;
+  return spoken.trimEnd();
+}
+
+function withoutSuffix(value: unknown, suffix: string): string | undefined {
+  return isId(value) && value.endsWith(suffix) && value.length > suffix.length
+    ? value.slice(0, -suffix.length)
+    : undefined;
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= MAX_ID_CHARS;
+}
+
+function fields(value: unknown): Fields {
+  return typeof value === "object" && value !== null ? (value as Fields) : {};
+}
