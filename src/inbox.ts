@@ -1,22 +1,24 @@
 import { type Observable, Subject } from "rxjs";
 import type { RunOutput } from "../machines/run.ts";
-import { Delivery } from "./delivery/delivery.ts";
+import { Dispatch } from "./delivery/dispatch.ts";
 import { InboxError } from "./errors.ts";
 import { inspection } from "./inspection.ts";
 import type { Ledger, LedgerEntry } from "./ledger/ledger.ts";
+import { createLmdbLedger } from "./ledger/lmdb.ts";
 import { createMemoryLedger } from "./ledger/memory.ts";
 import { createLogbook } from "./logbook.ts";
 import { type InboxOptions, type InboxSettings, resolveOptions } from "./options.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
-import { gatewaySource } from "./source/gateway.ts";
-import type { GatewayOptions } from "./source/gateway-options.ts";
+import { Recovery } from "./recovery/recovery.ts";
 import { Link, type LinkStatus } from "./source/link.ts";
-import type { Source } from "./source/source.ts";
+import { toSources } from "./source/to-sources.ts";
 import { createStats, type InboxStats } from "./stats.ts";
 import { createJudge } from "./supervisor/judge.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
+import { unsent } from "./supervisor/unsent.ts";
 import type {
   Activity,
+  Alarm,
   DeliveryOutcome,
   EventEffect,
   LiveRun,
@@ -55,6 +57,8 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
   readonly links$: Observable<LinkStatus>;
   /** Every chat event with what it did, and every delivery attempt: for inspectors. Costs nothing while nobody subscribes. */
   readonly activity$: Observable<Activity>;
+  /** The ledger file can no longer be written (messages are delivered from memory and are not safe), or can again. */
+  readonly alarms$: Observable<Alarm>;
   /** How long a run may go on, in ms: the option, or its default. */
   readonly ttlMs: number;
   /** The runs in `buffering`. */
@@ -87,24 +91,23 @@ export function createInbox<S extends Session = Session>(options: InboxOptions<S
   return new RunningInbox(resolveOptions(options as unknown as InboxOptions)) as unknown as Inbox<S>;
 }
 
-type UnsentOutcome = Exclude<RunOutcome, { status: "dispatched" }>;
-
 class RunningInbox implements Inbox {
   readonly #settings: InboxSettings;
   readonly #stats = createStats();
   readonly #log;
   readonly #ledger: Ledger;
-  readonly #delivery: Delivery;
+  readonly #dispatch: Dispatch;
   readonly #supervisor: Supervisor;
   readonly #pipeline;
   readonly #links: readonly Link[];
-  readonly #taking = new Set<Promise<void>>();
+  readonly #recoveries = new Map<string, Recovery>();
   readonly #messages = new Subject<ProactiveMessage>();
   readonly #outcomes = new Subject<RunOutcome>();
   readonly #deliveries = new Subject<DeliveryOutcome>();
   readonly #rejections = new Subject<Rejection>();
   readonly #linkChanges = new Subject<LinkStatus>();
   readonly #activity = new Subject<Activity>();
+  readonly #alarms = new Subject<Alarm>();
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -114,24 +117,29 @@ class RunningInbox implements Inbox {
   readonly rejections$ = this.#rejections.asObservable();
   readonly links$ = this.#linkChanges.asObservable();
   readonly activity$ = this.#activity.asObservable();
+  readonly alarms$ = this.#alarms.asObservable();
 
   constructor(settings: InboxSettings) {
     this.#settings = settings;
     const { clock, logger, retry } = settings;
-    const inspect = inspection(settings.inspect, settings.inspectText);
+    const inspect = inspection(settings.inspect, settings.inspectText, (error) =>
+      this.#noteHostError("inspect", error),
+    );
     const parts = { ...settings, ...retry, stats: this.#stats, inspect };
     this.#log = createLogbook(logger);
     const sources = toSources(settings.sources);
-    this.#ledger = openLedger(settings);
-    this.#delivery = new Delivery({
+    this.#ledger = this.#openLedger(settings);
+    this.#dispatch = new Dispatch({
       ...parts,
+      ledger: this.#ledger,
+      log: this.#log,
+      onDispatched: (message) => this.#noteDispatched(message),
+      onDelivery: (outcome) => this.#deliveries.next(outcome),
       onAttempt: (message, attempt) => {
         if (this.#activity.observed) this.#activity.next({ kind: "attempt", message, attempt });
       },
-      onRetry: (message, attempts, error, delayMs) => this.#noteRetry(message, attempts, error, delayMs),
-      onDone: (message, { status, attempts, error = "" }) => {
-        if (status === "delivered") this.#noteDelivered(message, attempts);
-        else this.#noteDead(message, attempts, error);
+      onRetry: (message, attempt, error, delayMs) => {
+        if (this.#activity.observed) this.#activity.next({ kind: "retry", message, attempt, error, delayMs });
       },
     });
     this.#supervisor = new Supervisor({
@@ -144,7 +152,7 @@ class RunningInbox implements Inbox {
       ...parts,
       route: (event: RoutedEvent) => this.#supervisor.handle(event),
       onDuplicate: (event) => this.#noteEvent(event, "duplicate", 0),
-      onOther: () => {},
+      onOther: (event) => this.#recoveries.get(connectionOf(event.gateway, event.owner))?.event(event),
       onReject: (rejection) => {
         this.#stats.rejected += 1;
         this.#log.rejected(rejection);
@@ -156,6 +164,20 @@ class RunningInbox implements Inbox {
       this.#linkChanges.next(status);
     };
     this.#links = sources.map((source) => new Link(source, { clock, onChange, inspect }));
+    for (const link of this.#links) {
+      const { source } = link;
+      const recovery = new Recovery({
+        ...parts,
+        source,
+        ledger: this.#ledger,
+        supervisor: this.#supervisor,
+        log: this.#log,
+        emit: (event) => this.#pipeline.event(event),
+        onHostError: (option, error) => this.#noteHostError(option, error),
+        onRecovered: () => link.send({ type: "recovered" }),
+      });
+      this.#recoveries.set(connectionOf(source.name, source.owner), recovery);
+    }
   }
 
   start(): Promise<void> {
@@ -166,7 +188,7 @@ class RunningInbox implements Inbox {
   }
 
   async #start(): Promise<void> {
-    for (const entry of await this.#ledger.claim()) this.#deliver(entry);
+    await this.#dispatch.resume();
     for (const link of this.#links) this.#open(link);
     await Promise.all(this.#links.map(({ settled }) => settled));
   }
@@ -180,7 +202,9 @@ class RunningInbox implements Inbox {
       },
       link: (event) => {
         link.send(event);
-        if (event.type === "hello") link.send({ type: "recovered" });
+        const recovery = this.#recoveries.get(connectionOf(source.name, source.owner));
+        if (event.type === "hello") recovery?.hello();
+        else if (event.type !== "connect") recovery?.lost();
       },
     });
   }
@@ -214,10 +238,8 @@ class RunningInbox implements Inbox {
     return this.#ledger.deadLetters();
   }
 
-  async redeliver(id: string): Promise<boolean> {
-    const entry = await this.#ledger.revive(id);
-    if (entry !== undefined) this.#deliver(entry);
-    return entry !== undefined;
+  redeliver(id: string): Promise<boolean> {
+    return this.#dispatch.redeliver(id);
   }
 
   stop({ drainMs = 10_000 }: { readonly drainMs?: number } = {}): Promise<void> {
@@ -226,15 +248,14 @@ class RunningInbox implements Inbox {
   }
 
   async #stop(drainMs: number): Promise<void> {
+    for (const recovery of this.#recoveries.values()) recovery.stop();
     await Promise.all(this.#links.map((link) => link.close()));
     this.#supervisor.stop();
     this.#pipeline.close();
-    await Promise.all(this.#taking);
-    await this.#delivery.stop(drainMs);
-    await this.#ledger.close();
+    await this.#dispatch.stop(drainMs);
     this.#log.stopped(this.#stats.unfinished, this.#stats.pending);
     const subjects = [this.#messages, this.#outcomes, this.#deliveries, this.#rejections, this.#linkChanges];
-    for (const subject of [...subjects, this.#activity]) subject.complete();
+    for (const subject of [...subjects, this.#activity, this.#alarms]) subject.complete();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -242,76 +263,36 @@ class RunningInbox implements Inbox {
   }
 
   #settle(output: RunOutput, message: ProactiveMessage | undefined): void {
-    if (message !== undefined) return this.#take(message);
+    if (message !== undefined) return this.#dispatch.take(message);
     const outcome = unsent(output);
     this.#stats[outcome.status] += 1;
     this.#log.settled(outcome);
     this.#outcomes.next(outcome);
   }
 
-  /** Records the message; only then is it dispatched. */
-  #take(message: ProactiveMessage): void {
-    const taken = this.#ledger.take(message);
-    if (typeof taken === "boolean") return this.#dispatch(message, taken);
-    const taking = taken
-      .catch((error: unknown) => {
-        // Better delivered from memory than not at all: the ledger's trouble is not the reader's.
-        this.#log.ledgerError(error);
-        return true;
-      })
-      .then((isNew) => this.#dispatch(message, isNew))
-      .finally(() => this.#taking.delete(taking));
-    this.#taking.add(taking);
-  }
-
-  #dispatch(message: ProactiveMessage, isNew: boolean): void {
-    if (!isNew) {
-      this.#stats.alreadyTaken += 1;
-      return this.#log.alreadyTaken(message);
-    }
-    this.#stats.dispatched += 1;
-    if (message.late) this.#stats.late += 1;
+  #noteDispatched(message: ProactiveMessage): void {
     const outcome = { status: "dispatched", message } as const;
     this.#log.settled(outcome);
     this.#outcomes.next(outcome);
     this.#messages.next(message);
-    this.#deliver({ message, attempts: 0 });
-  }
-
-  #deliver(entry: Pick<LedgerEntry, "message" | "attempts">): void {
-    this.#stats.pending += 1;
-    const { maxPending } = this.#settings;
-    if (this.#stats.pending > maxPending)
-      return this.#noteDead(entry.message, entry.attempts, `Over \`maxPending\` (${maxPending})`);
-    this.#delivery.accept(entry);
-  }
-
-  #noteDelivered(message: ProactiveMessage, attempts: number): void {
-    this.#stats.pending -= 1;
-    this.#stats.delivered += 1;
-    this.#ledger.delivered(message.id, attempts);
-    this.#log.delivered(message, attempts);
-    this.#deliveries.next({ status: "delivered", message, attempts });
-  }
-
-  #noteDead(message: ProactiveMessage, attempts: number, error: string): void {
-    this.#stats.pending -= 1;
-    this.#stats.dead += 1;
-    this.#ledger.dead(message.id, attempts, error);
-    this.#log.died(message, attempts, error);
-    this.#deliveries.next({ status: "dead", message, attempts, error });
-  }
-
-  #noteRetry(message: ProactiveMessage, attempts: number, error: string, delayMs: number): void {
-    this.#stats.retried += 1;
-    if (this.#activity.observed) this.#activity.next({ kind: "retry", message, attempt: attempts, error, delayMs });
-    this.#ledger.attempted(message.id, attempts, error);
-    this.#log.retried(message, attempts, error, delayMs);
   }
 
   #noteEvent(routed: RoutedEvent, effect: EventEffect, chars: number): void {
     if (effect === "unknown-state") this.#log.unknownState(routed);
     if (this.#activity.observed) this.#activity.next({ kind: "event", effect, chars, ...routed });
+  }
+
+  #noteAlarm(error: InboxError | undefined): void {
+    this.#stats.unsafe = error === undefined ? 0 : 1;
+    if (error === undefined) this.#log.ledgerSafe();
+    else this.#log.ledgerError(error);
+    this.#alarms.next({ part: "ledger", ...(error !== undefined && { error }) });
+  }
+
+  #openLedger({ ledger, clock, retainMs }: InboxSettings): Ledger {
+    if (typeof ledger === "object") return ledger;
+    if (ledger === undefined) return createMemoryLedger({ clock, retainMs });
+    return createLmdbLedger(ledger, { clock, retainMs, onAlarm: (error) => this.#noteAlarm(error) });
   }
 
   #noteHostError(option: string, error: unknown): void {
@@ -320,56 +301,7 @@ class RunningInbox implements Inbox {
   }
 }
 
-/** The outcome of a run that has no message. */
-function unsent({
-  status,
-  reason,
-  error,
-  errorKind,
-  gateway,
-  owner,
-  runId,
-  sessionKey,
-  text,
-}: RunOutput): UnsentOutcome {
-  const run = {
-    gateway,
-    runId,
-    ...(owner !== undefined && { owner }),
-    ...(sessionKey !== undefined && { sessionKey }),
-    text,
-  };
-  switch (status) {
-    case "errored":
-      return { status, error: error ?? "Unknown error", ...(errorKind !== undefined && { errorKind }), ...run };
-    case "aborted":
-    case "expired":
-      return { status, ...run };
-    default:
-      return { status: "discarded", reason: reason ?? "empty", ...run };
-  }
-}
-
-/** The options' Gateways and sources, each as a source. */
-function toSources(sources: readonly (GatewayOptions | Source)[]): readonly Source[] {
-  const addresses = new Map<string, string>();
-  return sources.map((source) => {
-    if (typeof source === "object" && source !== null && "open" in source) return source;
-    const opened = gatewaySource(source);
-    const address = addresses.get(opened.name) ?? source.url;
-    if (address !== source.url) {
-      throw new InboxError(
-        "ERR_INBOX_OPTION",
-        `Expected each Gateway to have a \`name\` of its own, got \`${opened.name}\` for two addresses`,
-        { option: "gateway" },
-      );
-    }
-    addresses.set(opened.name, address);
-    return opened;
-  });
-}
-
-function openLedger({ ledger, clock, retainMs }: InboxSettings): Ledger {
-  if (typeof ledger === "object") return ledger;
-  return createMemoryLedger({ clock, retainMs });
+/** Tells one connection from another: a Gateway may be listened to by several owners. */
+function connectionOf(gateway: string, owner: string | undefined): string {
+  return `${gateway}\u0000${owner ?? ""}`;
 }

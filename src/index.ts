@@ -5,6 +5,8 @@ export type { WebhookOptions } from "./delivery/webhook-options.ts";
 export { InboxError, type InboxErrorCode, isInboxError, PermanentError } from "./errors.ts";
 export { createInbox, type Inbox } from "./inbox.ts";
 export type { Ledger, LedgerEntry, LedgerState } from "./ledger/ledger.ts";
+export { createLmdbLedger, type LmdbLedger } from "./ledger/lmdb.ts";
+export type { LmdbLedgerOptions } from "./ledger/lmdb-options.ts";
 export { createMemoryLedger, type MemoryLedgerOptions } from "./ledger/memory.ts";
 export type { InboxOptions, RetryOptions } from "./options.ts";
 export { type DistinctWithinOptions, distinctWithin } from "./pipeline/distinct-within.ts";
@@ -29,6 +31,7 @@ export { type HostWebSocket, type WebSocketSourceOptions, webSocketSource } from
 export type { InboxStats } from "./stats.ts";
 export type {
   Activity,
+  Alarm,
   ChatEvent,
   DeliveryOutcome,
   DiscardReason,

@@ -2,14 +2,26 @@ import type { InspectionEvent, Observer } from "xstate";
 
 type Inspect = (event: InspectionEvent) => void;
 
-/** Whatever form the `inspect` option has, as a function, with texts replaced by their length unless `showText`. */
+/**
+ * Whatever form the `inspect` option has, as a function that never throws, with texts replaced by
+ * their length unless `showText`.
+ */
 export function inspection(
   inspect: Inspect | Observer<InspectionEvent> | undefined,
   showText: boolean,
+  onHostError: (error: unknown) => void,
 ): Inspect | undefined {
   if (inspect === undefined) return undefined;
-  const tell: Inspect = typeof inspect === "function" ? inspect : (event) => inspect.next?.(event);
-  return showText ? tell : (event) => tell(hideText(event));
+  return (event) => {
+    const seen = showText ? event : hideText(event);
+    try {
+      if (typeof inspect === "function") inspect(seen);
+      else inspect.next?.(seen);
+    } catch (error) {
+      // An onlooker's bug must not stop the actor it looks at.
+      onHostError(error);
+    }
+  };
 }
 
 /** The names under which actors of this package carry what an agent said, or a Gateway's whole hello. */

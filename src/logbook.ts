@@ -1,3 +1,4 @@
+import { errorText } from "./errors.ts";
 import type { LinkStatus } from "./source/link.ts";
 import type { Logger, ProactiveMessage, Rejection, RoutedEvent, RunOutcome } from "./types.ts";
 
@@ -13,7 +14,22 @@ export interface Logbook {
   unknownState(event: RoutedEvent): void;
   hostError(option: string, error: unknown): void;
   ledgerError(error: unknown): void;
+  ledgerSafe(): void;
+  catchingUp(gateway: string, read: number, pending: number): void;
+  caughtUp(gateway: string, result: CaughtUp, recovered: number, tookMs: number): void;
+  recoveryLate(gateway: string, pending: number): void;
+  requestFailed(gateway: string, method: string, params: object, error: unknown): void;
   stopped(unfinished: number, pending: number): void;
+}
+
+/** What catching up came to. */
+export interface CaughtUp {
+  /** Sessions of ours that the Gateway has. */
+  readonly sessions: number;
+  /** Sessions whose history was read. */
+  readonly read: number;
+  /** Something may still be missing; it is tried again. */
+  readonly failed: boolean;
 }
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -55,6 +71,19 @@ export function createLogbook(log: Logger = silent): Logbook {
     hostError: (option, error) => log.error({ option, err: error }, `the \`${option}\` function threw`),
     ledgerError: (error) =>
       log.error({ err: error }, "the ledger failed: messages are delivered from memory and are not safe"),
+    catchingUp: (gateway, read, pending) => log.info({ gateway, read, pending }, "catching up"),
+    caughtUp: (gateway, { sessions, read, failed }, recovered, tookMs) =>
+      log[failed ? "warn" : "info"](
+        { gateway, sessions, read, recovered, tookMs },
+        failed ? "caught up in part: will be tried again" : "caught up",
+      ),
+    recoveryLate: (gateway, pending) =>
+      log.warn({ gateway, pending }, "catching up takes long: the link is live, the rest follows"),
+    requestFailed: (gateway, method, params, error) => {
+      const { key, sessionKey = key } = params as { readonly key?: unknown; readonly sessionKey?: unknown };
+      log.warn({ gateway, method, sessionKey, error: errorText(error) }, "request to the Gateway failed");
+    },
+    ledgerSafe: () => log.info({}, "the ledger is on disk again"),
     stopped: (unfinished, pending) =>
       log[unfinished + pending > 0 ? "warn" : "info"]({ unfinished, pending }, "inbox stopped"),
   };

@@ -68,6 +68,15 @@ export interface InboxOptions<S extends Session = Session> {
   readonly maxDedupKeys?: number;
   /** Messages taken on and not yet delivered, from 1; one more is a dead letter at once. Default 100,000. */
   readonly maxPending?: number;
+  /** Sessions of one Gateway that are subscribed to and brought up to date, from 1; the ones with the latest activity first. Default 10,000. */
+  readonly maxSessions?: number;
+  /** Rows of one session's history that are read to bring it up to date, from 50; the newest. Default 1,000. */
+  readonly maxHistoryRows?: number;
+  /**
+   * How long a link may stay `recovering`, in ms, from 1; then it is `live` and catching up goes on behind it.
+   * Live events never wait. Default 60,000.
+   */
+  readonly recoveryTimeoutMs?: number;
   /** A pino instance, or anything shaped like one. Default: none. Message text is never logged. */
   readonly logger?: Logger;
   /** Default: the system's. */
@@ -100,6 +109,9 @@ export const defaults = {
   maxFrameBytes: 26_214_400,
   maxDedupKeys: 300_000,
   maxPending: 100_000,
+  maxSessions: 10_000,
+  maxHistoryRows: 1_000,
+  recoveryTimeoutMs: 60_000,
   clock: systemClock,
   inspectText: false,
   random: Math.random,
@@ -176,6 +188,9 @@ const checks: Record<Exclude<keyof InboxOptions, "gateway" | "source" | "retry">
   maxFrameBytes: integer(1),
   maxDedupKeys: integer(1),
   maxPending: integer(1),
+  maxSessions: integer(1),
+  maxHistoryRows: integer(50),
+  recoveryTimeoutMs: integer(1, MAX_DELAY_MS),
   logger: shapedLike("a logger", "debug", "info", "warn", "error"),
   clock: shapedLike("a clock", "now", "setTimeout", "clearTimeout"),
   inspect: { expected: observerShape.expected, holds: (value) => callable.holds(value) || observerShape.holds(value) },

@@ -1,4 +1,4 @@
-/** Everything the inbox counts, since it was created; the last three are how many there are now. */
+/** Everything the inbox counts, since it was created; the last five are how many there are now. */
 export interface InboxStats {
   /** Frames that came from sources. */
   frames: number;
@@ -34,6 +34,14 @@ export interface InboxStats {
   settledEvicted: number;
   /** Runs that were still in `buffering` at `stop()`. */
   unfinished: number;
+  /** Runs whose end was missed and found in a Gateway's history; those known already are not among them. */
+  recovered: number;
+  /** Requests sent to Gateways to subscribe and to catch up, repeats included. */
+  recoveryRequests: number;
+  /** Requests that were given up after being repeated, and ended runs that could not be looked up. */
+  recoveryFailed: number;
+  /** Times that a session of ours was not subscribed to because of `maxSessions`. */
+  sessionsOverLimit: number;
   delivered: number;
   /** Attempts that failed and were, or will be, repeated. */
   retried: number;
@@ -41,6 +49,12 @@ export interface InboxStats {
   dead: number;
   /** Times that a function of the host's (`session`, `accept`) threw. */
   hostErrors: number;
+  /** Sessions subscribed to. */
+  sessions: number;
+  /** Sessions that wait to be brought up to date. */
+  recoveryPending: number;
+  /** 1 while the ledger file cannot be written, so that messages are not safe from a crash; else 0. */
+  unsafe: number;
   /** Runs in `buffering`. */
   liveRuns: number;
   /** Messages taken on and neither delivered nor dead. */
@@ -74,10 +88,17 @@ export function createStats(): InboxStats {
     overLimit: 0,
     settledEvicted: 0,
     unfinished: 0,
+    recovered: 0,
+    recoveryRequests: 0,
+    recoveryFailed: 0,
+    sessionsOverLimit: 0,
     delivered: 0,
     retried: 0,
     dead: 0,
     hostErrors: 0,
+    sessions: 0,
+    recoveryPending: 0,
+    unsafe: 0,
     liveRuns: 0,
     pending: 0,
     attempting: 0,

@@ -18,6 +18,8 @@
  * @module
  */
 
+import type { InboxError } from "./errors.ts";
+
 /** What a `session` function reads from a session key, e.g. `{ agentId, userId, creativeId, topicId }`. */
 export type Session = object;
 
@@ -154,6 +156,12 @@ export type Activity =
       readonly error: string;
       readonly delayMs: number;
     };
+
+/** A part that is in trouble, or, without an error, is well again. */
+export interface Alarm {
+  readonly part: "ledger";
+  readonly error?: InboxError;
+}
 
 /** A pino-shaped logger: any pino instance fits. */
 export interface Logger {

@@ -1,11 +1,16 @@
 import { type MonoTypeOperatorFunction, Observable } from "rxjs";
-import { AgingMap } from "../aging-map.ts";
 import { type Clock, systemClock } from "../clock.ts";
+import { RecentKeys } from "./recent-keys.ts";
 
 /** Options of {@link distinctWithin}. */
 export interface DistinctWithinOptions<T> {
-  /** What makes two values the same. Undefined: this value is never taken for a repeat. */
-  readonly key: (value: T) => string | undefined;
+  /** What makes two values the same; a number costs less than a string. Undefined: this value is never taken for a repeat. */
+  readonly key: (value: T) => string | number | undefined;
+  /**
+   * Values of different groups are never the same. Where many values have much of their key in
+   * common, that part is kept once when it is the group. Default: all are of one group.
+   */
+  readonly group?: (value: T) => string;
   /**
    * How long a key is remembered, in ms. A repeat inside the window is dropped; one after it passes,
    * and opens a window of its own. Sliding: each key ages by itself, from the value that passed; a
@@ -28,23 +33,30 @@ export interface DistinctWithinOptions<T> {
  * Each value costs constant time, amortized.
  */
 export function distinctWithin<T>(options: DistinctWithinOptions<T>): MonoTypeOperatorFunction<T> {
-  const { key: keyOf, windowMs, maxKeys = 100_000, clock = systemClock, onDuplicate, onEvict } = options;
+  const {
+    key: keyOf,
+    group: groupOf,
+    windowMs,
+    maxKeys = 100_000,
+    clock = systemClock,
+    onDuplicate,
+    onEvict,
+  } = options;
   return (source$) =>
     new Observable((subscriber) => {
-      const seen = new AgingMap<true>({ windowMs, maxKeys, clock, ...(onEvict && { onEvict }) });
+      const recent = new RecentKeys({ windowMs, maxKeys, clock, ...(onEvict && { onEvict }) });
       const subscription = source$.subscribe({
         next(value) {
           const key = keyOf(value);
-          if (key !== undefined && seen.get(key) !== undefined) return onDuplicate?.(value);
-          if (key !== undefined) seen.set(key, true);
-          subscriber.next(value);
+          if (key === undefined || recent.add(groupOf === undefined ? "" : groupOf(value), key)) subscriber.next(value);
+          else onDuplicate?.(value);
         },
         error: (error) => subscriber.error(error),
         complete: () => subscriber.complete(),
       });
       return () => {
         subscription.unsubscribe();
-        seen.clear();
+        recent.clear();
       };
     });
 }

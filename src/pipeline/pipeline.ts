@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { InboxStats } from "../stats.ts";
 import type { Rejection, RoutedEvent } from "../types.ts";
 import { distinctWithin } from "./distinct-within.ts";
+import { createEventKey } from "./event-key.ts";
 import { type InboundEvent, type InboundFrame, parseFrames } from "./parse-frames.ts";
 import { type InboundPayload, readChatEvents } from "./read-chat-events.ts";
 import { takeChat } from "./take-chat.ts";
@@ -30,11 +31,6 @@ export interface Pipeline {
   close(): void;
 }
 
-/** What makes two chat events the same: a delta and the final of a run may share one `seq`. */
-function eventKey({ gateway, event: { runId, state, seq } }: RoutedEvent): string | undefined {
-  return seq === undefined ? undefined : `${gateway}\u0000${runId}\u0000${state}\u0000${seq}`;
-}
-
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { clock, stats, dedupWindowMs, maxDedupKeys, maxFrameBytes, route, onDuplicate, onOther, onReject } = options;
   const frames = new Subject<InboundFrame>();
@@ -51,7 +47,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const subscription: Subscription = merge(chatEvents, events)
     .pipe(
       distinctWithin<RoutedEvent>({
-        key: eventKey,
+        group: ({ event }) => event.runId,
+        key: createEventKey(),
         windowMs: dedupWindowMs,
         maxKeys: maxDedupKeys,
         clock,

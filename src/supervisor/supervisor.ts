@@ -5,9 +5,20 @@ import type { Clock } from "../clock.ts";
 import { isSubagent, originOf } from "../protocol/origin.ts";
 import { RunText } from "../protocol/text.ts";
 import type { InboxStats } from "../stats.ts";
-import type { ChatEvent, DiscardReason, EventEffect, LiveRun, Origin, ProactiveMessage, RoutedEvent } from "../types.ts";
+import type {
+  ChatEvent,
+  DiscardReason,
+  EventEffect,
+  LiveRun,
+  Origin,
+  ProactiveMessage,
+  RoutedEvent,
+} from "../types.ts";
+import { flatLogic } from "./flat-logic.ts";
 import type { Judge } from "./judge.ts";
 import { runKey } from "./message-id.ts";
+
+const quickRun = flatLogic(runMachine);
 
 export interface SupervisorOptions {
   readonly clock: Clock;
@@ -106,26 +117,29 @@ export class Supervisor {
     else run.origin = origin;
   }
 
-  /** Whether a run is in `buffering` or was settled within the settled window. */
-  knows(gateway: string, runId: string): "live" | "settled" | undefined {
+  /** Whether a run is in `buffering` or was settled within the settled window; `"unspoken"`: so that a final is still handed over. */
+  knows(gateway: string, runId: string): "live" | "settled" | "unspoken" | undefined {
     const key = runKey(gateway, runId);
     if (this.runs.has(key)) return "live";
-    return this.settled.get(key) === undefined ? undefined : "settled";
+    const before = this.settled.get(key);
+    if (before === undefined) return undefined;
+    return before.mayStillSpeak ? "unspoken" : "settled";
   }
 
   /** The runs in `buffering`. */
   live(): LiveRun[] {
-    return Array.from(this.runs.values(), ({ actor }) => {
-      const { runId, gateway, owner, sessionKey, text, startedAt } = actor.getSnapshot().context;
-      return {
-        runId,
-        gateway,
-        ...(owner !== undefined && { owner }),
-        ...(sessionKey !== undefined && { sessionKey }),
-        text,
-        startedAt,
-      };
-    });
+    return Array.from(this.runs.values(), liveRun);
+  }
+
+  /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch; costs what it returns. */
+  oldest(startedBy: number): LiveRun[] {
+    const found: LiveRun[] = [];
+    // A map keeps the order of insertion, which is that of their beginnings but for late runs: those pass at once.
+    for (const run of this.runs.values()) {
+      if (run.actor.getSnapshot().context.startedAt > startedBy) break;
+      found.push(liveRun(run));
+    }
+    return found;
   }
 
   /** Stops every actor. The runs that were still going on get no outcome. */
@@ -154,9 +168,11 @@ export class Supervisor {
       if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
       return undefined;
     }
+    if (this.runs.size >= maxRuns && event.state !== "final") return this.refuse(key, routed);
     const startedAt = before?.startedAt ?? clock.now();
     const { runId, sessionKey } = event;
-    const actor = createActor(runMachine, {
+    // Whoever inspects gets the interpreter, for its microsteps and actions.
+    const actor = createActor(inspect ? runMachine : quickRun, {
       clock,
       input: { runId, gateway, owner, sessionKey, startedAt, ttlMs },
       ...(inspect && { inspect }),
@@ -178,8 +194,20 @@ export class Supervisor {
     stats.started += 1;
     stats.liveRuns = this.runs.size;
     actor.start();
-    if (this.runs.size > maxRuns && event.state !== "final") return this.giveUp(run, "maxRuns");
     return run;
+  }
+
+  /** A run too many gets no actor, which would be a flood's easiest prey: only its outcome. Its final is still handed over. */
+  private refuse(key: string, { gateway, owner, event }: RoutedEvent): undefined {
+    const { clock, maxRuns, onSettled, stats } = this.options;
+    const { runId, sessionKey, messageText, deltaText } = event;
+    const startedAt = clock.now();
+    stats.overLimit += 1;
+    this.settled.set(key, { mayStillSpeak: true, startedAt });
+    const text = messageText ?? deltaText ?? "";
+    const error = `Over \`maxRuns\` (${maxRuns})`;
+    const run = { runId, gateway, owner, sessionKey, startedAt, text, reason: undefined };
+    onSettled({ ...run, status: "errored", error, errorKind: "maxRuns" }, undefined);
   }
 
   private notProactive(event: ChatEvent): DiscardReason | undefined {
@@ -239,7 +267,7 @@ export class Supervisor {
     return text.length * 3 > maxTextBytes && Buffer.byteLength(text) > maxTextBytes;
   }
 
-  private giveUp(run: Run, limit: "maxRuns" | "maxTextBytes" | "maxBufferedBytes"): undefined {
+  private giveUp(run: Run, limit: "maxTextBytes" | "maxBufferedBytes"): undefined {
     this.options.stats.overLimit += 1;
     run.actor.send({ type: "error", error: `Over \`${limit}\` (${this.options[limit]})`, errorKind: limit });
   }
@@ -256,4 +284,16 @@ export class Supervisor {
     this.settled.set(run.key, { mayStillSpeak, startedAt });
     this.options.onSettled(output, run.message);
   }
+}
+
+function liveRun({ actor }: Run): LiveRun {
+  const { runId, gateway, owner, sessionKey, text, startedAt } = actor.getSnapshot().context;
+  return {
+    runId,
+    gateway,
+    ...(owner !== undefined && { owner }),
+    ...(sessionKey !== undefined && { sessionKey }),
+    text,
+    startedAt,
+  };
 }

@@ -30,7 +30,7 @@ export function createTestClock(now = 0): TestClock {
     clearTimeout(handle: number) {
       const timer = waiting.get(handle);
       if (timer === undefined) return;
-      timer.cleared = true;
+      heap.clear(timer);
       waiting.delete(handle);
     },
     advance(ms) {

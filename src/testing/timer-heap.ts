@@ -3,13 +3,14 @@ export interface Timer {
   readonly at: number;
   readonly order: number;
   readonly callback: () => void;
-  /** Cleared timers stay in the heap until they come to the top: taking one out of the middle would cost a search. */
+  /** Taking a cleared timer out of the middle would cost a search: it stays until it comes to the top, or too many have gathered. */
   cleared: boolean;
 }
 
 /** Timers by due time, in a binary heap: O(log n) to add and to take. */
 export interface TimerHeap {
   add(timer: Timer): void;
+  clear(timer: Timer): void;
   /** The next timer that was not cleared. */
   peek(): Timer | undefined;
   /** Takes out the timer that `peek` answers. */
@@ -18,7 +19,8 @@ export interface TimerHeap {
 
 /** An empty {@link TimerHeap}. */
 export function createTimerHeap(): TimerHeap {
-  const heap: Timer[] = [];
+  let heap: Timer[] = [];
+  let cleared = 0;
 
   function rise(from: number): void {
     const timer = heap[from] as Timer;
@@ -52,7 +54,10 @@ export function createTimerHeap(): TimerHeap {
   }
 
   function peek(): Timer | undefined {
-    while (heap[0]?.cleared === true) pop();
+    while (heap[0]?.cleared === true) {
+      pop();
+      cleared -= 1;
+    }
     return heap[0];
   }
 
@@ -60,6 +65,14 @@ export function createTimerHeap(): TimerHeap {
     add(timer) {
       heap.push(timer);
       rise(heap.length - 1);
+    },
+    clear(timer) {
+      timer.cleared = true;
+      cleared += 1;
+      if (cleared < 1_024 || cleared * 2 < heap.length) return;
+      // A sorted array is a heap.
+      heap = heap.filter((waiting) => !waiting.cleared).sort((a, b) => (isBefore(a, b) ? -1 : 1));
+      cleared = 0;
     },
     peek,
     take: () => (peek() === undefined ? undefined : pop()),

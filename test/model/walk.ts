@@ -30,7 +30,7 @@ interface Model {
   getSimplePaths(): Path[];
 }
 
-const valueOf = (snapshot: unknown) => String((snapshot as { value: unknown }).value);
+const stateOf = (snapshot: unknown) => String((snapshot as { value: unknown }).value);
 
 /** Walks every shortest and every simple path of `walk.machine`, with both editions of the model tester. */
 export function describeWalks(name: string, walk: Walk): void {
@@ -75,8 +75,8 @@ function forBeta({ machine, input }: Walk): AnyStateMachine {
 }
 
 function transition(before: Step | undefined, { event, state }: Step): string[] {
-  if (before === undefined || valueOf(before.state) === valueOf(state)) return [];
-  return [`${valueOf(before.state)} ${event.type} ${valueOf(state)}`];
+  if (before === undefined || stateOf(before.state) === stateOf(state)) return [];
+  return [`${stateOf(before.state)} ${event.type} ${stateOf(state)}`];
 }
 
 /** A fresh actor of the machine on a simulated clock; each step is done to it, each state compared with it. */

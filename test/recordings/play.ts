@@ -9,7 +9,7 @@ import type { ExpectedOutcome, Layer } from "./expected.ts";
 import { frameText, type RecordedFrame } from "./variations.ts";
 
 /** How much of a Gateway the inbox listens to; every test of this folder expects as much. */
-export const layer: Layer = "live";
+export const layer: Layer = "rows";
 
 const ttlMs = 1_800_000;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,0 +1,133 @@
+import { type Clock, MAX_DELAY_MS } from "../clock.ts";
+
+/** A key may be a number, which takes up less memory than any string. */
+export type Key = string | number;
+
+/** Bounds of {@link RecentKeys}. */
+export interface RecentKeysOptions {
+  /** How long a key is remembered, in ms. `0` remembers nothing. */
+  readonly windowMs: number;
+  /** How many keys at most; one more forgets the oldest. */
+  readonly maxKeys: number;
+  readonly clock: Clock;
+  /** Told each time a key is forgotten before its time. */
+  readonly onEvict?: () => void;
+}
+
+interface Group {
+  readonly name: string;
+  readonly keys: Set<Key>;
+}
+
+const FIRST_ROOM = 64;
+
+/**
+ * Remembers keys for a while, each from when it was added; a key belongs to a group, and keys of
+ * different groups are different. A key costs a place in its group's set and one in a ring, in order
+ * of age, that is made once and used over and over: hundreds of thousands of keys a minute leave
+ * next to nothing for the garbage collector, which otherwise costs more than everything else here.
+ */
+export class RecentKeys {
+  private readonly options: RecentKeysOptions;
+  private readonly groups = new Map<string, Group>();
+  /** The ring: `size` places from `oldest` on, all around, are in use. */
+  private ringGroups: (Group | undefined)[] = new Array(FIRST_ROOM).fill(undefined);
+  private ringKeys: Key[] = new Array(FIRST_ROOM).fill(0);
+  private ringTimes = new Float64Array(FIRST_ROOM);
+  private oldest = 0;
+  private size = 0;
+  private newestAt = Number.NEGATIVE_INFINITY;
+  private timer: unknown;
+
+  constructor(options: RecentKeysOptions) {
+    this.options = options;
+  }
+
+  /** Whether this key of this group was not remembered; it is from now on. A key that is does not grow younger. */
+  add(groupName: string, key: Key): boolean {
+    const { clock, windowMs, maxKeys, onEvict } = this.options;
+    if (windowMs <= 0) return true;
+    const now = clock.now();
+    if (now < this.newestAt) this.setBack(this.newestAt - now);
+    this.forgetAged(now);
+    const group = this.groups.get(groupName) ?? this.open(groupName);
+    if (group.keys.has(key)) return false;
+    group.keys.add(key);
+    this.push(group, key, now);
+    if (this.size > maxKeys) {
+      this.forgetOldest();
+      onEvict?.();
+    }
+    this.timer ??= clock.setTimeout(() => this.sweep(), Math.min(windowMs, MAX_DELAY_MS));
+    return true;
+  }
+
+  /** Forgets everything and stops the timer. */
+  clear(): void {
+    while (this.size > 0) this.forgetOldest();
+    if (this.timer !== undefined) this.options.clock.clearTimeout(this.timer as never);
+    this.timer = undefined;
+  }
+
+  private open(name: string): Group {
+    const group = { name, keys: new Set<Key>() };
+    this.groups.set(name, group);
+    return group;
+  }
+
+  private push(group: Group, key: Key, at: number): void {
+    if (this.size === this.ringGroups.length) this.grow();
+    // The room is a power of two.
+    const place = (this.oldest + this.size) & (this.ringGroups.length - 1);
+    this.ringGroups[place] = group;
+    this.ringKeys[place] = key;
+    this.ringTimes[place] = at;
+    this.size += 1;
+    this.newestAt = at;
+  }
+
+  private grow(): void {
+    const { ringGroups, ringKeys, ringTimes, oldest, size } = this;
+    const from = <T>(ring: readonly T[], empty: T): T[] => [
+      ...ring.slice(oldest),
+      ...ring.slice(0, oldest),
+      ...new Array<T>(size).fill(empty),
+    ];
+    this.ringGroups = from(ringGroups, undefined);
+    this.ringKeys = from(ringKeys, 0);
+    this.ringTimes = new Float64Array(size * 2);
+    this.ringTimes.set(ringTimes.subarray(oldest));
+    this.ringTimes.set(ringTimes.subarray(0, oldest), size - oldest);
+    this.oldest = 0;
+  }
+
+  private forgetAged(now: number): void {
+    const { windowMs } = this.options;
+    while (this.size > 0 && now - (this.ringTimes[this.oldest] as number) >= windowMs) this.forgetOldest();
+  }
+
+  private forgetOldest(): void {
+    const { name, keys } = this.ringGroups[this.oldest] as Group;
+    keys.delete(this.ringKeys[this.oldest] as Key);
+    if (keys.size === 0) this.groups.delete(name);
+    this.ringGroups[this.oldest] = undefined;
+    this.ringKeys[this.oldest] = 0;
+    this.oldest = (this.oldest + 1) & (this.ringGroups.length - 1);
+    this.size -= 1;
+  }
+
+  /** The host's clock was set back: without this, every key would be remembered for that much longer. */
+  private setBack(byMs: number): void {
+    for (let i = 0; i < this.ringTimes.length; i++) (this.ringTimes[i] as number) -= byMs;
+    this.newestAt -= byMs;
+  }
+
+  private sweep(): void {
+    const { clock, windowMs } = this.options;
+    this.timer = undefined;
+    this.forgetAged(clock.now());
+    if (this.size === 0) return;
+    const waitMs = Math.max(1, (this.ringTimes[this.oldest] as number) + windowMs - clock.now());
+    this.timer = clock.setTimeout(() => this.sweep(), Math.min(waitMs, MAX_DELAY_MS));
+  }
+}
