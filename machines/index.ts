@@ -5,5 +5,5 @@ export {
   type DeliveryOutput,
   deliveryMachine,
 } from "./delivery.ts";
-export { type LinkEvent, linkMachine } from "./link.ts";
+export { type LinkContext, type LinkEvent, linkMachine } from "./link.ts";
 export { type RunContext, type RunEvent, type RunInput, type RunOutput, runMachine } from "./run.ts";

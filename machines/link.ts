@@ -15,20 +15,31 @@ export type LinkEvent =
   /** Nothing more will come from this source: it was closed, or its recording is over. */
   | { readonly type: "ended"; readonly reason: string };
 
+export interface LinkContext {
+  readonly gateway: string;
+  /** Why it is offline or paused. */
+  readonly reason: string | undefined;
+  /** Nothing more will come from this source. */
+  readonly ended: boolean;
+}
+
 /** The connection to one Gateway. */
 export const linkMachine = setup({
   types: {
-    context: {} as { readonly gateway: string; readonly reason: string | undefined },
+    context: {} as LinkContext,
     input: {} as { readonly gateway: string } | undefined,
     events: {} as LinkEvent,
   },
   actions: {
-    explain: assign({ reason: ({ event }) => ("reason" in event ? event.reason : undefined) }),
+    explain: assign({
+      reason: ({ event }) => ("reason" in event ? event.reason : undefined),
+      ended: ({ event }) => event.type === "ended",
+    }),
   },
 }).createMachine({
   id: "link",
   description: "The connection to one Gateway, from the first attempt to the end.",
-  context: ({ input }) => ({ gateway: input?.gateway ?? "default", reason: undefined }),
+  context: ({ input }) => ({ gateway: input?.gateway ?? "default", reason: undefined, ended: false }),
   initial: "offline",
   on: {
     ended: { target: ".offline", actions: "explain", description: "The source was closed, or its recording is over." },

@@ -60,11 +60,10 @@ export function createLogbook(log: Logger = silent): Logbook {
       log.warn({ ...idsOf(message), attempt, error, delayMs }, "delivery failed, will be retried"),
     died: (message, attempt, error) =>
       log.error({ ...idsOf(message), attempt, error }, "delivery gave up: dead letter"),
-    linked: ({ state, gateway, owner, reason }) =>
-      log[state === "paused" ? "error" : state === "offline" ? "warn" : "info"](
-        { gateway, owner, state, reason },
-        `link ${state}`,
-      ),
+    linked({ state, gateway, owner, reason, ended }) {
+      const level = state === "paused" ? "error" : state === "offline" && !ended ? "warn" : "info";
+      log[level]({ gateway, owner, state, reason }, `link ${state}`);
+    },
     rejected: (rejection) => log.warn({ ...rejection }, "unreadable frame or event"),
     unknownState: ({ gateway, event: { runId, state } }) =>
       log.debug({ gateway, runId, state: state.slice(0, 40) }, "event of an unknown state ignored"),

@@ -15,6 +15,8 @@ export interface LinkStatus {
   readonly since: number;
   /** Why it is offline or paused: a plain sentence, and for `paused` what to do about it. */
   readonly reason?: string;
+  /** Nothing more will come from this source: it was closed, or its recording is over. */
+  readonly ended: boolean;
 }
 
 export interface LinkOptions {
@@ -61,6 +63,7 @@ export class Link {
       state: value,
       since: this.since,
       ...(context.reason !== undefined && { reason: context.reason }),
+      ended: context.ended,
     };
   }
 
@@ -71,7 +74,7 @@ export class Link {
   /** Lets go of the source and of the actor. */
   async close(): Promise<void> {
     await this.source.close();
-    this.actor.send({ type: "ended", reason: "The inbox was stopped." });
+    if (!this.status.ended) this.actor.send({ type: "ended", reason: "The inbox was stopped." });
     this.actor.stop();
   }
 }
