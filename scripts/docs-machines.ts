@@ -57,7 +57,7 @@ const row = (graph: Graph) => (edge: Graph["edges"][number]) => {
 const before = readFileSync(page, "utf8");
 let after = before;
 for (const [name, machine] of Object.entries(machines)) {
-  const section = new RegExp(`(<!-- ${name}: made by npm run docs:machines -->\n)[^]*?(\n<!-- end -->)`);
+  const section = new RegExp(`(<!-- ${name}: made by npm run docs:machines -->\n)[sS]*?(\n<!-- end -->)`);
   if (!section.test(after)) throw new Error(`docs/machines.md has no place for the ${name} machine`);
   after = after.replace(section, (_, start, end) => `${start}${draw(machine)}${end}`);
 }

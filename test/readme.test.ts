@@ -10,7 +10,7 @@ const src = (path: string) => JSON.stringify(fileURLToPath(new URL(path, root)))
 
 describe("the README", () => {
   it("opens with a program that prints what it says it prints", async () => {
-    const [, program = ""] = /```ts\n([^]*?)```/.exec(readme) ?? [];
+    const [, program = ""] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
     const promised = [...program.matchAll(/\/\/=> (.*)/g)].map(([, line]) => line);
     expect(promised.length).toBeGreaterThan(0);
     const runnable = program
