@@ -57,12 +57,20 @@ const row = (graph: Graph) => (edge: Graph["edges"][number]) => {
 const before = readFileSync(page, "utf8");
 let after = before;
 for (const [name, machine] of Object.entries(machines)) {
-  const section = new RegExp(`(<!-- ${name}: made by npm run docs:machines -->\n)[sS]*?(\n<!-- end -->)`);
-  if (!section.test(after)) throw new Error(`docs/machines.md has no place for the ${name} machine`);
-  after = after.replace(section, (_, start, end) => `${start}${draw(machine)}${end}`);
+  const [head, rest] = cut(after, `<!-- ${name}: made by npm run docs:machines -->\n`);
+  const [, tail] = cut(rest, "\n<!-- end -->");
+  after = `${head}${draw(machine)}${tail}`;
 }
 if (!process.argv.includes("--check")) writeFileSync(page, after);
 else if (after !== before) {
   console.error("docs/machines.md is stale: run `npm run docs:machines` and commit it.");
   process.exitCode = 1;
 } else console.log("docs/machines.md shows the machines as they are.");
+
+/** The page in two: a mark that opens a section stays in the first part, one that ends it in the second. */
+function cut(text: string, mark: string): [string, string] {
+  const at = text.indexOf(mark);
+  if (at < 0) throw new Error(`docs/machines.md lacks the line ${mark.trim()}`);
+  const end = mark.startsWith("\n") ? at : at + mark.length;
+  return [text.slice(0, end), text.slice(end)];
+}

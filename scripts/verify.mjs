@@ -22,5 +22,6 @@ for (const [name, [command, ...args]] of Object.entries(steps)) {
 }
 
 console.log("");
-for (const { name, ok, seconds } of results) console.log(`${ok ? "ok    " : "FAILED"} ${seconds.padStart(6)} s  ${name}`);
+for (const { name, ok, seconds } of results)
+  console.log(`${ok ? "ok    " : "FAILED"} ${seconds.padStart(6)} s  ${name}`);
 process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
