@@ -1,0 +1,109 @@
+/** A fake Gateway, an inbox that listens to it over a real socket, and what the inbox told. */
+import { afterEach } from "vitest";
+import { createInbox, type Inbox } from "../../src/inbox.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+import { createMemoryLedger } from "../../src/ledger/memory.ts";
+import type { InboxOptions } from "../../src/options.ts";
+import { createFakeGateway, createTestClock, type FakeGateway, type TestClock } from "../../src/testing/index.ts";
+import type { ProactiveMessage, RunOutcome } from "../../src/types.ts";
+import { type ReturningSource, returningSource } from "./returning-source.ts";
+
+/** Some time for tests to begin at; the Gateway's clock is the inbox's. */
+export const NOON = 1_800_000_000_000;
+
+/** The key of a conversation that Collavre would read. */
+export const topic = (id: number): string => `agent:main:collavre:42:creative:100:topic:${id}`;
+
+const open: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+/** A fake Gateway on a clock of its own. It is closed after the test. */
+export async function openGateway(): Promise<{ readonly gateway: FakeGateway; readonly clock: TestClock }> {
+  const clock = createTestClock(NOON);
+  const gateway = await createFakeGateway({ clock });
+  open.push(() => gateway.close());
+  return { gateway, clock };
+}
+
+/** An inbox, and what it has told so far. */
+export interface Hearing {
+  readonly inbox: Inbox;
+  readonly source: ReturningSource;
+  readonly messages: ProactiveMessage[];
+  readonly outcomes: RunOutcome[];
+  /** What it handed over: session, text. */
+  readonly told: () => readonly (readonly [string, string])[];
+  /** Resolves once `holds` does. */
+  until(holds: () => boolean, what: string): Promise<void>;
+  /** Resolves when so many messages have been told. */
+  toldOf(count: number): Promise<void>;
+  /** Comes back after a cut, and resolves when all is caught up. */
+  comeBack(): Promise<void>;
+}
+
+/** An inbox that listens to the Gateway. It is stopped after the test. */
+export async function listen(
+  { gateway, clock }: { readonly gateway: FakeGateway; readonly clock: TestClock },
+  options: InboxOptions = {},
+  { start = true, canAsk = true, scopes }: { start?: boolean; canAsk?: boolean; scopes?: readonly string[] } = {},
+): Promise<Hearing> {
+  const { request, ...deaf } = returningSource(gateway, scopes);
+  const source: ReturningSource = canAsk && request !== undefined ? { ...deaf, request } : deaf;
+  const inbox = createInbox({ source, clock, ...options });
+  open.push(() => inbox.stop({ drainMs: 0 }));
+  const messages: ProactiveMessage[] = [];
+  const outcomes: RunOutcome[] = [];
+  inbox.messages$.subscribe((message) => messages.push(message));
+  inbox.outcomes$.subscribe((outcome) => outcomes.push(outcome));
+  const isLive = () => inbox.links()[0]?.state === "live";
+  if (start) await inbox.start();
+  return {
+    inbox,
+    source,
+    messages,
+    outcomes,
+    told: () => messages.map(({ sessionKey, text }) => [sessionKey, text]),
+    until,
+    toldOf: (count) => until(() => messages.length >= count, `${count} messages, there are ${messages.length}`),
+    async comeBack() {
+      await until(() => !isLive(), "the loss of the link");
+      await source.comeBack();
+      await until(isLive, "the link to be live");
+    },
+  };
+}
+
+/** A real socket is in between: what is waited for is some turns of the event loop away, never a time. */
+export async function until(holds: () => boolean, what: string): Promise<void> {
+  const giveUpAt = Date.now() + 4_000;
+  while (!holds()) {
+    if (Date.now() > giveUpAt) throw new Error(`Waited in vain for ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Resolves when the inbox has read everything that the Gateway has sent until now. */
+export async function heard(gateway: FakeGateway, { inbox }: Hearing): Promise<void> {
+  const { frames } = inbox.stats();
+  const asked = gateway.requests.length;
+  gateway.emit("health", { ok: true });
+  await gateway.flushed();
+  await until(() => inbox.stats().frames > frames, "the last frame");
+  // One more turn for what follows from it, and the answers to that.
+  await until(() => gateway.requests.length === asked || inbox.stats().recoveryPending === 0, "the answers");
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A ledger that outlives its inbox, as a file does. */
+export function lastingLedger(clock: TestClock, retainMs?: number): Ledger {
+  const ledger = createMemoryLedger({ clock, ...(retainMs !== undefined && { retainMs }) });
+  return { ...ledger, close: async () => {} };
+}
+
+/** How often the Gateway was asked, by method. */
+export function asked(gateway: FakeGateway, method: string): readonly Readonly<Record<string, unknown>>[] {
+  return gateway.requests.filter((request) => request.method === method).map(({ params }) => params);
+}

@@ -1,0 +1,509 @@
+import { describe, expect, it } from "vitest";
+import { collavre } from "../../src/protocol/session-key.ts";
+import { GatewayRefusal } from "../../src/testing/index.ts";
+import { asked, heard, lastingLedger, listen, NOON, openGateway, topic, until } from "./hearing.ts";
+
+const MAIN = "agent:main:main";
+const text = (words: string) => [{ type: "text", text: words }];
+const HOUR_MS = 3_600_000;
+
+describe("a listener that was cut off", () => {
+  it("goes on with a run that goes on", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    const run = fake.gateway.run({ sessionKey: topic(1), runId: "run-1" });
+    run.delta("One, ");
+    await until(() => hearing.inbox.runs().length === 1, "the run");
+    await hearing.source.cut();
+    run.delta("two, ");
+    await hearing.comeBack();
+    expect(hearing.inbox.runs()).toMatchObject([{ runId: "run-1", text: "One, two, ", startedAt: NOON }]);
+    run.delta("three.");
+    run.final();
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "One, two, three."]]);
+    expect(hearing.messages[0]).toMatchObject({ recovered: false, late: false });
+  });
+
+  it("finishes a run that ended meanwhile", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    const run = fake.gateway.run({ sessionKey: topic(1), runId: "run-1" });
+    run.delta("One, ");
+    await until(() => hearing.inbox.runs().length === 1, "the run");
+    await hearing.source.cut();
+    fake.clock.advance(1_000);
+    run.delta("two.");
+    run.final();
+    await hearing.comeBack();
+    expect(hearing.told()).toEqual([[topic(1), "One, two."]]);
+    expect(hearing.messages[0]).toMatchObject({ runId: "run-1", recovered: true, startedAt: NOON });
+    expect(hearing.inbox.stats()).toMatchObject({ recovered: 1, liveRuns: 0 });
+  });
+
+  it("hears of runs that began and ended meanwhile, in sessions old and new, visible and hidden", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    for (const key of [MAIN, topic(1)]) gateway.transcripts.session(key);
+    gateway.say("Heard before.", { sessionKey: topic(1) });
+    clock.advance(60_000);
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    clock.advance(60_000);
+    gateway.say("In the old one.", { sessionKey: topic(1) });
+    gateway.say("Hidden.", { sessionKey: MAIN, origin: "heartbeat" });
+    gateway.say("In a new one.", { sessionKey: topic(2), origin: "cron" });
+    gateway.say("Injected.", { sessionKey: topic(3), origin: "inject", runId: "m-1" });
+    gateway.say("A reminder.", { sessionKey: topic(4), origin: "cron-current", jobId: "job-1" });
+    gateway.say("Isolated.", { origin: "cron-isolated", jobId: "job-2" });
+    await hearing.comeBack();
+    const told = new Map(hearing.told());
+    expect(told.get(topic(1))).toBe("In the old one.");
+    expect(told.get(MAIN)).toBe("Hidden.");
+    expect(told.get(topic(2))).toBe("In a new one.");
+    expect(told.get(topic(3))).toBe("Injected.");
+    expect(told.get(topic(4))).toBe("A reminder.");
+    const isolated = hearing.messages.filter(({ sessionKey }) => sessionKey.includes(":cron:"));
+    expect(isolated.map((message) => message.text).sort()).toEqual(["A reminder.", "Isolated."]);
+    for (const { sessionKey } of isolated) expect(sessionKey).toMatch(/^agent:main:cron:job-\d:run:[0-9a-f-]+$/);
+    expect(hearing.messages).toHaveLength(7);
+    expect(hearing.messages.every(({ recovered }) => recovered)).toBe(true);
+    expect(hearing.inbox.stats()).toMatchObject({ recovered: 7, recoveryPending: 0 });
+  });
+
+  it("is told the origin that the history knows", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    fake.clock.advance(1_000);
+    fake.gateway.say("Asked.", { sessionKey: topic(1), origin: "send" });
+    fake.gateway.say("By the clock.", { sessionKey: topic(2), origin: "cron" });
+    fake.gateway.say("Injected.", { sessionKey: topic(3), origin: "inject" });
+    fake.gateway.say("Bound.", { sessionKey: topic(4), origin: "cron-current" });
+    await hearing.comeBack();
+    const origins = new Map(hearing.messages.map(({ sessionKey, origin }) => [sessionKey, origin]));
+    expect([1, 2, 3, 4].map((id) => origins.get(topic(id)))).toEqual(["requested", "cron", "injected", "cron"]);
+  });
+
+  it("takes a failed or aborted run for what it was, and the Gateway's notices for nothing", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake);
+    const failing = gateway.run({ sessionKey: topic(1), runId: "fails" });
+    const stopped = gateway.run({ sessionKey: topic(2), runId: "stops" });
+    failing.delta("I ");
+    stopped.delta("You ");
+    await until(() => hearing.inbox.runs().length === 2, "the runs");
+    await hearing.source.cut();
+    fake.clock.advance(1_000);
+    failing.error({ message: "The model is gone." });
+    stopped.delta("and I");
+    stopped.abort();
+    const notice = { role: "user", content: "Restarted.", provenance: { sourceTool: "main_session_restart_recovery" } };
+    gateway.transcripts.add(topic(3), notice);
+    await hearing.comeBack();
+    expect(hearing.messages).toEqual([]);
+    expect(hearing.outcomes).toHaveLength(2);
+    expect(hearing.outcomes).toContainEqual(
+      expect.objectContaining({ status: "errored", runId: "fails", error: "The model is gone.", text: "I " }),
+    );
+    expect(hearing.outcomes).toContainEqual(
+      expect.objectContaining({ status: "aborted", runId: "stops", text: "You and I" }),
+    );
+  });
+
+  it("joins the parts of a run around its tool call, and completes what the Gateway cut", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    fake.clock.advance(1_000);
+    const long = "word ".repeat(3_000).trimEnd();
+    const parts = [
+      { content: text(`${long}\n`), openclawStreamFallback: { source: "segment" } },
+      { content: [{ type: "toolCall" }], stopReason: "toolUse" },
+      { content: text("And that is all."), stopReason: "stop" },
+    ];
+    for (const part of parts) gateway.transcripts.add(topic(1), { role: "assistant", ...part }, { runId: "run-1" });
+    await hearing.comeBack();
+    expect(hearing.told()).toEqual([[topic(1), `${long}\n\nAnd that is all.`]]);
+  });
+
+  it("hands nothing over again, however long ago it was told", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake, { settledWindowMs: 1 });
+    fake.gateway.say("Told already.", { sessionKey: topic(1) });
+    await hearing.toldOf(1);
+    fake.clock.advance(5_000);
+    for (let cut = 0; cut < 3; cut += 1) {
+      await hearing.source.cut();
+      await hearing.comeBack();
+    }
+    expect(hearing.told()).toEqual([[topic(1), "Told already."]]);
+    expect(hearing.inbox.stats().alreadyTaken).toBeGreaterThan(0);
+  });
+
+  it("reads on from its cursor, and from the start when the Gateway answers reset", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    const away = async (words: string, during = () => {}) => {
+      await hearing.source.cut();
+      clock.advance(60_000);
+      gateway.say(words, { sessionKey: topic(1) });
+      during();
+      const before = asked(gateway, "chat.history").length;
+      await hearing.comeBack();
+      return asked(gateway, "chat.history")
+        .slice(before)
+        .map(({ cursor }) => typeof cursor);
+    };
+    expect(await away("First.")).toEqual(["undefined"]);
+    expect(await away("Second.")).toEqual(["string"]);
+    expect(await away("Third.", () => gateway.transcripts.renew(topic(1)))).toEqual(["string", "undefined"]);
+    expect(hearing.told()).toEqual([
+      [topic(1), "First."],
+      [topic(1), "Second."],
+      [topic(1), "Third."],
+    ]);
+  });
+
+  it("reads many pages of a session, as many as `maxHistoryRows` allows, the newest first", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake, { maxHistoryRows: 100 });
+    await hearing.source.cut();
+    for (let row = 0; row < 130; row += 1) {
+      clock.advance(1_000);
+      gateway.transcripts.add(topic(1), { role: "assistant", content: text(`Row ${row}`) }, { runId: `run-${row}` });
+    }
+    await hearing.comeBack();
+    expect(hearing.told().map(([, words]) => words)).toEqual(
+      Array.from({ length: 100 }, (_, row) => `Row ${row + 30}`),
+    );
+  });
+
+  it("asks only sessions in which something may have happened", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    for (let id = 0; id < 1_000; id += 1) gateway.transcripts.session(topic(id));
+    clock.advance(2 * HOUR_MS);
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    clock.advance(60_000);
+    gateway.say("The one.", { sessionKey: topic(500) });
+    await hearing.comeBack();
+    expect(hearing.told()).toEqual([[topic(500), "The one."]]);
+    expect(asked(gateway, "chat.history").map(({ sessionKey }) => sessionKey)).toEqual([topic(500)]);
+    expect(hearing.inbox.stats().sessions).toBe(1_000);
+  });
+
+  it("leaves out what is not ours, and what was solicited before the cut", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake, { session: collavre });
+    hearing.inbox.solicit("mine");
+    await hearing.source.cut();
+    fake.clock.advance(1_000);
+    fake.gateway.say("For somebody else.", { sessionKey: MAIN });
+    fake.gateway.say("Asked by us.", { sessionKey: topic(1), runId: "mine" });
+    fake.gateway.say("Of a helper.", { sessionKey: topic(1), origin: "subagent" });
+    await hearing.comeBack();
+    expect(hearing.messages).toEqual([]);
+    expect(hearing.outcomes).toMatchObject([{ status: "discarded", reason: "solicited", runId: "mine" }]);
+  });
+});
+
+describe("a run that will never end", () => {
+  it("expires by its TTL, its history asked once before, and its successor is handed over once", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake, { ttlMs: 600_000 });
+    const lost = gateway.run({ sessionKey: topic(1), runId: "lost" });
+    lost.delta("I was about to");
+    await until(() => hearing.inbox.runs().length === 1, "the run");
+    await gateway.restart({ crash: true });
+    clock.advance(10_000);
+    gateway.say("I was about to say this.", { sessionKey: topic(1), runId: "successor" });
+    await hearing.comeBack();
+    expect(hearing.told()).toEqual([[topic(1), "I was about to say this."]]);
+    expect(hearing.inbox.runs()).toMatchObject([{ runId: "lost" }]);
+    const before = asked(gateway, "chat.history").length;
+    for (let minute = 0; minute < 12; minute += 1) {
+      clock.advance(60_000);
+      await heard(gateway, hearing);
+    }
+    expect(asked(gateway, "chat.history").length - before).toBe(1);
+    expect(hearing.outcomes.map(({ status }) => status)).toEqual(["dispatched", "expired"]);
+    expect(hearing.messages).toHaveLength(1);
+  });
+
+  it("does end when its history says so before the TTL is over", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake, { ttlMs: 600_000 });
+    const run = gateway.run({ sessionKey: topic(1), runId: "run-1" });
+    run.delta("Nobody heard ");
+    await until(() => hearing.inbox.runs().length === 1, "the run");
+    // Its final is lost on the way, although the connection lives.
+    gateway.transcripts.add(
+      topic(1),
+      { role: "assistant", content: text("Nobody heard the end.") },
+      { runId: "run-1" },
+    );
+    gateway.transcripts.ended(topic(1), "run-1", "done");
+    for (let minute = 0; minute < 10 && hearing.messages.length === 0; minute += 1) {
+      clock.advance(59_999);
+      await heard(gateway, hearing);
+    }
+    expect(hearing.told()).toEqual([[topic(1), "Nobody heard the end."]]);
+    expect(hearing.messages[0]).toMatchObject({ recovered: true, late: false });
+    expect(hearing.inbox.stats().expired).toBe(0);
+  });
+});
+
+describe("a process", () => {
+  it("hands nothing over that was said before it first came", async () => {
+    const fake = await openGateway();
+    fake.gateway.say("Long ago.", { sessionKey: topic(1) });
+    const hearing = await listen(fake, { ledger: lastingLedger(fake.clock) });
+    await heard(fake.gateway, hearing);
+    expect(hearing.outcomes).toEqual([]);
+    expect(asked(fake.gateway, "chat.history")).toEqual([]);
+    await hearing.source.cut();
+    await hearing.comeBack();
+    await heard(fake.gateway, hearing);
+    expect(hearing.outcomes).toEqual([]);
+  });
+
+  it("takes up a run that was going on when it first came", async () => {
+    const fake = await openGateway();
+    const run = fake.gateway.run({ sessionKey: topic(1), runId: "run-1" });
+    run.delta("Already ");
+    const hearing = await listen(fake);
+    expect(hearing.inbox.runs()).toMatchObject([{ runId: "run-1", sessionKey: topic(1), text: "Already " }]);
+    run.delta("speaking.");
+    run.final();
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "Already speaking."]]);
+  });
+
+  it("catches up on what it missed when it starts again with its ledger", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const ledger = lastingLedger(clock);
+    const first = await listen(fake, { ledger });
+    gateway.say("Told by the first.", { sessionKey: topic(1) });
+    const run = gateway.run({ sessionKey: topic(2), runId: "cut-in-two" });
+    run.delta("Begun before, ");
+    await first.toldOf(1);
+    await first.inbox.stop();
+    clock.advance(20 * 60_000);
+    run.delta("ended between.");
+    run.final();
+    gateway.say("Said between.", { sessionKey: topic(3), origin: "wake" });
+    clock.advance(20 * 60_000);
+
+    const second = await listen(fake, { ledger });
+    expect([...second.told()].sort()).toEqual([
+      [topic(2), "Begun before, ended between."],
+      [topic(3), "Said between."],
+    ]);
+    expect(second.messages.every(({ recovered }) => recovered)).toBe(true);
+    await second.inbox.stop();
+    const third = await listen(fake, { ledger });
+    await heard(gateway, third);
+    expect(third.messages).toEqual([]);
+  });
+
+  it("does not repeat what its ledger has forgotten", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const ledger = lastingLedger(clock, HOUR_MS);
+    const first = await listen(fake, { ledger, retainMs: HOUR_MS });
+    gateway.say("Told and forgotten.", { sessionKey: topic(1) });
+    await first.toldOf(1);
+    gateway.emit("tick", { ts: clock.now() });
+    await heard(gateway, first);
+    await first.inbox.stop();
+    clock.advance(2 * HOUR_MS);
+    gateway.say("New.", { sessionKey: topic(1) });
+    const second = await listen(fake, { ledger, retainMs: HOUR_MS });
+    expect(second.told()).toEqual([[topic(1), "New."]]);
+  });
+
+  it("takes a ledger's entry that it cannot read for none", async () => {
+    const fake = await openGateway();
+    fake.gateway.say("Long ago.", { sessionKey: topic(1) });
+    for (const kept of ["", "{", "null", '{"from":"x","heard":-1}', '{"from":1e99}']) {
+      const ledger = lastingLedger(fake.clock);
+      ledger.setCursor("heard one", kept);
+      const hearing = await listen(fake, { ledger });
+      expect(hearing.messages, kept).toEqual([]);
+    }
+  });
+});
+
+describe("a Gateway that is in trouble", () => {
+  it("is asked again when it is busy", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    clock.advance(1_000);
+    gateway.say("Missed.", { sessionKey: topic(1) });
+    let refused = 0;
+    gateway.respond("sessions.list", () => {
+      refused += 1;
+      if (refused < 3)
+        throw new GatewayRefusal({ code: "UNAVAILABLE", message: "The server is busy", retryable: true });
+      return { ts: clock.now(), sessions: [{ key: topic(1), updatedAt: clock.now() }] };
+    });
+    const back = hearing.comeBack();
+    await until(() => refused === 1, "the first refusal");
+    await heard(gateway, hearing);
+    clock.advance(250);
+    await until(() => refused === 2, "the second refusal");
+    await heard(gateway, hearing);
+    clock.advance(500);
+    await back;
+    expect(hearing.told()).toEqual([[topic(1), "Missed."]]);
+    expect(hearing.inbox.stats().recoveryFailed).toBe(0);
+  });
+
+  it("is asked again later for a session that it could not read, and not for the others", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    clock.advance(1_000);
+    gateway.say("Unreadable now.", { sessionKey: topic(1) });
+    gateway.say("Readable.", { sessionKey: topic(2) });
+    let broken = true;
+    const rows = gateway.transcripts.rows(topic(1));
+    const others = gateway.transcripts.rows(topic(2));
+    gateway.respond("chat.history", ({ sessionKey }) => {
+      if (sessionKey === topic(1) && broken) throw new GatewayRefusal({ code: "INTERNAL", message: "disk" });
+      return { messages: sessionKey === topic(1) ? rows : others, hasMore: false };
+    });
+    await hearing.comeBack();
+    expect(hearing.told()).toEqual([[topic(2), "Readable."]]);
+    expect(hearing.inbox.stats()).toMatchObject({ recoveryFailed: 1, recoveryPending: 0 });
+    broken = false;
+    clock.advance(60_000);
+    await hearing.toldOf(2);
+    expect(hearing.told()[1]).toEqual([topic(1), "Unreadable now."]);
+  });
+
+  it("does not keep the link from becoming live, nor live runs from being heard", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    gateway.respond("sessions.list", () => new Promise(() => {}));
+    const hearing = await listen(fake, { recoveryTimeoutMs: 5_000 }, { start: false });
+    const started = hearing.inbox.start();
+    await until(() => hearing.inbox.links()[0]?.state === "recovering", "the link to recover");
+    gateway.say("Live all the same.", { sessionKey: topic(1) });
+    await hearing.toldOf(1);
+    expect(hearing.inbox.links()[0]?.state).toBe("recovering");
+    clock.advance(5_000);
+    await started;
+    expect(hearing.inbox.links()[0]?.state).toBe("live");
+    expect(hearing.told()).toEqual([[topic(1), "Live all the same."]]);
+  });
+
+  it("that knows none of the methods is listened to as far as that goes", async () => {
+    const fake = await openGateway();
+    const unknown = () => {
+      throw new GatewayRefusal({ code: "INVALID_REQUEST", message: "unknown method" });
+    };
+    const methods = ["sessions.subscribe", "sessions.list", "sessions.messages.subscribe", "chat.history"];
+    for (const method of methods) fake.gateway.respond(method, unknown);
+    const hearing = await listen(fake);
+    fake.gateway.say("Broadcast.", { sessionKey: topic(1) });
+    await hearing.toldOf(1);
+    expect(hearing.inbox.links()[0]?.state).toBe("live");
+    expect(hearing.inbox.stats().recoveryFailed).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ["nothing", null],
+    ["a word", "sessions"],
+    ["a list", []],
+    [
+      "fields of the wrong kinds",
+      {
+        ts: "now",
+        sessions: [null, 5, {}, { key: 5 }, { key: topic(1), updatedAt: "x" }],
+        hasMore: true,
+        nextOffset: 0,
+      },
+    ],
+    [
+      "rows of the wrong kinds",
+      {
+        sessions: [{ key: topic(1), hasActiveRun: true }],
+        messages: [null, { role: 5 }, { role: "assistant", __openclaw: 5 }],
+        inFlightRun: 5,
+        sessionInfo: [],
+        hasMore: true,
+        nextOffset: -1,
+        deltaCursor: {},
+      },
+    ],
+    [
+      "pages without end",
+      { sessions: [{ key: topic(1), hasActiveRun: true }], messages: [], hasMore: true, nextOffset: 1 },
+    ],
+  ])("may answer %s", async (_, answer) => {
+    const fake = await openGateway();
+    for (const method of ["sessions.subscribe", "sessions.list", "sessions.messages.subscribe", "chat.history"]) {
+      fake.gateway.respond(method, () => answer);
+    }
+    const hearing = await listen(fake);
+    for (const payload of [
+      null,
+      5,
+      {},
+      { sessionKey: 5 },
+      { sessionKey: topic(1), message: 5 },
+      { runId: 5, phase: "end" },
+    ]) {
+      for (const event of ["session.message", "sessions.changed", "agent", "tick"]) {
+        fake.gateway.sendRaw(JSON.stringify({ type: "event", event, payload }));
+      }
+    }
+    fake.gateway.say("Heard.", { sessionKey: topic(2) });
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(2), "Heard."]]);
+    expect(hearing.inbox.links()[0]?.state).toBe("live");
+  });
+
+  it("may set its clock wrong: the time of one event does not make us deaf to the past", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    gateway.emit("tick", { ts: NOON + 365 * 24 * HOUR_MS });
+    await heard(gateway, hearing);
+    await hearing.source.cut();
+    clock.advance(60_000);
+    gateway.say("Missed.", { sessionKey: topic(1) });
+    await hearing.comeBack();
+    expect(hearing.told()).toEqual([[topic(1), "Missed."]]);
+  });
+
+  it("may cut us off in the middle of catching up: the next round finds it all", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    clock.advance(60_000);
+    for (let id = 0; id < 50; id += 1) gateway.say(`Missed ${id}.`, { sessionKey: topic(id) });
+    const reading = gateway.nextRequest("chat.history");
+    void hearing.source.comeBack();
+    await reading;
+    await hearing.source.cut();
+    await hearing.comeBack();
+    expect(new Set(hearing.told().map(([, words]) => words)).size).toBe(50);
+    expect(hearing.messages).toHaveLength(50);
+    expect(hearing.inbox.stats()).toMatchObject({ recoveryPending: 0, sessions: 50 });
+  });
+});

@@ -1,0 +1,252 @@
+import { describe, expect, it } from "vitest";
+import { collavre } from "../../src/protocol/session-key.ts";
+import type { FakeGateway, TestClock } from "../../src/testing/index.ts";
+import { asked, type Hearing, heard, listen, NOON, openGateway, topic } from "./hearing.ts";
+
+const MAIN = "agent:main:main";
+const text = (words: string) => [{ type: "text", text: words }];
+
+/** Tells of a row, and keeps it, as a Gateway does for a run that only subscribers hear the end of. */
+function tellRow(gateway: FakeGateway, sessionKey: string, row: Record<string, unknown>, runId?: string): void {
+  const { row: message, id, seq } = gateway.transcripts.add(sessionKey, row, runId === undefined ? {} : { runId });
+  gateway.emit("session.message", { sessionKey, message, messageId: id, messageSeq: seq });
+}
+
+/** Lets the grace of every row pass, and what follows from it. */
+async function later({ gateway, clock }: { gateway: FakeGateway; clock: TestClock }, hearing: Hearing): Promise<void> {
+  for (let second = 0; second < 5; second += 1) {
+    await heard(gateway, hearing);
+    clock.advance(1_000);
+    await heard(gateway, hearing);
+  }
+}
+
+describe("a row of a run that only subscribers hear the end of", () => {
+  it("is completed before it is handed over, where the Gateway cut it", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    const long = Array.from({ length: 4_000 }, (_, word) => `w${word}`).join(" ");
+    fake.gateway.say(`${long}\n`, { sessionKey: topic(1), origin: "wake" });
+    await later(fake, hearing);
+    expect(long.length).toBeGreaterThan(20_000);
+    expect(hearing.told()).toEqual([[topic(1), long]]);
+  });
+
+  it("is completed from the history where the Gateway has no other way", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    fake.gateway.respond("chat.message.get", () => ({ ok: false, unavailableReason: "oversized" }));
+    const long = "x".repeat(9_000);
+    fake.gateway.say(long, { sessionKey: topic(1), origin: "wake" });
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), long]]);
+  });
+
+  it("ends as an error that says so, where the Gateway does not give all of it", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    const cut = { role: "assistant", content: text("The beginning\n...(truncated)..."), stopReason: "stop" };
+    const mark = { id: "row-1", runId: "run-1", truncated: true };
+    fake.gateway.respond("chat.message.get", () => ({ ok: false }));
+    tellRow(fake.gateway, topic(1), { ...cut, __openclaw: mark }, "run-1");
+    await later(fake, hearing);
+    expect(hearing.messages).toEqual([]);
+    expect(hearing.outcomes).toMatchObject([{ status: "errored", errorKind: "truncated", runId: "run-1" }]);
+  });
+
+  it("is joined with what the run said before its tool call", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    const { gateway } = fake;
+    const before = {
+      role: "assistant",
+      content: text("Let me look.  "),
+      openclawStreamFallback: { source: "segment" },
+    };
+    gateway.transcripts.add(topic(1), before, { runId: "run-1" });
+    const call = { role: "assistant", content: [{ type: "toolCall", name: "ls" }], stopReason: "toolUse" };
+    tellRow(gateway, topic(1), call, "run-1");
+    gateway.transcripts.add(topic(1), { role: "toolResult", content: text("(empty)") }, { runId: "run-1" });
+    tellRow(gateway, topic(1), { role: "assistant", content: text("Nothing there."), stopReason: "stop" }, "run-1");
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "Let me look.\n\nNothing there."]]);
+  });
+
+  it("does not end a run that the Gateway says is still going on", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake);
+    const run = gateway.run({ sessionKey: topic(1), runId: "run-1" });
+    run.delta("The first half, ");
+    tellRow(gateway, topic(1), { role: "assistant", content: text("The first half,"), stopReason: "stop" }, "run-1");
+    await later(fake, hearing);
+    expect(hearing.outcomes).toEqual([]);
+    run.delta("the second half.");
+    run.final();
+    await hearing.toldOf(1);
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "The first half, the second half."]]);
+  });
+
+  it("waits while the session is busy with something that the Gateway does not name", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    let busy = true;
+    const rows = [
+      { role: "assistant", content: text("Done."), __openclaw: { runId: "run-1", id: "a", recordTimestampMs: NOON } },
+    ];
+    gateway.respond("chat.history", () => ({ messages: rows, hasMore: false, sessionInfo: { hasActiveRun: busy } }));
+    tellRow(gateway, topic(1), { role: "assistant", content: text("Done."), __openclaw: { id: "a" } }, "run-1");
+    await heard(gateway, hearing);
+    clock.advance(1_000);
+    await heard(gateway, hearing);
+    expect(asked(gateway, "chat.history")).toHaveLength(1);
+    expect(hearing.outcomes).toEqual([]);
+    busy = false;
+    clock.advance(1_000);
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "Done."]]);
+  });
+
+  it.each([
+    ["a failed run's warning", { stopReason: "error" }, "errored"],
+    ["an aborted run's partial text", { openclawAbort: { aborted: true }, stopReason: "stop" }, "aborted"],
+  ])("is no message when it is %s", async (_, how, status) => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    tellRow(fake.gateway, topic(1), { role: "assistant", content: text("Not a reply."), ...how }, "run-1");
+    await later(fake, hearing);
+    expect(hearing.messages).toEqual([]);
+    expect(hearing.outcomes).toMatchObject([{ status, runId: "run-1", sessionKey: topic(1) }]);
+  });
+
+  it("is no message when it is a prompt or a notice", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    const cron = { sourceTool: "cron", runId: "not-a-run" };
+    const restart = { sourceTool: "main_session_restart_recovery" };
+    tellRow(fake.gateway, topic(1), {
+      role: "assistant",
+      content: "Say it.",
+      provenance: cron,
+      idempotencyKey: "x:user",
+    });
+    tellRow(fake.gateway, topic(1), { role: "user", content: "Go on.", provenance: restart });
+    tellRow(fake.gateway, topic(1), { role: "user", content: "Hello?", idempotencyKey: "run-1:user" });
+    await later(fake, hearing);
+    expect(hearing.outcomes).toEqual([]);
+    expect(hearing.inbox.runs()).toEqual([]);
+  });
+
+  it("is handed over as it is when the history has nothing of it", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    fake.gateway.respond("chat.history", () => ({ messages: [], hasMore: false }));
+    fake.gateway.say("The session is gone by now.", { sessionKey: topic(1), origin: "wake" });
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "The session is gone by now."]]);
+  });
+});
+
+describe("a cron job that is bound to a conversation", () => {
+  it("is handed over in the conversation, once, where cron keys are not ours", async () => {
+    const fake = await openGateway();
+    fake.gateway.transcripts.session(topic(1));
+    const hearing = await listen(fake, { session: collavre });
+    fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
+    await hearing.toldOf(1);
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
+    expect(hearing.messages[0]).toMatchObject({ runId: `cron:job-1:${NOON}`, origin: "cron" });
+  });
+
+  it("is two messages in two sessions where every key is ours", async () => {
+    const fake = await openGateway();
+    fake.gateway.transcripts.session(topic(1));
+    const hearing = await listen(fake);
+    fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
+    await hearing.toldOf(2);
+    await later(fake, hearing);
+    const [streamed, bound] = hearing.told();
+    expect(hearing.messages).toHaveLength(2);
+    expect(streamed?.[0]).toMatch(/^agent:main:cron:job-1:run:/);
+    expect(bound).toEqual([topic(1), "Water the plants."]);
+  });
+});
+
+describe("where a run comes from", () => {
+  it.each([
+    ["heartbeat", "heartbeat", MAIN],
+    ["wake", "heartbeat", MAIN],
+    ["inject", "injected", topic(1)],
+    ["send", "requested", topic(1)],
+    ["agent", "requested", topic(1)],
+    ["cron-isolated", "cron", topic(1)],
+  ] as const)("is told by the wire: %s is %s", async (origin, told, sessionKey) => {
+    const fake = await openGateway();
+    fake.gateway.transcripts.session(sessionKey);
+    const hearing = await listen(fake);
+    fake.gateway.say("From somewhere.", { sessionKey, origin });
+    await hearing.toldOf(1);
+    await later(fake, hearing);
+    expect(hearing.messages.map((message) => message.origin)).toEqual([told]);
+  });
+
+  it("is told by the prompt before it: a cron job into a named session", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    gateway.transcripts.session(topic(1));
+    const hearing = await listen(fake);
+    const prompt = {
+      role: "assistant",
+      content: "Report.",
+      provenance: { sourceTool: "cron" },
+      idempotencyKey: "x:user",
+    };
+    tellRow(gateway, topic(1), prompt);
+    tellRow(gateway, topic(1), { role: "assistant", content: text("The report."), stopReason: "stop" }, "run-1");
+    gateway.chat({
+      runId: "run-1",
+      sessionKey: topic(1),
+      seq: 9,
+      state: "final",
+      message: { content: text("The report.") },
+    });
+    await hearing.toldOf(1);
+    await later(fake, hearing);
+    expect(hearing.messages).toMatchObject([{ runId: "run-1", origin: "cron", text: "The report." }]);
+  });
+
+  it("lets a host decline what somebody asked for", async () => {
+    const fake = await openGateway();
+    fake.gateway.transcripts.session(topic(1));
+    const hearing = await listen(fake, { accept: ({ origin }) => origin !== "requested" });
+    fake.gateway.say("You said: hello", { sessionKey: topic(1), origin: "send" });
+    fake.gateway.say("By the way.", { sessionKey: topic(1), origin: "wake" });
+    await hearing.toldOf(1);
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "By the way."]]);
+    expect(hearing.outcomes).toContainEqual(expect.objectContaining({ status: "discarded", reason: "declined" }));
+  });
+});
+
+describe("a source that cannot ask", () => {
+  it("has its rows read, too", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake, {}, { canAsk: false });
+    fake.gateway.emit("session.message", {
+      sessionKey: topic(1),
+      message: {
+        role: "assistant",
+        content: text("A row."),
+        stopReason: "stop",
+        __openclaw: { runId: "run-1", id: "a" },
+      },
+    });
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "A row."]]);
+    expect(fake.gateway.requests).toEqual([]);
+    expect(hearing.inbox.stats().recoveryRequests).toBe(0);
+  });
+});

@@ -1,0 +1,150 @@
+import { describe, expect, it } from "vitest";
+import { createInbox } from "../../src/inbox.ts";
+import { collavre } from "../../src/protocol/session-key.ts";
+import { asked, heard, listen, openGateway, topic, until } from "./hearing.ts";
+
+const MAIN = "agent:main:main";
+
+describe("an inbox", () => {
+  it("subscribes to every session there is, and so hears what is told to subscribers only", async () => {
+    const { gateway, clock } = await openGateway();
+    for (const key of [MAIN, topic(1)]) gateway.transcripts.session(key);
+    const hearing = await listen({ gateway, clock });
+    expect(gateway.connections()[0]?.roster).toBe(true);
+    expect([...(gateway.connections()[0]?.subscriptions ?? [])].sort()).toEqual([topic(1), MAIN].sort());
+    expect(hearing.inbox.stats().sessions).toBe(2);
+
+    gateway.say("The disk is nearly full.", { sessionKey: MAIN, origin: "heartbeat" });
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[MAIN, "The disk is nearly full."]]);
+    expect(hearing.messages[0]).toMatchObject({ origin: "heartbeat", recovered: false, late: false });
+  });
+
+  it("hands over a run once that it hears as a row and as a final, with the final's text", async () => {
+    const { gateway, clock } = await openGateway();
+    gateway.transcripts.session(MAIN);
+    const hearing = await listen({ gateway, clock });
+    const run = gateway.run({ sessionKey: MAIN, origin: "wake" });
+    run.delta("Awake.");
+    run.final("Awake.");
+    await hearing.toldOf(1);
+    clock.advance(10_000);
+    await heard(gateway, hearing);
+    expect(hearing.told()).toEqual([[MAIN, "Awake."]]);
+    expect(asked(gateway, "chat.history")).toEqual([]);
+    expect(hearing.inbox.stats()).toMatchObject({ alreadyTaken: 0, afterEnd: 0, recovered: 0 });
+  });
+
+  it("follows a session from when it first hears of it", async () => {
+    const { gateway, clock } = await openGateway();
+    const hearing = await listen({ gateway, clock });
+    const run = gateway.run({ sessionKey: topic(7), origin: "wake" });
+    await until(() => gateway.connections()[0]?.subscriptions.has(topic(7)) === true, "the subscription");
+    run.delta("Born and heard.");
+    run.final();
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(7), "Born and heard."]]);
+  });
+
+  it("hands over a hidden run of a session that it learns of only by its row", async () => {
+    const { gateway, clock } = await openGateway();
+    const hearing = await listen({ gateway, clock });
+    gateway.say("Over before anybody knew.", { sessionKey: topic(8), origin: "wake" });
+    await heard(gateway, hearing);
+    expect(hearing.messages).toEqual([]);
+    clock.advance(1_000);
+    await hearing.toldOf(1);
+    clock.advance(10_000);
+    await heard(gateway, hearing);
+    expect(hearing.told()).toEqual([[topic(8), "Over before anybody knew."]]);
+    expect(hearing.messages[0]?.recovered).toBe(false);
+  });
+
+  it("leaves sessions alone that are not its own, and counts a `session` function that throws", async () => {
+    const { gateway, clock } = await openGateway();
+    for (const key of [MAIN, topic(1), topic(2)]) gateway.transcripts.session(key);
+    const session = (key: string) => {
+      if (key === MAIN) throw new Error("a bug of the host's");
+      return collavre(key);
+    };
+    const hearing = await listen({ gateway, clock }, { session });
+    expect([...(gateway.connections()[0]?.subscriptions ?? [])].sort()).toEqual([topic(1), topic(2)]);
+    expect(hearing.inbox.stats().hostErrors).toBe(1);
+    gateway.say("For somebody else.", { sessionKey: "agent:main:other", origin: "wake" });
+    await heard(gateway, hearing);
+    clock.advance(1_000);
+    await heard(gateway, hearing);
+    expect(hearing.messages).toEqual([]);
+    expect(gateway.connections()[0]?.subscriptions.has("agent:main:other")).toBe(false);
+  });
+
+  it("subscribes anew after each reconnect: a subscription dies with its socket", async () => {
+    const { gateway, clock } = await openGateway();
+    gateway.transcripts.session(MAIN);
+    const hearing = await listen({ gateway, clock });
+    await hearing.source.cut();
+    gateway.transcripts.session(topic(3));
+    await hearing.comeBack();
+    expect([...(gateway.connections()[0]?.subscriptions ?? [])].sort()).toEqual([topic(3), MAIN].sort());
+    expect(hearing.inbox.stats().sessions).toBe(2);
+    gateway.say("Still here.", { sessionKey: MAIN, origin: "wake" });
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[MAIN, "Still here."]]);
+  });
+
+  it("subscribes to thousands of sessions a few at a time, and hears live runs meanwhile", async () => {
+    const { gateway, clock } = await openGateway();
+    for (let id = 0; id < 3_000; id += 1) gateway.transcripts.session(topic(id));
+    let underway = 0;
+    let most = 0;
+    let answered = 0;
+    gateway.respond("sessions.messages.subscribe", async () => {
+      underway += 1;
+      most = Math.max(most, underway);
+      await new Promise((resolve) => setImmediate(resolve));
+      underway -= 1;
+      answered += 1;
+      if (answered === 100) gateway.say("Meanwhile.", { sessionKey: topic(1) });
+      return { subscribed: true };
+    });
+    const hearing = await listen({ gateway, clock }, {}, { start: false });
+    let heardAfter = 0;
+    hearing.inbox.messages$.subscribe(() => {
+      heardAfter = answered;
+    });
+    await hearing.inbox.start();
+    expect(answered).toBe(3_000);
+    expect(most).toBe(8);
+    expect(hearing.told()).toEqual([[topic(1), "Meanwhile."]]);
+    expect(heardAfter).toBeLessThan(400);
+    expect(hearing.inbox.stats()).toMatchObject({ sessions: 3_000, sessionsOverLimit: 0, recoveryPending: 0 });
+  });
+
+  it("subscribes to the latest `maxSessions` only, counts the others, and hears their rows all the same", async () => {
+    const { gateway, clock } = await openGateway();
+    for (const id of [1, 2, 3]) {
+      gateway.transcripts.session(topic(id));
+      clock.advance(1);
+    }
+    const hearing = await listen({ gateway, clock }, { maxSessions: 2 });
+    expect([...(gateway.connections()[0]?.subscriptions ?? [])].sort()).toEqual([topic(2), topic(3)]);
+    expect(hearing.inbox.stats()).toMatchObject({ sessions: 2, sessionsOverLimit: 1 });
+    gateway.say("Not subscribed to.", { sessionKey: topic(1), origin: "wake" });
+    await heard(gateway, hearing);
+    clock.advance(1_000);
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "Not subscribed to."]]);
+  });
+
+  it("does the same through the official client", async () => {
+    const { gateway } = await openGateway();
+    gateway.transcripts.session(MAIN);
+    const inbox = createInbox({ gateway: { url: gateway.url, token: gateway.token } });
+    const first = new Promise((resolve) => inbox.messages$.subscribe(resolve));
+    await inbox.start();
+    expect(inbox.links()[0]?.state).toBe("live");
+    gateway.say("Through the client.", { sessionKey: MAIN, origin: "wake" });
+    await expect(first).resolves.toMatchObject({ text: "Through the client.", sessionKey: MAIN });
+    await inbox.stop();
+  });
+});
