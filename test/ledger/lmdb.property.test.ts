@@ -97,6 +97,8 @@ const call = fc.oneof(
 );
 type Call = typeof call extends fc.Arbitrary<infer T> ? T : never;
 
+const READS: ReadonlySet<Call["call"]> = new Set(["claim", "deadLetters", "revive", "drop"]);
+
 /** Two ledgers on one file, each closed and opened again at times; owners are numbered by opening. */
 class Played {
   readonly reference = new Reference();
@@ -120,6 +122,8 @@ class Played {
     const { reference, clock } = this;
     clock.advance(1);
     const at = clock.now();
+    // What one ledger reports is seen by the other once it is written.
+    if (READS.has(step.call)) for (const { ledger: any } of this.slots) await any.flush();
     switch (step.call) {
       case "take":
         return expect(await ledger.take(messageOf(step.id))).toBe(reference.take(step.id, owner, at));
