@@ -66,13 +66,22 @@ export async function forceCron(operator: Operator, jobId: string): Promise<Gate
   return operator.heard.when(`cron job ${jobId} to finish`, isEnd, before);
 }
 
-/** Waits for the message with this text. */
-export function handedOver(inbox: TestedInbox, sessionKey: string, text: string): Promise<ProactiveMessage> {
+/** Waits for the message with this text. Throws when it came, but one of the fields in `like` has another value. */
+export async function handedOver(
+  inbox: TestedInbox,
+  sessionKey: string,
+  text: string,
+  like: Partial<ProactiveMessage> = {},
+): Promise<void> {
   const start = text.slice(0, 60);
-  return inbox.messages.when(
+  const message = await inbox.messages.when(
     `"${start}" of ${sessionKey} to be handed over`,
-    (message) => message.sessionKey === sessionKey && message.text.startsWith(start),
+    (candidate) => candidate.sessionKey === sessionKey && candidate.text.startsWith(start),
   );
+  for (const [field, expected] of Object.entries(like)) {
+    const actual = message[field as keyof ProactiveMessage];
+    if (actual !== expected) throw new Error(`"${start}" came with ${field} ${String(actual)}, expected ${expected}`);
+  }
 }
 
 /** Waits until a run has settled without a message. */

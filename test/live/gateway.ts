@@ -20,8 +20,8 @@ export interface LiveGateway {
   kill(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
   /** Starts it again on the same port with the same state. */
   start(): Promise<void>;
-  /** Ends it and removes its folder. */
-  dispose(): Promise<void>;
+  /** Ends it and removes its folder, unless somebody will want to read its logs. */
+  dispose(keepLogs: boolean): Promise<void>;
 }
 
 const START_TIMEOUT_MS = 90_000;
@@ -60,9 +60,9 @@ export async function createGateway(installation: Installation, modelUrl: string
       child = spawnGateway(installation, folder, port, environment(installation, files));
       await within(START_TIMEOUT_MS, `the Gateway to be ready (its log: ${logFile})`, ready(child, logFile));
     },
-    async dispose() {
+    async dispose(keepLogs) {
       await kill("SIGKILL");
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      if (!keepLogs) await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
 }

@@ -4,6 +4,7 @@
 //
 // Exit code 0: all passed, or the Gateway could not be installed here. 1: anything else.
 import { parseArgs } from "node:util";
+import { askAgent, handedOver, newSession, unique } from "./acts.ts";
 import { checkOnce, checkSession } from "./check.ts";
 import { createGateway } from "./gateway.ts";
 import { InstallError, installGateway } from "./install.ts";
@@ -58,7 +59,10 @@ async function setUp(): Promise<Stage> {
   const model = await startStubModel();
   cleanUps.push(() => model.stop());
   const gateway = await createGateway(installation, model.url);
-  cleanUps.push(() => gateway.dispose());
+  cleanUps.push(() => {
+    if (results.failed > 0) print(`the Gateway's log: ${gateway.logFile}`);
+    return gateway.dispose(results.failed > 0);
+  });
   await timed("Gateway starts", () => gateway.start());
   const url = `ws://127.0.0.1:${gateway.port}`;
   const operator = connectOperator(url, gateway.token);
@@ -75,11 +79,16 @@ async function playOne(scenario: Scenario, stage: Stage, expectations: Expectati
     await checkSession(stage.operator, together(expectations, inbox, sessionKey));
 }
 
-// Once more when everything is over: what comes too late, or again after a reconnect, must not have come at all.
+// Once more when everything is over: what comes too late, or again after a reconnect, must not have come
+// at all. One more run, and every inbox has it: what was sent before it has come by then.
 async function checkAll(stage: Stage, expectations: readonly Expectation[]): Promise<void> {
+  const inboxes = new Set([stage.inbox, ...expectations.map(({ inbox }) => inbox)]);
+  const [lastSession, lastWord] = [newSession(), unique("The last word.")];
+  await askAgent(stage.operator, lastSession, `SAY:${lastWord}`);
+  await Promise.all([...inboxes].map((inbox) => handedOver(inbox, lastSession, lastWord)));
   for (const { inbox, sessionKey } of expectations)
     await checkSession(stage.operator, together(expectations, inbox, sessionKey));
-  for (const inbox of new Set([stage.inbox, ...expectations.map((expectation) => expectation.inbox)])) checkOnce(inbox);
+  for (const inbox of inboxes) checkOnce(inbox);
 }
 
 function together(

@@ -22,7 +22,7 @@ async function inject(stage: Stage): Promise<readonly Expectation[]> {
   const [labelled, plain] = [unique("A note with a label."), unique("A note without one.")];
   await stage.operator.request("chat.inject", { sessionKey, message: labelled, label: "bridge" });
   await stage.operator.request("chat.inject", { sessionKey, message: plain });
-  await handedOver(stage.inbox, sessionKey, plain);
+  await handedOver(stage.inbox, sessionKey, plain, { origin: "injected" });
   return [{ inbox: stage.inbox, sessionKey, texts: [opening, `[bridge]\n\n${labelled}`, plain] }];
 }
 
@@ -44,7 +44,7 @@ async function subagent({ operator, inbox }: Stage): Promise<readonly Expectatio
   ];
   const spawn = JSON.stringify({ id: "sessions_spawn", args: { task: `SAY:${report}`, label: "helper" } });
   await askAgent(operator, sessionKey, `TOOL:${before}||tool_call||${spawn}||${after}`);
-  await handedOver(inbox, sessionKey, report);
+  await handedOver(inbox, sessionKey, report, { origin: "announcement" });
   return [{ inbox, sessionKey, texts: [`${before}\n\n${after}`, report] }];
 }
 

@@ -39,7 +39,7 @@ async function isolated({ operator, inbox }: Stage): Promise<readonly Expectatio
     delivery: { mode: "none" },
   });
   const sessionKey = String(payload.sessionKey);
-  await handedOver(inbox, sessionKey, text);
+  await handedOver(inbox, sessionKey, text, { origin: "cron" });
   return [{ inbox, sessionKey, texts: [text], transcriptKey: `agent:main:cron:${payload.jobId}` }];
 }
 
@@ -62,6 +62,6 @@ async function current(stage: Stage): Promise<readonly Expectation[]> {
     sessionKey,
     payload: { kind: "agentTurn", message: `SAY:${text}` },
   });
-  await handedOver(stage.inbox, sessionKey, text);
+  await handedOver(stage.inbox, sessionKey, text, { origin: "cron" });
   return [{ inbox: stage.inbox, sessionKey, texts: [opening, text] }];
 }

@@ -36,7 +36,7 @@ async function endedMeanwhile(stage: Stage): Promise<readonly Expectation[]> {
   await onTheWire(stage.operator, runId, "final");
   proxy.mend();
   const text = numberedWords(20);
-  await handedOver(inbox, sessionKey, text);
+  await handedOver(inbox, sessionKey, text, { recovered: true });
   return [{ inbox, sessionKey, texts: [text] }];
 }
 
@@ -65,9 +65,9 @@ async function begunAndEnded(stage: Stage): Promise<readonly Expectation[]> {
   ]);
   proxy.mend();
   await Promise.all([
-    handedOver(inbox, known, texts[0]),
-    handedOver(inbox, unheard, texts[1]),
-    handedOver(inbox, woken, texts[2]),
+    handedOver(inbox, known, texts[0], { recovered: true }),
+    handedOver(inbox, unheard, texts[1], { recovered: true }),
+    handedOver(inbox, woken, texts[2], { recovered: true }),
   ]);
   return [
     { inbox, sessionKey: known, texts: [openings[0], texts[0]] },

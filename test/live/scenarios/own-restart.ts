@@ -23,7 +23,10 @@ async function play(stage: Stage): Promise<readonly Expectation[]> {
   await Promise.all([onTheWire(operator, runId, "final"), onTheWire(operator, missedRunId, "final")]);
   await inbox.start();
   const slow = numberedWords(20);
-  await Promise.all([handedOver(inbox, interrupted, slow), handedOver(inbox, missed, text)]);
+  await Promise.all([
+    handedOver(inbox, interrupted, slow, { recovered: true }),
+    handedOver(inbox, missed, text, { recovered: true }),
+  ]);
   return [
     { inbox, sessionKey: interrupted, texts: [slow] },
     { inbox, sessionKey: missed, texts: [opening, text] },
