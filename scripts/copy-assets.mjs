@@ -3,12 +3,13 @@ import { cpSync, existsSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = new URL("../", import.meta.url);
-const assets = ["src/testing/recordings"];
+const assets = ["src/testing/recordings", "src/inspector/page"];
 
 for (const asset of assets) {
   const from = fileURLToPath(new URL(asset, root));
   const to = fileURLToPath(new URL(`dist/${asset}`, root));
   if (!existsSync(from)) throw new Error(`copy-assets: ${asset} is missing`);
   rmSync(to, { recursive: true, force: true });
-  cpSync(from, to, { recursive: true });
+  // What checks the page is no part of it.
+  cpSync(from, to, { recursive: true, filter: (path) => !path.endsWith("tsconfig.json") });
 }

@@ -1,0 +1,117 @@
+import type { LinkState, LinkStatus } from "../source/link.ts";
+import type { InboxStats } from "../stats.ts";
+import type { Activity, DeliveryOutcome, RunOutcome } from "../types.ts";
+import { type MachineName, transitionId } from "./drawing.ts";
+import type { StateCounts, Update } from "./update.ts";
+
+/** Counts which transitions of the machines are taken, by their names in the drawings. */
+export class Flow {
+  private counts = noCounts();
+  private readonly links = new Map<string, LinkState>();
+
+  /** What was counted since the last call. */
+  take(): Update["taken"] {
+    const taken = this.counts;
+    this.counts = noCounts();
+    return taken;
+  }
+
+  activity(activity: Activity): void {
+    if (activity.kind === "event") {
+      if (activity.effect === "taken" && activity.event.state === "delta") this.count("run", runDelta);
+    } else if (activity.kind === "retry") {
+      this.count("delivery", deliveryFailed);
+    } else if (activity.attempt > 1) {
+      this.count("delivery", deliveryAgain);
+    }
+  }
+
+  outcome(outcome: RunOutcome): void {
+    this.count("run", runEnd(outcome));
+  }
+
+  delivery({ status }: DeliveryOutcome): void {
+    this.count("delivery", status === "delivered" ? deliverySucceeded : deliveryHopeless);
+  }
+
+  /** Where the links stand when we begin to look. */
+  linksAre(links: readonly LinkStatus[]): void {
+    for (const link of links) this.links.set(linkKey(link), link.state);
+  }
+
+  link(link: LinkStatus): void {
+    const from = this.links.get(linkKey(link)) ?? "offline";
+    this.links.set(linkKey(link), link.state);
+    this.count("link", linkTransition(from, link.state));
+  }
+
+  private count(machine: MachineName, transition: string): void {
+    const counts = this.counts[machine];
+    counts[transition] = (counts[transition] ?? 0) + 1;
+  }
+}
+
+function noCounts(): Record<MachineName, Record<string, number>> {
+  return { run: {}, delivery: {}, link: {} };
+}
+
+function linkKey({ gateway, owner = "" }: LinkStatus): string {
+  return `${gateway}\u0000${owner}`;
+}
+
+const runDelta = transitionId("buffering", "delta", "buffering");
+const deliverySucceeded = transitionId("attempting", "succeeded", "delivered");
+const deliveryHopeless = transitionId("attempting", "failed [hopeless]", "dead");
+const deliveryFailed = transitionId("attempting", "failed", "waiting");
+const deliveryAgain = transitionId("waiting", "after backoff", "attempting");
+
+/** The transition that ended a run. */
+export function runEnd(outcome: RunOutcome): string {
+  const { status } = outcome;
+  switch (status) {
+    case "dispatched":
+      return transitionId("buffering", "final", status);
+    case "errored":
+      return transitionId("buffering", "error", status);
+    case "aborted":
+      return transitionId("buffering", "aborted", status);
+    case "expired":
+      return transitionId("buffering", "after ttl", status);
+    default:
+      return transitionId("buffering", discardEvents[outcome.reason], status);
+  }
+}
+
+const discardEvents = {
+  empty: "final [blank]",
+  unroutable: "final [notOurs]",
+  declined: "final [notOurs]",
+  solicited: "discard",
+  subagent: "discard",
+} as const;
+
+/** The transition that a link took; where several lead there, the likeliest. */
+export function linkTransition(from: LinkState, to: LinkState): string {
+  if (to === "offline" && from === "paused") return transitionId("any", "ended", to);
+  return transitionId(from, linkEvents[to], to);
+}
+
+const linkEvents = {
+  offline: "lost",
+  connecting: "connect",
+  recovering: "hello",
+  live: "recovered",
+  paused: "refused",
+} as const;
+
+/** How many are in each state: now, or for final states since the inbox was created. */
+export function stateCounts(stats: InboxStats, links: readonly LinkStatus[]): StateCounts {
+  const { liveRuns, dispatched, discarded, errored, aborted, expired, attempting, waiting, delivered, dead } = stats;
+  const link: Record<string, number> = { offline: 0, connecting: 0, recovering: 0, live: 0, paused: 0 };
+  for (const { state } of links) link[state] = (link[state] ?? 0) + 1;
+  return {
+    run: { buffering: liveRuns, dispatched, discarded, errored, aborted, expired },
+    delivery: { attempting, waiting, delivered, dead },
+    link,
+  };
+}

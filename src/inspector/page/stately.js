@@ -1,0 +1,36 @@
+// Carries what the inbox tells to Stately's inspector, which asks for it when it has loaded.
+const stately = "https://stately.ai";
+const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("inspector"));
+const note = /** @type {HTMLElement} */ (document.getElementById("note"));
+
+/** Events that wait for the frame; the oldest are let go when it never loads. @type {unknown[]} */
+const waiting = [];
+const MAX_WAITING = 1_000;
+let loaded = false;
+
+/** @param {unknown} event */
+function hand(event) {
+  frame.contentWindow?.postMessage(event, stately);
+}
+
+addEventListener("message", ({ origin, data }) => {
+  if (origin !== stately || data?.type !== "@statelyai.connected") return;
+  loaded = true;
+  for (const event of waiting.splice(0)) hand(event);
+});
+
+const events = new EventSource("events");
+events.addEventListener("message", ({ data }) => {
+  const event = JSON.parse(data);
+  if (loaded) return hand(event);
+  waiting.push(event);
+  if (waiting.length > MAX_WAITING) waiting.shift();
+});
+events.addEventListener("open", () => {
+  note.hidden = true;
+});
+events.addEventListener("error", () => {
+  note.hidden = false;
+});
+
+frame.src = `${stately}/inspect`;

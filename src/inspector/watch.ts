@@ -1,0 +1,174 @@
+import type { Subscription } from "rxjs";
+import type { Clock } from "../clock.ts";
+import type { Inbox } from "../inbox.ts";
+import type { LedgerEntry } from "../ledger/ledger.ts";
+import type { Activity } from "../types.ts";
+import { Flow, stateCounts } from "./flow.ts";
+import { FollowedRuns } from "./followed-runs.ts";
+import { Sampler } from "./sampler.ts";
+import { beginningOf } from "./shown-text.ts";
+import type { DeadRow, Rows, RunDetails, Update } from "./update.ts";
+
+/** Dead letters that are shown, and how often the ledger is asked for them at most, in ms. */
+const MAX_DEAD_ROWS = 100;
+const DEAD_PAUSE_MS = 2_000;
+const ERROR_CHARS = 300;
+
+/** What one page has been sent already. */
+export interface Seen {
+  settled: number;
+  dead: number;
+  samples: number;
+}
+
+/** What every page of one tick is sent alike. */
+export type SharedUpdate = Omit<Update, "settled" | "dead" | "samples">;
+
+/** Looks at an inbox: from its creation until `close`, it follows every run. */
+export class Watch {
+  private readonly inbox: Inbox;
+  private readonly clock: Clock;
+  private readonly showText: boolean;
+  private readonly since: number;
+  private readonly runs: FollowedRuns;
+  private readonly flow = new Flow();
+  private readonly sampler: Sampler;
+  private readonly subscriptions: readonly Subscription[];
+  private dead: Rows<DeadRow> = { total: 0, rows: [] };
+  private deadVersion = 0;
+  private askDeadAt = 0;
+  private sampledAt: number;
+  private changed = true;
+  private closed = false;
+
+  constructor(inbox: Inbox, clock: Clock, showText: boolean) {
+    this.inbox = inbox;
+    this.clock = clock;
+    this.showText = showText;
+    this.since = clock.now();
+    this.sampledAt = this.since;
+    this.runs = new FollowedRuns(showText);
+    this.sampler = new Sampler(inbox.stats());
+    this.flow.linksAre(inbox.links());
+    this.runs.reconcile(inbox.runs(), this.since);
+    this.subscriptions = [
+      inbox.activity$.subscribe((activity) => this.noteActivity(activity)),
+      inbox.outcomes$.subscribe((outcome) => {
+        this.changed = true;
+        this.flow.outcome(outcome);
+        this.runs.outcome(outcome, clock.now());
+      }),
+      inbox.deliveries$.subscribe((outcome) => {
+        this.changed = true;
+        this.flow.delivery(outcome);
+        this.runs.delivery(outcome, clock.now());
+        if (outcome.status === "delivered") this.sampler.delivered(clock.now() - outcome.message.completedAt);
+        else this.askDeadAt = 0;
+      }),
+      inbox.links$.subscribe((link) => {
+        this.changed = true;
+        this.flow.link(link);
+      }),
+    ];
+  }
+
+  /** Whether there is something new to show; asking makes it old. Once a second there always is. */
+  takeChange(): boolean {
+    const now = this.clock.now();
+    if (now - this.sampledAt >= 1_000) {
+      this.sampledAt = now;
+      this.sample(now);
+      return true;
+    }
+    const { changed } = this;
+    this.changed = false;
+    return changed;
+  }
+
+  /** What all pages are sent alike. Counts of transitions are taken along: ask once a tick. */
+  shared(): SharedUpdate {
+    const at = this.clock.now();
+    const stats = this.inbox.stats();
+    const links = this.inbox.links();
+    return {
+      at,
+      since: this.since,
+      ttlMs: this.inbox.ttlMs,
+      showText: this.showText,
+      stats,
+      states: stateCounts(stats, links),
+      taken: this.flow.take(),
+      links,
+      live: this.runs.liveRows(stats.liveRuns, at),
+    };
+  }
+
+  /** The update of one page: what all get, and what this one has not seen. */
+  updateFor(shared: SharedUpdate, seen: Seen): Update {
+    const update: Update = {
+      ...shared,
+      ...(seen.settled !== this.runs.settledVersion && { settled: this.runs.settledRows() }),
+      ...(seen.dead !== this.deadVersion && { dead: this.dead }),
+      samples: this.sampler.since(seen.samples),
+    };
+    seen.settled = this.runs.settledVersion;
+    seen.dead = this.deadVersion;
+    seen.samples = this.sampler.count;
+    return update;
+  }
+
+  details(id: number): RunDetails | undefined {
+    return this.runs.details(id, this.clock.now());
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const subscription of this.subscriptions) subscription.unsubscribe();
+    this.runs.clear();
+  }
+
+  private noteActivity(activity: Activity): void {
+    const now = this.clock.now();
+    this.changed = true;
+    this.flow.activity(activity);
+    if (activity.kind === "event") this.runs.event(activity, now);
+    else if (activity.kind === "attempt") this.runs.attempt(activity, now);
+    else this.runs.retry(activity, now);
+  }
+
+  private sample(now: number): void {
+    const stats = this.inbox.stats();
+    this.sampler.sample(now, stats);
+    // A message that the ledger knew already ends its run without an outcome.
+    if (this.runs.liveCount !== stats.liveRuns) this.runs.reconcile(this.inbox.runs(), now);
+    if (now < this.askDeadAt) return;
+    this.askDeadAt = now + DEAD_PAUSE_MS;
+    void this.readDead();
+  }
+
+  private async readDead(): Promise<void> {
+    try {
+      const letters = await this.inbox.deadLetters();
+      if (this.closed) return;
+      this.dead = { total: letters.length, rows: letters.slice(-MAX_DEAD_ROWS).reverse().map(deadRow) };
+      this.deadVersion += 1;
+      this.changed = true;
+    } catch {
+      // The ledger says so itself, in the log and as an alarm; the last list stays.
+    }
+  }
+}
+
+function deadRow({ message, at, attempts, error }: LedgerEntry): DeadRow {
+  const { id, gateway, runId, sessionKey, text } = message;
+  return {
+    id,
+    gateway,
+    runId,
+    sessionKey,
+    at,
+    attempts,
+    chars: text.length,
+    ...(error !== undefined && { error: beginningOf(error, ERROR_CHARS) }),
+  };
+}
