@@ -1,0 +1,62 @@
+import type { Ledger } from "../../src/ledger/ledger.ts";
+
+/**
+ * Where a process can end itself by `kill -9`:
+ * - `before-take`: a message is complete, and the ledger has not heard of it.
+ * - `after-take`: it is recorded, and not yet given to delivery.
+ * - `before-record`: the handler has succeeded, and the ledger has not heard of that.
+ * - `after-record`: the ledger has heard of it, and has not written it yet.
+ * - `in-claim`: what a dead process left has just become ours.
+ * - `in-prune`: some of what is old is forgotten.
+ */
+export type Point = "before-take" | "after-take" | "before-record" | "after-record" | "in-claim" | "in-prune";
+
+/** When this process ends itself: as it comes to `point` for the `after`-th time. */
+export interface Death {
+  readonly point: Point;
+  readonly after: number;
+}
+
+/** Ends this process as `kill -9` does: no handler runs, nothing is flushed. */
+export function dieNow(): never {
+  process.kill(process.pid, "SIGKILL");
+  // The signal takes a moment; nothing may happen in it.
+  for (;;);
+}
+
+/** `ledger`, with the death that is planned in it. */
+export function death(ledger: Ledger, plan: Death | undefined): Ledger {
+  let left = plan?.after ?? Number.POSITIVE_INFINITY;
+  const reach = (point: Point): void => {
+    if (plan?.point !== point) return;
+    left -= 1;
+    if (left <= 0) dieNow();
+  };
+  return {
+    async take(message) {
+      reach("before-take");
+      const isNew = await ledger.take(message);
+      if (isNew) reach("after-take");
+      return isNew;
+    },
+    delivered(id, attempts) {
+      reach("before-record");
+      ledger.delivered(id, attempts);
+      reach("after-record");
+    },
+    async claim() {
+      const claimed = await ledger.claim();
+      for (const _ of claimed) reach("in-claim");
+      return claimed;
+    },
+    attempted: (...report) => ledger.attempted(...report),
+    dead: (...report) => ledger.dead(...report),
+    deadLetters: () => ledger.deadLetters(),
+    revive: (id) => ledger.revive(id),
+    drop: (id) => ledger.drop(id),
+    cursor: (name) => ledger.cursor(name),
+    setCursor: (name, value) => ledger.setCursor(name, value),
+    flush: () => ledger.flush(),
+    close: () => ledger.close(),
+  };
+}

@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { HostOptions, HostWord } from "./host.ts";
+
+/** One life of a host: a process that runs `host.ts`. */
+export interface HostProcess {
+  readonly life: string;
+  /** Resolves once it is live and what it knows is on disk; also when it ends before that. */
+  readonly ready: Promise<void>;
+  /** Resolves with the signal that ended it, or its exit code. */
+  readonly ended: Promise<NodeJS.Signals | number>;
+  /** What its ledger could not do. */
+  readonly alarms: readonly string[];
+  /** Its counters, once it was stopped. */
+  stats(): Readonly<Record<string, number>> | undefined;
+  kill(): void;
+  /** Has it drain and end. */
+  stop(): void;
+}
+
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** Starts one life. It ends with this process at the latest. */
+export function startHost(options: HostOptions): HostProcess {
+  const file = fileURLToPath(new URL("./host.ts", import.meta.url));
+  const child = spawn(process.execPath, ["--import", "tsx", file, JSON.stringify(options)], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  running.add(child);
+  const alarms: string[] = [];
+  let stats: Readonly<Record<string, number>> | undefined;
+  let isReady = () => {};
+  const ready = new Promise<void>((resolve) => {
+    isReady = resolve;
+  });
+  child.on("message", (word: HostWord) => {
+    if (word.said === "ready") isReady();
+    else if (word.said === "alarm") alarms.push(word.error);
+    else stats = word.stats;
+  });
+  const ended = once(child, "exit").then(([code, signal]) => {
+    running.delete(child);
+    isReady();
+    return (signal ?? code) as NodeJS.Signals | number;
+  });
+  return {
+    life: options.life,
+    ready,
+    ended,
+    alarms,
+    stats: () => stats,
+    kill: () => void child.kill("SIGKILL"),
+    stop: () => void (child.connected && child.send("stop")),
+  };
+}

@@ -1,0 +1,92 @@
+import type { Deliver } from "../../src/delivery/deliver.ts";
+import { createInbox } from "../../src/index.ts";
+import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
+import { death, type Point } from "./death.ts";
+import { createDoneIds, openEffects } from "./effects.ts";
+import { digestOf, GATEWAY } from "./emitter.ts";
+import { hastyClock } from "./hasty-clock.ts";
+import { connectQueue } from "./queue.ts";
+import { createRandom, hashOf } from "./random.ts";
+
+/** What one life of a host is told. */
+export interface HostOptions {
+  readonly url: string;
+  readonly token: string;
+  readonly folder: string;
+  readonly life: string;
+  readonly ledger: string;
+  readonly seed: number;
+  /** The handler looks up what other lives did: it is idempotent on `message.id`. Without it, every repeat shows. */
+  readonly idempotent: boolean;
+  readonly retainMs: number;
+  /** Prunes 600 times as often as in life. */
+  readonly hasty: boolean;
+  /** Where this process ends itself, at the `after`-th time it comes there. */
+  readonly die?: { readonly point: Point; readonly after: number };
+  /** Messages go through BullMQ, and the handler is its worker. */
+  readonly redis?: { readonly url: string; readonly queue: string };
+}
+
+/** What a host says to the checker. */
+export type HostWord =
+  | { readonly said: "ready" }
+  | { readonly said: "alarm"; readonly error: string }
+  | { readonly said: "stopped"; readonly stats: Readonly<Record<string, number>> };
+
+/** How long an attempt may take: short, so that a handler that hangs is soon given up. */
+const TIMEOUT_MS = 500;
+
+const options = JSON.parse(process.argv[2] as string) as HostOptions;
+const { folder, life, seed, die } = options;
+const say = (word: HostWord) => process.send?.(word);
+const effects = openEffects(folder, life);
+const doneElsewhere = createDoneIds(folder, life);
+const clock = options.hasty ? hastyClock(die) : undefined;
+
+/** Fails or hangs now and then, by the seed, up to its third attempt; else has its effect, once. */
+async function handle(id: string, text: string, attempt: number, signal?: AbortSignal): Promise<void> {
+  effects.write("start", id);
+  const random = createRandom(hashOf(`${seed} ${id} ${attempt}`));
+  const fails = attempt < 3 && random.chance(0.02);
+  if (random.chance(0.2)) await new Promise((resolve) => setTimeout(resolve, random.below(5)));
+  if (fails && signal !== undefined && random.chance(0.1)) await new Promise(() => {});
+  if (fails) throw new Error("not now");
+  // Whoever is told that it took too long must not have an effect any more: it is being called again.
+  signal?.throwIfAborted();
+  if (options.idempotent && doneElsewhere().has(id)) effects.write("again", id);
+  else effects.write("done", id, digestOf(text));
+}
+
+const ledger = createLmdbLedger(options.ledger, {
+  retainMs: options.retainMs,
+  ...(clock && { clock }),
+  onAlarm: (error) => error && say({ said: "alarm", error: error.message }),
+});
+const queue = options.redis && connectQueue(options.redis, seed, (id, text, attempt) => handle(id, text, attempt));
+const deliver: Deliver = queue?.deliver ?? (({ id, text }, { attempt, signal }) => handle(id, text, attempt, signal));
+const inbox = createInbox({
+  gateway: { url: options.url, token: options.token, name: GATEWAY },
+  deliver,
+  ledger: death(ledger, die),
+  retainMs: options.retainMs,
+  timeoutMs: TIMEOUT_MS,
+  retry: { firstDelayMs: 20, maxDelayMs: 200 },
+});
+
+process.on("message", () => void stop());
+process.on("disconnect", () => process.exit(stopping ? 0 : 1));
+
+let stopping = false;
+
+async function stop(): Promise<void> {
+  stopping = true;
+  await inbox.stop();
+  await queue?.close();
+  effects.close();
+  say({ said: "stopped", stats: { ...inbox.stats() } });
+  process.disconnect();
+}
+
+await inbox.start();
+await ledger.flush();
+say({ said: "ready" });

@@ -1,0 +1,95 @@
+import type { Faults } from "./faulty-wire.ts";
+
+/** What is put to the test. */
+export interface Mode {
+  readonly title: string;
+  /** How many hosts hear the Gateway. */
+  readonly hosts: number;
+  /** One ledger for all of them, or each its own and a queue in Redis for all. */
+  readonly shares: "ledger" | "queue";
+  readonly runs: number;
+  /** The same in a short check. */
+  readonly shortRuns: number;
+  /** Runs a second at most, all sessions together. */
+  readonly perSecond: number;
+  readonly sessions: number;
+  /** How many lives are ended by `kill -9`. */
+  readonly kills: number;
+  readonly shortKills: number;
+  readonly faults: Faults;
+}
+
+const FAULTS: Faults = {
+  repeat: 0.03,
+  dropDelta: 0.05,
+  dropFinal: 0.003,
+  hold: 0.01,
+  garbage: 0.002,
+  slow: 0.000_1,
+  cut: 0.000_02,
+};
+
+export const MODES = {
+  one: {
+    title: "one process with one ledger",
+    hosts: 1,
+    shares: "ledger",
+    runs: 100_000,
+    shortRuns: 3_000,
+    perSecond: 2_000,
+    sessions: 200,
+    kills: 0,
+    shortKills: 0,
+    faults: FAULTS,
+  },
+  shared: {
+    title: "three processes on one ledger",
+    hosts: 3,
+    shares: "ledger",
+    runs: 30_000,
+    shortRuns: 1_500,
+    perSecond: 1_000,
+    sessions: 200,
+    kills: 0,
+    shortKills: 0,
+    faults: FAULTS,
+  },
+  queue: {
+    title: "three processes with a ledger each, on one Redis through BullMQ",
+    hosts: 3,
+    shares: "queue",
+    runs: 30_000,
+    shortRuns: 1_500,
+    perSecond: 1_000,
+    sessions: 200,
+    kills: 0,
+    shortKills: 0,
+    faults: FAULTS,
+  },
+  kill: {
+    title: "one process, killed and started again",
+    hosts: 1,
+    shares: "ledger",
+    runs: 20_000,
+    shortRuns: 800,
+    perSecond: 100,
+    sessions: 50,
+    kills: 100,
+    shortKills: 6,
+    faults: FAULTS,
+  },
+  "kill-shared": {
+    title: "three processes on one ledger, each killed and started again",
+    hosts: 3,
+    shares: "ledger",
+    runs: 10_000,
+    shortRuns: 500,
+    perSecond: 60,
+    sessions: 50,
+    kills: 60,
+    shortKills: 3,
+    faults: FAULTS,
+  },
+} as const satisfies Readonly<Record<string, Mode>>;
+
+export type ModeName = keyof typeof MODES;

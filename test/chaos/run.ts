@@ -1,0 +1,86 @@
+import { randomInt } from "node:crypto";
+import { parseArgs } from "node:util";
+import { MODES, type ModeName } from "./modes.ts";
+import { makeFolder, runTrial, type TrialProgress, type Verdict } from "./trial.ts";
+
+/**
+ * The ledger checker: `npm run chaos -- [--mode NAME]... [--seed N] [--runs N] [--kills N] [--short]`.
+ * Ends with 1 when anything was lost, duplicated or invented.
+ */
+const { values } = parseArgs({
+  options: {
+    mode: { type: "string", multiple: true },
+    seed: { type: "string" },
+    runs: { type: "string" },
+    kills: { type: "string" },
+    short: { type: "boolean", default: false },
+  },
+});
+
+function wholeNumber(name: "seed" | "runs" | "kills"): number | undefined {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (text.trim() !== "" && Number.isInteger(number) && number >= 0) return number;
+  console.error(`Expected \`--${name}\` to be an integer >= 0, got \`${text}\``);
+  process.exit(2);
+}
+
+function modeNames(): readonly ModeName[] {
+  const names = values.mode ?? Object.keys(MODES);
+  for (const name of names) {
+    if (Object.hasOwn(MODES, name)) continue;
+    console.error(`Expected \`--mode\` to be one of ${Object.keys(MODES).join(", ")}, got \`${name}\``);
+    process.exit(2);
+  }
+  return names as readonly ModeName[];
+}
+
+function showProgress({ sent, done, killed }: TrialProgress): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[Ksent ${sent}, done ${done}, killed ${killed}`);
+}
+
+function isClean({ lost, duplicated, invented, left, troubles }: Verdict): boolean {
+  return lost + duplicated + invented + left + troubles.length === 0;
+}
+
+function pairs(counts: object): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name}=${count}`)
+    .join(" ");
+}
+
+function report(name: ModeName, seed: number, verdict: Verdict, seconds: number): void {
+  const { sent, lost, duplicated, invented, repeated, failed, left, recovered, alreadyTaken } = verdict;
+  console.log(`sent=${sent} ${pairs({ lost, duplicated, invented, seed })} mode=${name} seconds=${seconds}`);
+  console.log(`  handler: ${pairs({ failed, repeated, left })}; hosts: ${pairs({ recovered, alreadyTaken })}`);
+  console.log(`  wire: ${pairs(verdict.faults)}`);
+  if (Object.keys(verdict.ends).length > 0) console.log(`  kills: ${pairs(verdict.ends)}`);
+  for (const trouble of verdict.troubles) console.log(`  TROUBLE: ${trouble}`);
+}
+
+const seed = wholeNumber("seed") ?? randomInt(1, 1_000_000_000);
+const { short } = values;
+let failed = false;
+for (const name of modeNames()) {
+  const mode = MODES[name];
+  const runs = wholeNumber("runs") ?? (short ? mode.shortRuns : mode.runs);
+  const kills = mode.kills === 0 ? 0 : (wholeNumber("kills") ?? (short ? mode.shortKills : mode.kills));
+  console.log(`${name}: ${mode.title}; runs=${runs} kills=${kills} seed=${seed}`);
+  const folder = makeFolder();
+  const startedAt = performance.now();
+  const verdict = await runTrial({ mode, seed, runs, kills, folder: folder.path, onProgress: showProgress });
+  if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+  if (verdict === undefined) {
+    folder.remove();
+    continue;
+  }
+  report(name, seed, verdict, Math.round((performance.now() - startedAt) / 1_000));
+  if (isClean(verdict)) folder.remove();
+  else {
+    failed = true;
+    console.log(`  FAILED. The ledgers and the handlers' files are in ${folder.path}.`);
+    console.log(`  Again: npm run chaos -- --mode ${name} --seed ${seed} --runs ${runs} --kills ${kills}`);
+  }
+}
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,199 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
+import { createFakeGateway, createTestClock } from "../../src/testing/index.ts";
+import { startRedis, type TestRedis } from "../helpers/redis.ts";
+import { messageOf } from "../ledger/messages.ts";
+import { check, type Tally } from "./checker.ts";
+import { createDoneIds, readEffects } from "./effects.ts";
+import { createEmitter, type Sent } from "./emitter.ts";
+import { createFaultyWire, type FaultyWire } from "./faulty-wire.ts";
+import type { HostOptions } from "./host.ts";
+import { createLives, type Ends, type Lives } from "./lives.ts";
+import type { Mode } from "./modes.ts";
+import { createRandom } from "./random.ts";
+
+/** How far a trial is. */
+export interface TrialProgress {
+  readonly sent: number;
+  readonly done: number;
+  readonly killed: number;
+}
+
+/** What a trial came to. */
+export interface Verdict extends Tally {
+  /** Messages that a ledger still holds: they would be handed over again, or never. */
+  readonly left: number;
+  readonly faults: FaultyWire["counts"];
+  readonly ends: Ends;
+  /** Sums of the counters of the hosts that were stopped. */
+  readonly alreadyTaken: number;
+  readonly recovered: number;
+  /** What must not be, in words. */
+  readonly troubles: readonly string[];
+}
+
+/** What to try, and how much of it. */
+export interface TrialOptions {
+  readonly mode: Mode;
+  readonly seed: number;
+  readonly runs: number;
+  readonly kills: number;
+  /** Where the ledgers and the handlers' files go. */
+  readonly folder: string;
+  readonly onProgress: (progress: TrialProgress) => void;
+}
+
+/** After so long without a message more, what is missing counts as lost. */
+const PATIENCE_MS = 90_000;
+/** So long after the last message, a second one of any would have come. */
+const AFTERMATH_MS = 2_500;
+/** Where hosts are killed, so that they prune all the while; else a day. */
+const SHORT_RETAIN_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** A folder for one trial; `remove` it unless it is wanted as evidence. */
+export function makeFolder(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), "chaos-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Runs one trial. Undefined when it needs a Redis and there is none. */
+export async function runTrial(options: TrialOptions): Promise<Verdict | undefined> {
+  const { mode, seed } = options;
+  const redis = mode.shares === "queue" ? await startRedis("THE CHAOS MODE queue") : undefined;
+  if (mode.shares === "queue" && redis === undefined) return undefined;
+  const random = createRandom(seed);
+  const gateway = await createFakeGateway();
+  const wire = await createFaultyWire(gateway.url, mode.faults, random.fork("wire"));
+  try {
+    const emitter = createEmitter(gateway, random.fork("emitter"), mode.sessions);
+    const ledgers = await makeLedgers(options);
+    const hosts = ledgers.map((ledger, index) => {
+      const host = hostOptions(options, ledger, redis);
+      return createLives(
+        `host${index + 1}`,
+        { ...host, url: wire.url, token: gateway.token },
+        gateway,
+        random.fork(`host ${index}`),
+      );
+    });
+    await Promise.all(hosts.map((host) => host.begin()));
+    await play(options, emitter, hosts);
+    await Promise.all(hosts.map((host) => host.finish()));
+    return await verdict(options, emitter.sent, hosts, wire, [...new Set(ledgers)]);
+  } finally {
+    await wire.close();
+    await gateway.close();
+    await redis?.stop();
+  }
+}
+
+/** The ledger of each host. Where hosts are killed, it begins with much that is to be forgotten in time. */
+async function makeLedgers({ mode, kills, folder }: TrialOptions): Promise<readonly string[]> {
+  mkdirSync(join(folder, "ledgers"));
+  const own = mode.shares === "queue";
+  const files = Array.from({ length: mode.hosts }, (_, index) => join(folder, "ledgers", `${own ? index : 0}.lmdb`));
+  if (kills > 0) for (const file of new Set(files)) await fillWithOld(file);
+  return files;
+}
+
+/** 20,000 delivered ids that come of age one after the other within the next ten minutes. */
+async function fillWithOld(file: string): Promise<void> {
+  const clock = createTestClock(Date.now() - SHORT_RETAIN_MS);
+  const ledger = createLmdbLedger(file, { clock, retainMs: DAY_MS });
+  for (let step = 0; step < 200; step += 1) {
+    const ids = Array.from({ length: 100 }, (_, index) => `old-${step}-${index}`);
+    await Promise.all(ids.map((id) => ledger.take(messageOf(id))));
+    for (const id of ids) {
+      ledger.delivered(id, 1);
+      clock.advance(30);
+    }
+    await ledger.flush();
+  }
+  await ledger.close();
+}
+
+function hostOptions(
+  { folder, seed, kills }: TrialOptions,
+  ledger: string,
+  redis: TestRedis | undefined,
+): Omit<HostOptions, "life" | "die" | "url" | "token"> {
+  const dies = kills > 0;
+  return {
+    folder,
+    ledger,
+    seed,
+    idempotent: dies,
+    hasty: dies,
+    retainMs: dies ? SHORT_RETAIN_MS : DAY_MS,
+    ...(redis && { redis: { url: redis.url, queue: `chaos-${seed}-${process.pid}` } }),
+  };
+}
+
+/** Says everything, kills whom it must, and waits until all was handed over or nothing more comes. */
+async function play(
+  { mode, runs, kills, folder, onProgress }: TrialOptions,
+  emitter: ReturnType<typeof createEmitter>,
+  hosts: readonly Lives[],
+): Promise<void> {
+  const doneIds = createDoneIds(folder);
+  let killsLeft = kills;
+  const mayDie = () => killsLeft-- > 0;
+  let dying = true;
+  const tell = () =>
+    onProgress({ sent: emitter.sent.size, done: doneIds().size, killed: kills - Math.max(0, killsLeft) });
+  const telling = setInterval(tell, 500);
+  const deaths = Promise.all(hosts.map((host) => host.dieOn(mayDie))).then(() => {
+    dying = false;
+  });
+  await emitter.emit(mode.perSecond, (started) => started < runs || dying);
+  await deaths;
+  const missing = () => {
+    const done = doneIds();
+    return [...emitter.sent.keys()].some((id) => !done.has(id));
+  };
+  for (let quietSince = Date.now(), before = 0; missing() && Date.now() - quietSince < PATIENCE_MS; ) {
+    await sleep(200);
+    const { size } = doneIds();
+    if (size !== before) quietSince = Date.now();
+    before = size;
+  }
+  await sleep(AFTERMATH_MS);
+  clearInterval(telling);
+  tell();
+}
+
+async function verdict(
+  { folder }: TrialOptions,
+  sent: Sent,
+  hosts: readonly Lives[],
+  wire: FaultyWire,
+  ledgers: readonly string[],
+): Promise<Verdict> {
+  const killed = new Set(hosts.flatMap((host) => [...host.killed]));
+  const ends: Record<string, number> = {};
+  for (const host of hosts) for (const [end, times] of Object.entries(host.ends)) ends[end] = (ends[end] ?? 0) + times;
+  const sum = (counter: string) => hosts.reduce((total, host) => total + (host.stats()[counter] ?? 0), 0);
+  return {
+    ...check(sent, readEffects(folder), killed),
+    left: await countLeft(ledgers),
+    faults: wire.counts,
+    ends,
+    alreadyTaken: sum("alreadyTaken"),
+    recovered: sum("recovered"),
+    troubles: hosts.flatMap((host) => host.troubles),
+  };
+}
+
+async function countLeft(files: readonly string[]): Promise<number> {
+  let left = 0;
+  for (const file of files) {
+    const ledger = createLmdbLedger(file);
+    left += (await ledger.claim()).length + (await ledger.deadLetters()).length;
+    await ledger.close();
+  }
+  return left;
+}
