@@ -9,7 +9,8 @@ import { createMemoryLedger } from "./ledger/memory.ts";
 import { createLogbook } from "./logbook.ts";
 import { type InboxOptions, type InboxSettings, resolveOptions } from "./options.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
-import { Recovery } from "./recovery/recovery.ts";
+import { OwnRuns, type SendRequest } from "./recovery/own-runs.ts";
+import { Recoveries } from "./recovery/recoveries.ts";
 import { Link, type LinkStatus } from "./source/link.ts";
 import { toSources } from "./source/to-sources.ts";
 import { createStats, type InboxStats } from "./stats.ts";
@@ -45,6 +46,16 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
   handle(payload: unknown, owner?: string): void;
   /** Says that this run is ours, not proactive: it is discarded as `"solicited"`. Before or after its first event; remembered for `ttlMs`. */
   solicit(runId: string): void;
+  /**
+   * Says something to an agent, over the inbox's own connection, as a run that is ours: its answer is not
+   * proactive and is discarded as `"solicited"`. Resolves with the run's id once the Gateway has accepted it;
+   * the answer itself is the host's to listen for. See docs/gateway.md for what a busy session makes of it.
+   *
+   * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong request; `ERR_INBOX_SCOPE` without the scope
+   * `operator.write`; `ERR_INBOX_NO_LINK` while not connected; `ERR_INBOX_REQUEST` when the Gateway refuses it;
+   * `ERR_INBOX_STOPPED` after `stop()`.
+   */
+  send(request: SendRequest): Promise<{ readonly runId: string }>;
   /** Every message, once it is recorded in the ledger and given to delivery. */
   readonly messages$: Observable<ProactiveMessage<S>>;
   /** Every settled run, whatever its end. */
@@ -100,7 +111,8 @@ class RunningInbox implements Inbox {
   readonly #supervisor: Supervisor;
   readonly #pipeline;
   readonly #links: readonly Link[];
-  readonly #recoveries = new Map<string, Recovery>();
+  readonly #ownRuns: OwnRuns;
+  readonly #recoveries: Recoveries;
   readonly #messages = new Subject<ProactiveMessage>();
   readonly #outcomes = new Subject<RunOutcome>();
   readonly #deliveries = new Subject<DeliveryOutcome>();
@@ -152,7 +164,7 @@ class RunningInbox implements Inbox {
       ...parts,
       route: (event: RoutedEvent) => this.#supervisor.handle(event),
       onDuplicate: (event) => this.#noteEvent(event, "duplicate", 0),
-      onOther: (event) => this.#recoveries.get(connectionOf(event.gateway, event.owner))?.event(event),
+      onOther: (event) => this.#recoveries.event(event),
       onReject: (rejection) => {
         this.#stats.rejected += 1;
         this.#log.rejected(rejection);
@@ -164,25 +176,21 @@ class RunningInbox implements Inbox {
       this.#linkChanges.next(status);
     };
     this.#links = sources.map((source) => new Link(source, { clock, onChange, inspect }));
-    for (const link of this.#links) {
-      const { source } = link;
-      const recovery = new Recovery({
-        ...parts,
-        source,
-        ledger: this.#ledger,
-        supervisor: this.#supervisor,
-        log: this.#log,
-        emit: (event) => this.#pipeline.event(event),
-        onHostError: (option, error) => this.#noteHostError(option, error),
-        onRecovered: () => link.send({ type: "recovered" }),
-      });
-      this.#recoveries.set(connectionOf(source.name, source.owner), recovery);
-    }
+    const solicit = (runId: string) => this.#supervisor.solicit(runId);
+    this.#ownRuns = new OwnRuns({ ...settings, sources, ledger: this.#ledger, solicit });
+    this.#recoveries = new Recoveries({
+      ...parts,
+      links: this.#links,
+      ledger: this.#ledger,
+      supervisor: this.#supervisor,
+      log: this.#log,
+      emit: (event) => this.#pipeline.event(event),
+      onHostError: (option, error) => this.#noteHostError(option, error),
+    });
   }
 
   start(): Promise<void> {
-    if (this.#stopped !== undefined)
-      return Promise.reject(new InboxError("ERR_INBOX_STOPPED", "This inbox was stopped; create a new one"));
+    if (this.#stopped !== undefined) return Promise.reject(stoppedError());
     this.#started ??= this.#start();
     return this.#started;
   }
@@ -202,9 +210,7 @@ class RunningInbox implements Inbox {
       },
       link: (event) => {
         link.send(event);
-        const recovery = this.#recoveries.get(connectionOf(source.name, source.owner));
-        if (event.type === "hello") recovery?.hello();
-        else if (event.type !== "connect") recovery?.lost();
+        this.#recoveries.link(source, event);
       },
     });
   }
@@ -215,7 +221,12 @@ class RunningInbox implements Inbox {
   }
 
   solicit(runId: string): void {
-    this.#supervisor.solicit(runId);
+    if (this.#stopped === undefined) this.#ownRuns.solicit(runId);
+  }
+
+  async send(request: SendRequest): Promise<{ readonly runId: string }> {
+    if (this.#stopped !== undefined) throw stoppedError();
+    return this.#ownRuns.send(request);
   }
 
   get ttlMs(): number {
@@ -248,7 +259,8 @@ class RunningInbox implements Inbox {
   }
 
   async #stop(drainMs: number): Promise<void> {
-    for (const recovery of this.#recoveries.values()) recovery.stop();
+    this.#ownRuns.stop();
+    this.#recoveries.stop();
     await Promise.all(this.#links.map((link) => link.close()));
     this.#supervisor.stop();
     this.#pipeline.close();
@@ -301,7 +313,6 @@ class RunningInbox implements Inbox {
   }
 }
 
-/** Tells one connection from another: a Gateway may be listened to by several owners. */
-function connectionOf(gateway: string, owner: string | undefined): string {
-  return `${gateway}\u0000${owner ?? ""}`;
+function stoppedError(): InboxError {
+  return new InboxError("ERR_INBOX_STOPPED", "This inbox was stopped; create a new one");
 }

@@ -20,6 +20,7 @@ export {
   type SessionKeyWord,
   type SessionOf,
 } from "./protocol/session-key.ts";
+export type { SendRequest } from "./recovery/own-runs.ts";
 export { gatewaySource } from "./source/gateway.ts";
 export type { GatewayDevice } from "./source/gateway-device.ts";
 export type { GatewayOptions } from "./source/gateway-options.ts";

@@ -162,7 +162,16 @@ function shapedLike(noun: string, ...methods: string[]): Check {
   };
 }
 
-const ledgerShape = shapedLike("a path or a Ledger", "take", "delivered", "dead", "claim", "close");
+const ledgerShape = shapedLike(
+  "a path or a Ledger",
+  "take",
+  "delivered",
+  "dead",
+  "claim",
+  "cursor",
+  "setCursor",
+  "close",
+);
 const observerShape = shapedLike("a function or an observer", "next");
 
 const checks: Record<Exclude<keyof InboxOptions, "gateway" | "source" | "retry">, Check> = {
