@@ -1,4 +1,5 @@
 import { GatewayRefusal, invalidParams } from "./gateway-errors.ts";
+import { isRecord } from "./handshake.ts";
 import { messagePayload } from "./session-events.ts";
 import { SESSION_DEFAULTS, sessionInfo } from "./session-row.ts";
 import { newSession, type Session, type StoredRow, type Transcripts } from "./transcript.ts";
@@ -18,20 +19,22 @@ export function chatHistory(transcripts: Transcripts, params: Params, now: numbe
   const { cursor } = params;
   if (typeof cursor === "string") return session === undefined ? { kind: "reset" } : since(session, cursor, now);
   if (session === undefined) return emptyHistory(key, now);
-  const visible = session.rows.filter((row) => !row.hidden);
+  const { rows } = session;
   const limit = numberOr(params["limit"], 200);
   const offset = numberOr(params["offset"], 0);
-  const end = Math.max(0, visible.length - offset);
+  // Hidden rows count, though they are not shown: a page may hold fewer rows than it could, or none.
+  const end = Math.max(0, rows.length - offset);
   const start = Math.max(0, end - limit);
+  const page = rows.slice(start, end).filter((row) => !row.hidden);
   return {
     sessionKey: session.key,
     sessionId: session.sessionId,
-    messages: visible.slice(start, end).map(({ row }) => truncated(row, numberOr(params["maxChars"], DISPLAY_CHARS))),
+    messages: page.map(({ row }) => truncated(row, numberOr(params["maxChars"], DISPLAY_CHARS))),
     pendingInputs: NO_PENDING_INPUTS,
-    deltaCursor: cursorOf(session),
+    ...(offset > 0 ? {} : { deltaCursor: cursorOf(session) }),
     ...(start > 0 ? { nextOffset: offset + (end - start) } : {}),
     hasMore: start > 0,
-    totalMessages: visible.length,
+    totalMessages: rows.length,
     defaults: SESSION_DEFAULTS,
     sessionInfo: sessionInfo(session, now),
     ...inFlightRun(session),
@@ -62,7 +65,7 @@ export function numberOr(value: unknown, fallback: number): number {
 function since(session: Session, cursor: string, now: number): object {
   const lastSeq = readCursor(session, cursor);
   const fresh = session.rows.filter((row) => row.rawSeq > (lastSeq ?? 0));
-  if (lastSeq === undefined || fresh.length > DELTA_MAX_ROWS) return { kind: "reset" };
+  if (lastSeq === undefined || fresh.length > DELTA_MAX_ROWS || fresh.some(callsTool)) return { kind: "reset" };
   return {
     kind: "delta",
     messages: fresh.filter((row) => !row.hidden).map((row) => messagePayload(session, row, now)),
@@ -71,6 +74,11 @@ function since(session: Session, cursor: string, now: number): object {
     sessionInfo: sessionInfo(session, now),
     ...inFlightRun(session),
   };
+}
+
+/** A Gateway shows such a row as two, which it cannot do in a delta. */
+function callsTool({ row: { content } }: StoredRow): boolean {
+  return Array.isArray(content) && content.some((block) => isRecord(block) && block["type"] === "toolCall");
 }
 
 function emptyHistory(key: string, now: number): object {

@@ -59,6 +59,16 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
     if (typeof sessionKey === "string" && isRecord(message)) keep(sessionKey, message);
   }
 
+  /** A row that was answered is all there is of its run: what comes after it is not known to this Gateway. */
+  function endedRow(sessionKey: unknown, message: unknown): void {
+    row(sessionKey, message);
+    if (typeof sessionKey !== "string" || !isRecord(message) || typeof message["stopReason"] !== "string") return;
+    const { runId } = isRecord(message["__openclaw"]) ? message["__openclaw"] : {};
+    const isOver = message["stopReason"] !== "toolUse" && typeof runId === "string";
+    if (isOver && transcripts.find(sessionKey)?.running.has(runId) === true)
+      transcripts.ended(sessionKey, runId, "done");
+  }
+
   return {
     event(name, payload) {
       if (!isRecord(payload)) return;
@@ -69,8 +79,8 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
       if (!isRecord(payload) || !Array.isArray(payload["messages"])) return;
       const isDelta = payload["kind"] === "delta";
       for (const message of payload["messages"]) {
-        if (!isDelta) row(payload["sessionKey"], message);
-        else if (isRecord(message)) row(message["sessionKey"], message["message"]);
+        if (!isDelta) endedRow(payload["sessionKey"], message);
+        else if (isRecord(message)) endedRow(message["sessionKey"], message["message"]);
       }
     },
   };

@@ -92,7 +92,8 @@ export function startRun(host: RunHost, start: RunStart): FakeRun {
       if (heldPiece !== undefined) frames.delta(heldPiece, text);
       heldPiece = hold ? piece : undefined;
       text += piece;
-      transcripts.progressed(home.key, runId, text);
+      // Of a hidden run, a Gateway says nothing before it has ended.
+      if (kind !== "hidden") transcripts.progressed(home.key, runId, text);
       frames.speak(text, piece);
       if (!hold) frames.delta(piece, text);
     },
@@ -100,7 +101,7 @@ export function startRun(host: RunHost, start: RunStart): FakeRun {
       if (!isRunning()) return;
       text = whole;
       heldPiece = undefined;
-      transcripts.progressed(home.key, runId, text);
+      if (kind !== "hidden") transcripts.progressed(home.key, runId, text);
       frames.speak(text, text, true);
       frames.delta(text, text, true);
     },

@@ -85,17 +85,20 @@ it("answers reset to a cursor of a rewritten transcript, of another session, and
   }
 });
 
-it("shows a run in flight with its text so far, and its row once it has ended", async () => {
+it.each([
+  ["a run in flight with its text so far", "subagent", "So far"],
+  ["a hidden run in flight without its text", "heartbeat", ""],
+] as const)("shows %s, and its row once it has ended", async (_, origin, text) => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
-  const run = gateway.run({ sessionKey: KEY, origin: "heartbeat" });
+  const run = gateway.run({ sessionKey: KEY, origin });
   run.delta("So far");
-  const history = async () => (await client.request("chat.history", { sessionKey: KEY })).payload;
+  const history = async () => (await client.request("chat.history", { sessionKey: run.sessionKey })).payload;
   const during = await history();
   expect(during.sessionInfo).not.toHaveProperty("activeRunIds");
   expect(during).toMatchObject({
     messages: [],
-    inFlightRun: { runId: run.runId, text: "So far", sessionAbortable: true },
+    inFlightRun: { runId: run.runId, text, sessionAbortable: true },
     sessionInfo: { hasActiveRun: true },
   });
   run.final();
@@ -105,6 +108,29 @@ it("shows a run in flight with its text so far, and its row once it has ended", 
     sessionInfo: { hasActiveRun: false, lastRunId: run.runId, status: "done" },
   });
   expect(after).not.toHaveProperty("inFlightRun");
+});
+
+it("counts hidden rows in its pages, and gives no cursor with an offset", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  gateway.say("First.", { sessionKey: KEY, origin: "wake" });
+  gateway.say("Second.", { sessionKey: KEY, origin: "wake" });
+  const page = async (offset: number) =>
+    (await client.request("chat.history", { sessionKey: KEY, limit: 1, offset })).payload;
+  expect(await page(0)).toMatchObject({ messages: [{}], nextOffset: 1, hasMore: true, totalMessages: 4 });
+  const hidden = await page(1);
+  expect(hidden).toMatchObject({ messages: [], nextOffset: 2, hasMore: true });
+  expect(hidden).not.toHaveProperty("deltaCursor");
+});
+
+it("answers reset when a tool was called since the cursor", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  gateway.say("First.", { sessionKey: KEY });
+  const { deltaCursor: cursor } = (await client.request("chat.history", { sessionKey: KEY })).payload;
+  gateway.transcripts.add(KEY, { role: "assistant", content: [{ type: "toolCall" }], stopReason: "toolUse" });
+  const { payload } = await client.request("chat.history", { sessionKey: KEY, cursor });
+  expect(payload).toEqual({ kind: "reset" });
 });
 
 it("keeps the traps of a real history: failures, aborted text and cron prompts as assistant rows", async () => {
