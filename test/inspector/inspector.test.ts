@@ -1,0 +1,219 @@
+import { spawnSync } from "node:child_process";
+import type { Subject } from "rxjs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createInbox, type Inbox, isInboxError } from "../../src/index.ts";
+import { createInspector, type Inspector, type InspectorOptions } from "../../src/inspector/index.ts";
+import type { Update } from "../../src/inspector/update.ts";
+import { createTestClock } from "../../src/testing/clock.ts";
+import { ask, openEventStream } from "../helpers/http.ts";
+
+let inbox: Inbox;
+let inspector: Inspector;
+
+beforeEach(async () => {
+  inbox = createInbox();
+  inspector = await createInspector(inbox);
+});
+
+afterEach(async () => {
+  await inspector.close();
+  await inbox.stop();
+});
+
+const host = () => `127.0.0.1:${inspector.port}`;
+
+describe("who is let in", () => {
+  it("is whoever knows the address that is printed", async () => {
+    expect(inspector.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/$/);
+    expect(await ask(inspector.url)).toMatchObject({ status: 200, headers: { "content-type": /^text\/html/ } });
+    const withoutSlash = await ask(inspector.url.slice(0, -1));
+    expect(withoutSlash.headers.location).toBe(new URL(inspector.url).pathname);
+  });
+
+  it("is nobody with a wrong token, and nothing is told of what there is", async () => {
+    const wrong = `http://${host()}/${"x".repeat(32)}`;
+    for (const path of ["/", "", "/updates", "/run?id=1", "/main.js"])
+      expect(await ask(wrong + path)).toMatchObject({ status: 404, body: "Nothing here." });
+    expect(await ask(`http://${host()}/`)).toMatchObject({ status: 404, body: "Nothing here." });
+  });
+
+  it("is no page of another origin, and no other name for this machine", async () => {
+    const from = (headers: Record<string, string>) => ask(`${inspector.url}updates`, { headers });
+    expect(await from({ Origin: "https://example.com" })).toMatchObject({ status: 403 });
+    expect(await from({ Origin: `http://127.0.0.1:${inspector.port + 1}` })).toMatchObject({ status: 403 });
+    expect(await from({ Origin: "null" })).toMatchObject({ status: 403 });
+    for (const name of ["rebound.example.com", "127.0.0.1.example.com", "localhost.example.com:80", "10.0.0.1"])
+      expect(await from({ Host: name })).toMatchObject({ status: 403 });
+    for (const name of [host(), `localhost:${inspector.port}`, "[::1]:9000"])
+      expect(await ask(inspector.url, { headers: { Host: name, Origin: `http://${name}` } })).toMatchObject({
+        status: 200,
+      });
+  });
+
+  it("may only read", async () => {
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+      expect(await ask(inspector.url, { method })).toMatchObject({ status: 405 });
+    expect(await ask(inspector.url, { method: "HEAD" })).toMatchObject({ status: 200, body: "" });
+  });
+
+  it("gets headers that keep the page to itself, with every answer", async () => {
+    for (const url of [inspector.url, `${inspector.url}main.js`, inspector.metricsUrl, `http://${host()}/no`]) {
+      const { headers } = await ask(url);
+      expect(headers["access-control-allow-origin"]).toBeUndefined();
+      expect(headers).toMatchObject({
+        "cache-control": "no-store",
+        "content-security-policy": expect.stringMatching(/^default-src 'none'; script-src 'self'; style-src 'self';/),
+        "cross-origin-resource-policy": "same-origin",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+      });
+    }
+  });
+
+  it("finds the page's files and no others", async () => {
+    expect(await ask(`${inspector.url}style.css`)).toMatchObject({ status: 200 });
+    for (const path of ["../inspector.ts", "..%2finspector.ts", "tsconfig.json", "stately.html", "a/main.js", "%"])
+      expect(await ask(inspector.url + path)).toMatchObject({ status: 404 });
+    expect(await ask(`http://${host()}`, { method: "GET" })).toMatchObject({ status: 404 });
+  });
+
+  it("finds the counters without a token: they tell of nobody", async () => {
+    inbox.handle({ runId: "secret-run", sessionKey: "secret:session", state: "delta", deltaText: "secret" });
+    const { status, headers, body } = await ask(inspector.metricsUrl);
+    expect(status).toBe(200);
+    expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(body).toContain("\nopenclaw_inbox_live_runs 1\n");
+    expect(body).not.toContain("secret");
+    expect(await ask(inspector.metricsUrl, { headers: { Host: "rebound.example.com" } })).toMatchObject({
+      status: 403,
+    });
+  });
+});
+
+describe("watching", () => {
+  /** Whether anyone listens to what the inbox does. */
+  const observed = () => (inbox.activity$ as unknown as { source: Subject<unknown> }).source.observed;
+
+  it("begins with the first page and ends 30 s after the last: no page, no cost", async () => {
+    await inspector.close();
+    const clock = createTestClock(1_000);
+    inspector = await createInspector(inbox, { clock });
+    expect([inspector.watching, observed()]).toEqual([false, false]);
+    const stream = await openEventStream(`${inspector.url}updates`);
+    await stream.next();
+    expect([inspector.watching, observed()]).toEqual([true, true]);
+    stream.close();
+    // Until the server has noticed.
+    while (!(await hasNoPage(clock))) await new Promise((resolve) => setImmediate(resolve));
+    expect([inspector.watching, observed(), clock.pending]).toEqual([false, false, 0]);
+  });
+
+  async function hasNoPage(clock: ReturnType<typeof createTestClock>): Promise<boolean> {
+    clock.advance(30_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    return !inspector.watching;
+  }
+
+  it("tells a page at most ten times a second, and of what has changed", async () => {
+    await inspector.close();
+    const clock = createTestClock(1_000);
+    await inbox.stop();
+    inbox = createInbox({ clock });
+    inspector = await createInspector(inbox, { clock });
+    const stream = await openEventStream(`${inspector.url}updates`);
+    const next = async () => (await stream.next()) as Update;
+    expect(await next()).toMatchObject({ live: { total: 0 }, settled: { total: 0 } });
+    for (let seq = 1; seq <= 500; seq += 1) {
+      inbox.handle({ runId: "r", sessionKey: "s", seq, state: "delta", deltaText: "x" });
+      clock.advance(1);
+    }
+    const chars: number[] = [];
+    for (let update = 0; update < 5; update += 1) chars.push((await next()).live.rows[0]?.chars ?? 0);
+    expect(chars).toEqual([100, 200, 300, 400, 500]);
+    inbox.handle({ runId: "r", sessionKey: "s", seq: 501, state: "aborted" });
+    clock.advance(100);
+    const last = await next();
+    expect(last.settled?.rows).toMatchObject([{ runId: "r", status: "aborted" }]);
+    expect(last.taken.run).toEqual({ "buffering:aborted:aborted": 1 });
+    clock.advance(1_000);
+    expect((await next()).settled).toBeUndefined();
+    stream.close();
+  });
+
+  it("answers for one run", async () => {
+    const stream = await openEventStream(`${inspector.url}updates`);
+    await stream.next();
+    inbox.handle({ runId: "r", sessionKey: "s", seq: 1, state: "delta", deltaText: "x" });
+    const { status, body } = await ask(`${inspector.url}run?id=1`);
+    expect([status, JSON.parse(body)]).toMatchObject([200, { run: { runId: "r" }, entries: [{}], dropped: 0 }]);
+    for (const id of ["2", "", "x", "-1", "1.5"])
+      expect(await ask(`${inspector.url}run?id=${id}`)).toMatchObject({ status: 404 });
+    stream.close();
+  });
+
+  it("has room for 16 pages", async () => {
+    const streams = await Promise.all(Array.from({ length: 16 }, () => openEventStream(`${inspector.url}updates`)));
+    expect(await ask(`${inspector.url}updates`)).toMatchObject({ status: 503 });
+    for (const stream of streams) stream.close();
+  });
+});
+
+describe("createInspector", () => {
+  const refused = async (options: object): Promise<unknown> =>
+    createInspector(inbox, options as InspectorOptions).then(
+      () => "accepted",
+      (error) => isInboxError(error, "ERR_INBOX_OPTION") && error.message,
+    );
+
+  it("refuses wrong options, and never quotes a token", async () => {
+    expect(await refused({ port: 70_000 })).toBe(
+      "Expected `port` to be an integer from 0 to 65535, got `70000` (number)",
+    );
+    expect(await refused({ showText: 1 })).toBe("Expected `showText` to be a boolean, got `1` (number)");
+    expect(await refused({ hostname: "0.0.0.0" })).toContain("got `hostname`");
+    expect(await refused({ token: "too-short-secret!" })).toContain("`token`");
+    expect(await refused({ token: "too-short-secret!" })).not.toContain("secret!");
+  });
+
+  it("says when the port cannot be had", async () => {
+    expect(await refused({ port: inspector.port })).toBe(
+      `Cannot listen on port ${inspector.port} of 127.0.0.1: EADDRINUSE`,
+    );
+  });
+
+  it("keeps the address over restarts when it is given a token", async () => {
+    const token = "a-token-of-our-own";
+    const first = await createInspector(inbox, { token });
+    const { port, url } = first;
+    await first.close();
+    await using second = await createInspector(inbox, { token, port });
+    expect(second.url).toBe(url);
+  });
+
+  it("ends its pages when it is closed, twice if need be", async () => {
+    await openEventStream(`${inspector.url}updates`);
+    await Promise.all([inspector.close(), inspector.close()]);
+    await expect(ask(inspector.url)).rejects.toThrow("ECONNREFUSED");
+    expect(inspector.watching).toBe(false);
+  });
+
+  it("keeps no process alive, not even with a page open", { timeout: 30_000 }, () => {
+    const program = `
+      import { request } from "node:http";
+      import { createInbox } from "./src/index.ts";
+      import { createInspector } from "./src/inspector/index.ts";
+      const { url } = await createInspector(createInbox());
+      const asked = request(url + "updates", (response) => {
+        response.socket.unref();
+        response.once("data", () => console.log("watched"));
+      }).end();
+    `;
+    const { stdout, status } = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
+      cwd: new URL("../..", import.meta.url),
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect([stdout.trim(), status]).toEqual(["watched", 0]);
+  });
+});

@@ -1,0 +1,235 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { createInbox, createMemoryLedger, type Inbox, type InboxOptions } from "../../src/index.ts";
+import type { RunDetails, Update } from "../../src/inspector/update.ts";
+import { Watch } from "../../src/inspector/watch.ts";
+import { createTestClock } from "../../src/testing/clock.ts";
+
+const KEY = "agent:main:collavre:42:creative:100";
+let clock = createTestClock(1_000_000);
+let inbox: Inbox;
+let watch: Watch;
+const seen = { settled: 0, dead: 0, samples: 0 };
+/** Lists are sent only when they have changed: the last that were. */
+let lists: Pick<Update, "settled" | "dead"> = {};
+
+function open(options: InboxOptions = {}, showText = false): void {
+  clock = createTestClock(1_000_000);
+  inbox = createInbox({ clock, ...options });
+  startWatching(showText);
+}
+
+function startWatching(showText = false): void {
+  watch = new Watch(inbox, clock, showText);
+  Object.assign(seen, { settled: 0, dead: 0, samples: 0 });
+  lists = {};
+}
+
+afterEach(async () => {
+  watch.close();
+  await inbox.stop();
+});
+
+function look(): Update {
+  const update = watch.updateFor(watch.shared(), seen);
+  lists = { ...lists, ...update };
+  return { ...update, ...lists };
+}
+
+const hear = (runId: string, state: string, seq: number, more: object = {}) =>
+  inbox.handle({ runId, sessionKey: KEY, seq, state, ...more });
+const say = (text: string) => ({ message: { role: "assistant", content: [{ type: "text", text }] } });
+
+function detailsOf(runId: string): RunDetails {
+  const update = look();
+  const row = [...update.live.rows, ...(update.settled?.rows ?? [])].find((run) => run.runId === runId);
+  return watch.details(row?.id ?? -1) as RunDetails;
+}
+
+const told = (runId: string) =>
+  detailsOf(runId).entries.map(({ afterMs, what }) => {
+    switch (what.kind) {
+      case "event":
+        return `${afterMs} ${what.state} ${what.seq} ${what.effect}${what.chars === undefined ? "" : ` ${what.chars}`}`;
+      case "settled":
+        return `${afterMs} ${what.status}${what.reason ? ` (${what.reason})` : ""}${what.late ? " late" : ""}`;
+      case "joined":
+        return `${afterMs} joined ${what.chars}`;
+      default:
+        return `${afterMs} ${what.kind} ${what.attempt}`;
+    }
+  });
+
+const handled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe("what the inspector sees of a run", () => {
+  it("is each event with its time and what it did, its end, and the attempts to deliver it", async () => {
+    let fails = 1;
+    open({
+      random: () => 0.5,
+      deliver: () => {
+        if (fails-- > 0) throw new Error("busy");
+      },
+    });
+    hear("r", "delta", 1, { deltaText: "Hel" });
+    clock.advance(75);
+    hear("r", "delta", 2, { deltaText: "lo" });
+    hear("r", "delta", 2, { deltaText: "lo" });
+    expect(look().live.rows).toMatchObject([{ runId: "r", sessionKey: KEY, chars: 5, deltas: 2, duplicates: 1 }]);
+    clock.advance(25);
+    hear("r", "final", 3, say("Hello!"));
+    hear("r", "delta", 4, { deltaText: "late" });
+    await handled();
+    clock.advance(500);
+    await handled();
+    expect(told("r")).toEqual([
+      "0 delta 1 taken 3",
+      "75 delta 2 taken 5",
+      "75 delta 2 duplicate",
+      "100 final 3 taken 6",
+      "100 dispatched",
+      "100 delta 4 after-end",
+      "100 attempt 1",
+      "100 retry 1",
+      "600 attempt 2",
+      "600 delivered 2",
+    ]);
+    expect(look().settled?.rows).toMatchObject([
+      { runId: "r", status: "dispatched", delivery: "delivered", attempts: 2, late: 1, duplicates: 1, chars: 6 },
+    ]);
+    expect(look().live).toEqual({ total: 0, rows: [] });
+  });
+
+  it("goes on in one line when a final comes after the end", async () => {
+    open();
+    hear("r", "error", 1, { errorMessage: "overloaded" });
+    expect(look().settled?.rows).toMatchObject([{ status: "errored", reason: "overloaded" }]);
+    hear("r", "final", 2, say("after all"));
+    await handled();
+    expect(look().settled).toMatchObject({ total: 1, rows: [{ status: "dispatched", reason: "late" }] });
+    expect(told("r").slice(0, 4)).toEqual([
+      "0 error 1 taken",
+      "0 errored (overloaded)",
+      "0 final 2 taken 9",
+      "0 dispatched (late) late",
+    ]);
+  });
+
+  it("begins where it is when it had begun before anyone looked", () => {
+    open();
+    watch.close();
+    hear("r", "delta", 1, { deltaText: "Hello" });
+    clock.advance(2_000);
+    startWatching();
+    hear("r", "delta", 2, { deltaText: " you" });
+    expect(look().live.rows).toMatchObject([{ runId: "r", chars: 9, startedAt: clock.now() - 2_000 }]);
+    expect(told("r")).toEqual(["2000 joined 5", "2000 delta 2 taken 9"]);
+  });
+
+  it("ends when the ledger knew its message already, though no outcome tells of it", async () => {
+    const ledger = createMemoryLedger();
+    open({ ledger, settledWindowMs: 0, dedupWindowMs: 0 });
+    hear("r", "final", 1, say("once"));
+    hear("r", "final", 1, say("once"));
+    expect(look().live.rows).toHaveLength(1);
+    clock.advance(1_000);
+    expect(watch.takeChange()).toBe(true);
+    expect(look()).toMatchObject({ live: { total: 0, rows: [] }, settled: { total: 1, rows: [{ status: "gone" }] } });
+  });
+
+  it("says how a run expired, was aborted or discarded", () => {
+    open({ ttlMs: 60_000 });
+    hear("slow", "delta", 1, { deltaText: "…" });
+    clock.advance(60_000);
+    hear("stopped", "aborted", 1);
+    hear("quiet", "final", 1);
+    expect(look().settled?.rows.map(({ runId, status, reason }) => [runId, status, reason])).toEqual([
+      ["quiet", "discarded", "empty"],
+      ["stopped", "aborted", undefined],
+      ["slow", "expired", undefined],
+    ]);
+  });
+
+  it("takes up messages that were dispatched before anyone looked", async () => {
+    open({ deliver: () => Promise.reject(new Error("no")), retry: { maxAttempts: 2, firstDelayMs: 10 } });
+    watch.close();
+    hear("r", "final", 1, say("Hello"));
+    await handled();
+    startWatching();
+    clock.advance(10);
+    await handled();
+    expect(look().settled?.rows).toMatchObject([{ runId: "r", status: "dispatched", delivery: "dead", attempts: 2 }]);
+    clock.advance(1_000);
+    watch.takeChange();
+    await handled();
+    expect(look().dead).toMatchObject({ total: 1, rows: [{ runId: "r", attempts: 2, error: "no", chars: 5 }] });
+  });
+});
+
+describe("message text", () => {
+  const secret = "the secret words";
+  const tell = () => {
+    hear("r", "delta", 1, { deltaText: secret });
+    hear("live", "delta", 1, { deltaText: secret });
+    hear("bad", "error", 1, say(secret));
+    const live = JSON.stringify([look(), detailsOf("live")]);
+    hear("r", "final", 2, say(secret));
+    return `${live}${JSON.stringify([look(), detailsOf("r"), detailsOf("bad")])}`;
+  };
+
+  it("is hidden", () => {
+    open();
+    expect(tell()).not.toContain("secret");
+    expect(look().settled?.rows.find(({ runId }) => runId === "bad")?.reason).toBe("(16 characters)");
+  });
+
+  it("is shown where it is asked for", () => {
+    open({}, true);
+    tell();
+    expect(detailsOf("r").text).toBe(secret);
+    expect(detailsOf("live")).toMatchObject({ text: secret, entries: [{ what: { text: secret } }] });
+    expect(look().settled?.rows).toContainEqual(expect.objectContaining({ runId: "bad", reason: secret }));
+  });
+});
+
+describe("the bounds of what the inspector keeps", () => {
+  it("are 100 rows a list, the newest, with the whole count", () => {
+    open();
+    for (let run = 0; run < 10_000; run += 1) hear(`run-${run}`, "delta", 1, { deltaText: "x" });
+    const { live } = look();
+    expect(live.total).toBe(10_000);
+    expect(live.rows).toHaveLength(100);
+    expect(live.rows[0]?.runId).toBe("run-9999");
+  });
+
+  it("are 1,000 settled runs, and the rows of the latest", () => {
+    open();
+    for (let run = 0; run < 1_500; run += 1) hear(`run-${run}`, "aborted", 1);
+    expect(look().settled).toMatchObject({ total: 1_000 });
+    expect(look().settled?.rows.map(({ runId }) => runId)).toEqual(
+      Array.from({ length: 100 }, (_, index) => `run-${1_499 - index}`),
+    );
+    expect(watch.details(1)).toBeUndefined();
+  });
+
+  it("are 200 entries a timeline: the first four and the latest", () => {
+    open();
+    for (let seq = 1; seq <= 1_000; seq += 1) hear("r", "delta", seq, { deltaText: "x" });
+    const { entries, dropped } = detailsOf("r");
+    expect(entries).toHaveLength(200);
+    expect(dropped).toBe(800);
+    expect(told("r").slice(3, 5)).toEqual(["0 delta 4 taken 4", "0 delta 805 taken 805"]);
+  });
+
+  it("are 300 samples, each sent once", () => {
+    open();
+    for (let second = 0; second < 400; second += 1) {
+      hear("r", "delta", second, { deltaText: "x" });
+      clock.advance(1_000);
+      watch.takeChange();
+    }
+    const { samples } = look();
+    expect(samples).toHaveLength(300);
+    expect(samples.at(-1)).toMatchObject({ at: clock.now(), events: 1, messages: 0, liveRuns: 1, latencyMs: null });
+    expect(look().samples).toEqual([]);
+  });
+});
