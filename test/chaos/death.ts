@@ -6,10 +6,18 @@ import type { Ledger } from "../../src/ledger/ledger.ts";
  * - `after-take`: it is recorded, and not yet given to delivery.
  * - `before-record`: the handler has succeeded, and the ledger has not heard of that.
  * - `after-record`: the ledger has heard of it, and has not written it yet.
+ * - `recorded`: that the handler succeeded is on disk.
  * - `in-claim`: what a dead process left has just become ours.
  * - `in-prune`: some of what is old is forgotten.
  */
-export type Point = "before-take" | "after-take" | "before-record" | "after-record" | "in-claim" | "in-prune";
+export type Point =
+  | "before-take"
+  | "after-take"
+  | "before-record"
+  | "after-record"
+  | "recorded"
+  | "in-claim"
+  | "in-prune";
 
 /** When this process ends itself: as it comes to `point` for the `after`-th time. */
 export interface Death {
@@ -43,6 +51,7 @@ export function death(ledger: Ledger, plan: Death | undefined): Ledger {
       reach("before-record");
       ledger.delivered(id, attempts);
       reach("after-record");
+      if (plan?.point === "recorded") void ledger.flush().then(() => reach("recorded"));
     },
     async claim() {
       const claimed = await ledger.claim();

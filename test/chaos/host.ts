@@ -18,6 +18,8 @@ export interface HostOptions {
   readonly seed: number;
   /** The handler looks up what other lives did: it is idempotent on `message.id`. Without it, every repeat shows. */
   readonly idempotent: boolean;
+  /** How likely a call of the handler fails, up to the third attempt. */
+  readonly failRate: number;
   readonly retainMs: number;
   /** Prunes 600 times as often as in life. */
   readonly hasty: boolean;
@@ -47,7 +49,7 @@ const clock = options.hasty ? hastyClock(die) : undefined;
 async function handle(id: string, text: string, attempt: number, signal?: AbortSignal): Promise<void> {
   effects.write("start", id);
   const random = createRandom(hashOf(`${seed} ${id} ${attempt}`));
-  const fails = attempt < 3 && random.chance(0.02);
+  const fails = attempt < 3 && random.chance(options.failRate);
   if (random.chance(0.2)) await new Promise((resolve) => setTimeout(resolve, random.below(5)));
   if (fails && signal !== undefined && random.chance(0.1)) await new Promise(() => {});
   if (fails) throw new Error("not now");

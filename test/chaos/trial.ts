@@ -127,6 +127,7 @@ function hostOptions(
     ledger,
     seed,
     idempotent: dies,
+    failRate: 0.02,
     hasty: dies,
     retainMs: dies ? SHORT_RETAIN_MS : DAY_MS,
     ...(redis && { redis: { url: redis.url, queue: `chaos-${seed}-${process.pid}` } }),
