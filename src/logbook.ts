@@ -18,7 +18,8 @@ export interface Logbook {
   catchingUp(gateway: string, read: number, pending: number): void;
   caughtUp(gateway: string, result: CaughtUp, recovered: number, tookMs: number): void;
   recoveryLate(gateway: string, pending: number): void;
-  requestFailed(gateway: string, method: string, params: object, error: unknown): void;
+  /** `isRepeat`: another one like it was logged already. */
+  requestFailed(gateway: string, method: string, params: object, error: unknown, isRepeat: boolean): void;
   stopped(unfinished: number, pending: number): void;
 }
 
@@ -78,9 +79,10 @@ export function createLogbook(log: Logger = silent): Logbook {
       ),
     recoveryLate: (gateway, pending) =>
       log.warn({ gateway, pending }, "catching up takes long: the link is live, the rest follows"),
-    requestFailed: (gateway, method, params, error) => {
+    requestFailed: (gateway, method, params, error, isRepeat) => {
       const { key, sessionKey = key } = params as { readonly key?: unknown; readonly sessionKey?: unknown };
-      log.warn({ gateway, method, sessionKey, error: errorText(error) }, "request to the Gateway failed");
+      const fields = { gateway, method, sessionKey, error: errorText(error) };
+      log[isRepeat ? "debug" : "warn"](fields, "request to the Gateway failed");
     },
     ledgerSafe: () => log.info({}, "the ledger is on disk again"),
     stopped: (unfinished, pending) =>

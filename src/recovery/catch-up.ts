@@ -60,8 +60,7 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
     await requests.ask("sessions.subscribe", {}, { urgent: true }).catch(unlessCancelled);
     for await (const page of listSessions(requests)) {
       if (at === undefined) progress.setClock(page.at);
-      at ??= progress.now();
-      visit.since = progress.isFirst ? Number.POSITIVE_INFINITY : progress.since;
+      at ??= visit.begin();
       for (const session of page.sessions) begin(session);
       if (visited.size >= maxSessions) break;
     }
@@ -93,6 +92,16 @@ class Visit {
     this.options = options;
     this.liveRuns = options.liveRuns();
     this.heardUntil = options.progress.heardUntil;
+  }
+
+  /** The Gateway's clock is set. Returns what it reads. */
+  begin(): number {
+    const { progress } = this.options;
+    const now = progress.now();
+    // On the first visit only what is still going on is of interest.
+    if (!progress.isFirst) this.since = progress.since;
+    progress.begin(now);
+    return now;
   }
 
   async session(session: ListedSession): Promise<void> {

@@ -62,13 +62,14 @@ async function readDelta(
 
 async function readPages(requests: Requests, { sessionKey, since, maxRows }: HistoryRequest): Promise<SessionHistory> {
   let offset = 0;
-  let state: Omit<SessionHistory, "rows"> | undefined;
+  let state = readState({});
   let rows: SessionRow[] = [];
   const seen = new Set<string>();
-  for (;;) {
+  // A Gateway that steps on too slowly does not keep us for ever.
+  for (let pages = 1; pages <= Math.ceil(maxRows / PAGE_ROWS) * 2; pages += 1) {
     const params = { sessionKey, limit: PAGE_ROWS, ...(offset > 0 && { offset }) };
     const answer = fields(await requests.ask("chat.history", params));
-    state ??= readState(answer);
+    if (pages === 1) state = readState(answer);
     const { messages, hasMore, nextOffset } = answer;
     const page = Array.isArray(messages) ? messages.flatMap((message) => readSessionRow(message) ?? []) : [];
     // A row written between two pages shifts them against each other.

@@ -1,3 +1,5 @@
+import { AgingMap } from "../aging-map.ts";
+import type { Clock } from "../clock.ts";
 import { isSubagent } from "../protocol/origin.ts";
 import type { Session } from "../types.ts";
 
@@ -5,28 +7,36 @@ import type { Session } from "../types.ts";
 export interface OurSessionsOptions {
   readonly session: (sessionKey: string) => Session | undefined;
   readonly includeSubagents: boolean;
+  readonly clock: Clock;
   /** The host's function threw: the session counts as not ours. */
   readonly onHostError: (option: "session", error: unknown) => void;
 }
 
-/** How many answers of the host's function are remembered; then it is asked anew. */
+/** How many answers of the host's function are remembered, and for how long: a conversation may become ours. */
 const MAX_REMEMBERED = 20_000;
+const REMEMBERED_MS = 60_000;
 
-/** Tells whether a session is ours; asks the host's function once for each. */
+/** Tells whether a session is ours; asks the host's function now and then. */
 export class OurSessions {
   private readonly options: OurSessionsOptions;
-  private readonly known = new Map<string, boolean>();
+  private readonly known: AgingMap<boolean>;
 
   constructor(options: OurSessionsOptions) {
     this.options = options;
+    this.known = new AgingMap({ windowMs: REMEMBERED_MS, maxKeys: MAX_REMEMBERED, clock: options.clock });
   }
 
   has(sessionKey: string, spawnedBy?: string): boolean {
     if (!this.options.includeSubagents && isSubagent(sessionKey, spawnedBy)) return false;
-    const known = this.known.get(sessionKey) ?? this.ask(sessionKey);
-    if (this.known.size >= MAX_REMEMBERED) this.known.clear();
-    this.known.set(sessionKey, known);
-    return known;
+    const known = this.known.get(sessionKey);
+    if (known !== undefined) return known;
+    const answer = this.ask(sessionKey);
+    this.known.set(sessionKey, answer);
+    return answer;
+  }
+
+  clear(): void {
+    this.known.clear();
   }
 
   private ask(sessionKey: string): boolean {

@@ -86,9 +86,16 @@ export class Progress {
     this.complete = false;
   }
 
+  /** We first met at `at`: nothing older will ever be told. */
+  begin(at: number): void {
+    if (this.from !== undefined) return;
+    this.from = at;
+    this.heard = at;
+    this.save();
+  }
+
   /** Everything up to `at` has been heard or read, but for what is owed. */
   catchUp(at: number): void {
-    this.from ??= at;
     this.heard = Math.max(this.heard, at);
     this.complete = true;
     this.save();

@@ -67,6 +67,8 @@ export class Recovery {
   private round: Promise<void> = Promise.resolve();
   private isCatchingUp = false;
   private sweepTimer: unknown;
+  /** Methods that failed over this connection: a Gateway that lacks one would fill the log. */
+  private readonly complaints = new Set<string>();
 
   constructor(options: RecoveryOptions) {
     const { source, clock, stats, supervisor, ledger, ttlMs, maxRuns, maxSessions, maxHistoryRows, log } = options;
@@ -83,7 +85,8 @@ export class Recovery {
         onRequest: () => (stats.recoveryRequests += 1),
         onFailure: (method, params, error) => {
           stats.recoveryFailed += 1;
-          log.requestFailed(gateway, method, params, error);
+          log.requestFailed(gateway, method, params, error, this.complaints.has(method));
+          this.complaints.add(method);
         },
       });
     this.subscriptions = this.requests && new Subscriptions({ requests: this.requests, stats, maxSessions });
@@ -124,6 +127,7 @@ export class Recovery {
     this.connection += 1;
     const { connection } = this;
     this.connected = true;
+    this.complaints.clear();
     if (this.requests === undefined) return onRecovered();
     let isOpen = true;
     const done = () => {
@@ -164,6 +168,7 @@ export class Recovery {
     this.requests?.cancel();
     this.held.clear();
     this.rows.clear();
+    this.ours.clear();
     this.lookedUp.clear();
   }
 

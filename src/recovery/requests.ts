@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { InboxError } from "../errors.ts";
+import { InboxError, isInboxError } from "../errors.ts";
 import { Queue } from "../queue.ts";
 import type { GatewayRequest } from "../source/source.ts";
 
@@ -23,6 +23,13 @@ interface Task {
   attempts: number;
 }
 
+/** One connection: from a hello, or the last cancelling, to the next. */
+interface Connection {
+  ended: boolean;
+  /** Ends what is on its way, or waits to be repeated. */
+  readonly cancels: Set<() => void>;
+}
+
 /** Requests on their way at once. More is no faster, and from 257 on a Gateway refuses them. */
 const CONCURRENCY = 8;
 const MAX_ATTEMPTS = 3;
@@ -39,8 +46,7 @@ export class Requests {
   private readonly options: RequestsOptions;
   private readonly urgent = new Queue<Task>();
   private readonly others = new Queue<Task>();
-  /** Cancels everything of the present connection. */
-  private connection = new AbortController();
+  private connection: Connection = { ended: false, cancels: new Set() };
   private underway = 0;
 
   constructor(options: RequestsOptions) {
@@ -59,9 +65,10 @@ export class Requests {
 
   /** Gives up everything that waits or is on its way: the connection is gone. */
   cancel(): void {
-    const ended = this.connection;
-    this.connection = new AbortController();
-    ended.abort();
+    const { connection } = this;
+    this.connection = { ended: false, cancels: new Set() };
+    connection.ended = true;
+    for (const cancel of connection.cancels) cancel();
     for (const queue of [this.urgent, this.others]) {
       for (let task = queue.shift(); task !== undefined; task = queue.shift()) task.reject(this.cancelled(task));
     }
@@ -81,43 +88,46 @@ export class Requests {
   }
 
   private async attempt(task: Task): Promise<void> {
-    const { signal } = this.connection;
+    const { connection } = this;
     this.underway += 1;
     task.attempts += 1;
     this.options.onRequest();
     try {
-      task.resolve(await this.send(task, signal));
+      task.resolve(await this.send(task, connection));
     } catch (error) {
-      if (signal.aborted) task.reject(this.cancelled(task));
-      else this.failed(task, error, signal);
+      // The source may know that the connection is gone before we are told.
+      if (connection.ended || isInboxError(error, "ERR_INBOX_NO_LINK")) task.reject(this.cancelled(task));
+      else this.failed(task, error, connection);
     } finally {
       this.underway -= 1;
       this.fill();
     }
   }
 
-  private async send({ method, params }: Task, connection: AbortSignal): Promise<unknown> {
+  private async send(task: Task, { cancels }: Connection): Promise<unknown> {
     const { clock, request, gateway } = this.options;
+    const { method, params } = task;
     const attempt = new AbortController();
+    const { signal } = attempt;
     const ended = new Promise<never>((_, reject) => {
-      attempt.signal.addEventListener("abort", () => reject(attempt.signal.reason), { once: true });
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
-    const cancel = () => attempt.abort(connection.reason);
-    connection.addEventListener("abort", cancel, { once: true });
+    const cancel = () => attempt.abort(this.cancelled(task));
+    cancels.add(cancel);
     const timer = clock.setTimeout(() => {
       const words = `The Gateway "${gateway}" did not answer ${method} within ${TIMEOUT_MS} ms.`;
       attempt.abort(new InboxError("ERR_INBOX_REQUEST", words, { method, gateway, timeoutMs: TIMEOUT_MS }));
     }, TIMEOUT_MS);
     try {
       // A source that ignores the signal must not hold a place for ever.
-      return await Promise.race([request(method, params, { signal: attempt.signal }), ended]);
+      return await Promise.race([request(method, params, { signal }), ended]);
     } finally {
       clock.clearTimeout(timer as never);
-      connection.removeEventListener("abort", cancel);
+      cancels.delete(cancel);
     }
   }
 
-  private failed(task: Task, error: unknown, connection: AbortSignal): void {
+  private failed(task: Task, error: unknown, { cancels }: Connection): void {
     const delayMs = task.attempts < MAX_ATTEMPTS ? retryDelayMs(error, task.attempts) : undefined;
     if (delayMs === undefined) {
       this.options.onFailure(task.method, task.params, error);
@@ -129,10 +139,10 @@ export class Requests {
       task.reject(this.cancelled(task));
     };
     const timer = clock.setTimeout(() => {
-      connection.removeEventListener("abort", cancel);
+      cancels.delete(cancel);
       this.enqueue(task);
     }, delayMs);
-    connection.addEventListener("abort", cancel, { once: true });
+    cancels.add(cancel);
   }
 
   private cancelled({ method }: Task): InboxError {

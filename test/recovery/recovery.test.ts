@@ -275,6 +275,26 @@ describe("a process", () => {
     expect(hearing.outcomes).toEqual([]);
   });
 
+  it("catches up on what it missed since it first came, even if it was cut off at once", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    gateway.say("Long ago.", { sessionKey: topic(1) });
+    clock.advance(60_000);
+    // It is cut off in the middle of its first round: the subscription is never answered.
+    gateway.respond("sessions.messages.subscribe", () => new Promise(() => {}));
+    const hearing = await listen(fake, {}, { start: false });
+    const asking = gateway.nextRequest("sessions.list");
+    void hearing.inbox.start();
+    await asking;
+    await until(() => asked(gateway, "sessions.messages.subscribe").length > 0, "the first round to begin");
+    await hearing.source.cut();
+    gateway.respond("sessions.messages.subscribe", () => ({ subscribed: true }));
+    clock.advance(1_000);
+    gateway.say("Just now.", { sessionKey: topic(1) });
+    await hearing.comeBack();
+    expect(hearing.told()).toEqual([[topic(1), "Just now."]]);
+  });
+
   it("takes up a run that was going on when it first came", async () => {
     const fake = await openGateway();
     const run = fake.gateway.run({ sessionKey: topic(1), runId: "run-1" });

@@ -78,6 +78,21 @@ describe("an inbox", () => {
     expect(gateway.connections()[0]?.subscriptions.has("agent:main:other")).toBe(false);
   });
 
+  it("asks the host's function again after a while: a conversation may become ours", async () => {
+    const { gateway, clock } = await openGateway();
+    const ours = new Set([topic(1)]);
+    const hearing = await listen({ gateway, clock }, { session: (key) => (ours.has(key) ? {} : undefined) });
+    gateway.say("Not ours yet.", { sessionKey: topic(2), origin: "wake" });
+    await heard(gateway, hearing);
+    ours.add(topic(2));
+    clock.advance(60_000);
+    const run = gateway.run({ sessionKey: topic(2), origin: "wake" });
+    await until(() => gateway.connections()[0]?.subscriptions.has(topic(2)) === true, "the subscription");
+    run.final("Ours now.");
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(2), "Ours now."]]);
+  });
+
   it("subscribes anew after each reconnect: a subscription dies with its socket", async () => {
     const { gateway, clock } = await openGateway();
     gateway.transcripts.session(MAIN);

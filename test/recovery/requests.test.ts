@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+import { InboxError } from "../../src/errors.ts";
+import { Requests } from "../../src/recovery/requests.ts";
+import { createTestClock } from "../../src/testing/index.ts";
+
+interface Call {
+  readonly method: string;
+  readonly signal: AbortSignal | undefined;
+  readonly answer: (payload: unknown) => void;
+  readonly refuse: (details?: object, code?: "ERR_INBOX_REQUEST" | "ERR_INBOX_NO_LINK") => void;
+}
+
+function openRequests() {
+  const clock = createTestClock();
+  const calls: Call[] = [];
+  const failures: string[] = [];
+  let sent = 0;
+  const requests = new Requests({
+    gateway: "one",
+    clock,
+    request: (method, _params, { signal } = {}) =>
+      new Promise((answer, reject) => {
+        const refuse: Call["refuse"] = (details = {}, code = "ERR_INBOX_REQUEST") =>
+          reject(new InboxError(code, "refused", { ...details }));
+        calls.push({ method, signal, answer, refuse });
+      }),
+    onRequest: () => {
+      sent += 1;
+    },
+    onFailure: (method) => failures.push(method),
+  });
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+  return { clock, calls, failures, requests, settle, sent: () => sent };
+}
+
+describe("requests", () => {
+  it("go out eight at a time, urgent ones first", async () => {
+    const { requests, calls, settle } = openRequests();
+    for (let n = 0; n < 10; n += 1) void requests.ask(`slow ${n}`, {});
+    void requests.ask("urgent", {}, { urgent: true });
+    expect(calls).toHaveLength(8);
+    calls[0]?.answer({});
+    await settle();
+    expect(calls.map(({ method }) => method).slice(8)).toEqual(["urgent"]);
+    calls[1]?.answer({});
+    await settle();
+    expect(calls.at(-1)?.method).toBe("slow 8");
+  });
+
+  it("are repeated when the Gateway is busy, as late as it asks, and given up at the third refusal", async () => {
+    const { requests, calls, failures, clock, settle, sent } = openRequests();
+    const asked = requests.ask("chat.history", {});
+    calls[0]?.refuse({ retryable: true, retryAfterMs: 700 });
+    await settle();
+    clock.advance(699);
+    expect(calls).toHaveLength(1);
+    clock.advance(1);
+    calls[1]?.refuse({ retryable: true });
+    await settle();
+    clock.advance(500);
+    expect(failures).toEqual([]);
+    calls[2]?.refuse({ retryable: true });
+    await expect(asked).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
+    expect(failures).toEqual(["chat.history"]);
+    expect(sent()).toBe(3);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("are not repeated when that would not help", async () => {
+    const { requests, calls, failures } = openRequests();
+    const asked = requests.ask("chat.history", {});
+    calls[0]?.refuse();
+    await expect(asked).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
+    expect(failures).toEqual(["chat.history"]);
+  });
+
+  it("do not wait for ever, even for a source that ignores its signal", async () => {
+    const { requests, calls, clock, settle } = openRequests();
+    const givenUp = expect(requests.ask("chat.history", {})).rejects.toMatchObject({
+      code: "ERR_INBOX_REQUEST",
+      details: { timeoutMs: 20_000 },
+    });
+    for (const delayMs of [250, 500, 0]) {
+      clock.advance(20_000);
+      await settle();
+      clock.advance(delayMs);
+    }
+    await givenUp;
+    expect(calls.map(({ signal }) => signal?.aborted)).toEqual([true, true, true]);
+  });
+
+  it("end with their connection, wherever they are, and count as no failure", async () => {
+    const { requests, calls, failures, clock, settle } = openRequests();
+    const ended = Promise.allSettled(Array.from({ length: 10 }, (_, n) => requests.ask(`request ${n}`, {})));
+    calls[0]?.refuse({ retryable: true });
+    calls[1]?.refuse({}, "ERR_INBOX_NO_LINK");
+    await settle();
+    requests.cancel();
+    for (const end of await ended)
+      expect(end).toMatchObject({ status: "rejected", reason: { code: "ERR_INBOX_NO_LINK" } });
+    expect(failures).toEqual([]);
+    expect(clock.pending).toBe(0);
+
+    const next = requests.ask("on the next connection", {});
+    calls.at(-1)?.answer("well");
+    await expect(next).resolves.toBe("well");
+  });
+});
