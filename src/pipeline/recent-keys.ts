@@ -101,6 +101,14 @@ export class RecentKeys {
     this.oldest = 0;
   }
 
+  /** What a flood has made room for is not kept for ever. */
+  private shrink(): void {
+    this.ringGroups = new Array(FIRST_ROOM).fill(undefined);
+    this.ringKeys = new Array(FIRST_ROOM).fill(0);
+    this.ringTimes = new Float64Array(FIRST_ROOM);
+    this.oldest = 0;
+  }
+
   private forgetAged(now: number): void {
     const { windowMs } = this.options;
     while (this.size > 0 && now - (this.ringTimes[this.oldest] as number) >= windowMs) this.forgetOldest();
@@ -126,7 +134,7 @@ export class RecentKeys {
     const { clock, windowMs } = this.options;
     this.timer = undefined;
     this.forgetAged(clock.now());
-    if (this.size === 0) return;
+    if (this.size === 0) return this.shrink();
     const waitMs = Math.max(1, (this.ringTimes[this.oldest] as number) + windowMs - clock.now());
     this.timer = clock.setTimeout(() => this.sweep(), Math.min(waitMs, MAX_DELAY_MS));
   }

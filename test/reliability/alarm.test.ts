@@ -1,0 +1,120 @@
+import { execFileSync } from "node:child_process";
+import { statSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Alarm, createInbox, type Inbox } from "../../src/index.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
+import { messageId } from "../../src/supervisor/message-id.ts";
+import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
+import { messageOf } from "../ledger/messages.ts";
+import { useTemporaryFolder } from "../ledger/temporary-folder.ts";
+
+const inFolder = useTemporaryFolder();
+
+/** No file of this process may grow beyond `size` bytes: what a full disk is to a ledger. Linux only. */
+function limitFiles(size: number | "unlimited"): void {
+  execFileSync("prlimit", ["--pid", `${process.pid}`, `--fsize=${size}:`]);
+}
+
+/** Without a listener the kernel would end the process instead of failing the write. */
+function ignoreSignal(): void {}
+
+/** Whether the ledger knows the message of a run. */
+async function isKnown(ledger: Ledger, runId: string): Promise<boolean> {
+  return !(await ledger.take(messageOf(messageId("default", runId))));
+}
+
+describe.runIf(process.platform === "linux")("an inbox whose disk is full", () => {
+  let clock: TestClock;
+  let inbox: Inbox;
+  let delivered: string[];
+  let alarms: Alarm[];
+  /** Of each message, in the moment in which it counted as dispatched: what `unsafe` said. */
+  let unsafeAt: Record<string, number>;
+  let broken: boolean;
+  let count = 0;
+
+  beforeEach(async () => {
+    process.on("SIGXFSZ", ignoreSignal);
+    clock = createTestClock(1_700_000_000_000);
+    delivered = [];
+    alarms = [];
+    unsafeAt = {};
+    broken = false;
+    inbox = createInbox({
+      clock,
+      ledger: inFolder("inbox.lmdb"),
+      retry: { maxAttempts: 2, firstDelayMs: 10 },
+      random: () => 0.5,
+      deliver({ runId }) {
+        if (broken) throw new Error("down");
+        delivered.push(runId);
+      },
+    });
+    inbox.alarms$.subscribe((alarm) => alarms.push(alarm));
+    inbox.messages$.subscribe(({ runId }) => {
+      unsafeAt[runId] = inbox.stats().unsafe;
+    });
+    await inbox.start();
+  });
+
+  afterEach(async () => {
+    limitFiles("unlimited");
+    await inbox.stop({ drainMs: 0 });
+    process.off("SIGXFSZ", ignoreSignal);
+  });
+
+  /** Says something long and waits until it is delivered. */
+  async function say(): Promise<string> {
+    const runId = `run-${++count}`;
+    inbox.handle({ runId, sessionKey: runId, seq: 1, state: "final", message: { content: "x".repeat(8_000) } });
+    await until(() => delivered.includes(runId) || broken);
+    return runId;
+  }
+
+  async function until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  it("goes on delivering from memory, raises one alarm, and claims no message safe that is not", async () => {
+    const safe = await say();
+    expect(unsafeAt).toEqual({ [safe]: 0 });
+    limitFiles(statSync(inFolder("inbox.lmdb")).size);
+    const unsafe: string[] = [];
+    for (let i = 0; i < 10; i += 1) unsafe.push(await say());
+    expect(delivered).toEqual([safe, ...unsafe]);
+    expect(alarms).toEqual([{ part: "ledger", error: expect.objectContaining({ code: "ERR_INBOX_LEDGER" }) }]);
+    expect(inbox.stats()).toMatchObject({ unsafe: 1, delivered: 11, dispatched: 11, pending: 0 });
+
+    // What another process would find is what was claimed safe, and no more.
+    const other = createLmdbLedger(inFolder("inbox.lmdb"), { clock });
+    const onDisk = new Set<string>();
+    for (const runId of [safe, ...unsafe]) if (await isKnown(other, runId)) onDisk.add(runId);
+    await other.close();
+    expect(Object.keys(unsafeAt).filter((runId) => unsafeAt[runId] === 0 && !onDisk.has(runId))).toEqual([]);
+    expect(unsafe.filter((runId) => unsafeAt[runId] === 1).length).toBeGreaterThan(0);
+  });
+
+  it("drops repeats, keeps dead letters, and says so when everything is on disk again", async () => {
+    await say();
+    limitFiles(statSync(inFolder("inbox.lmdb")).size);
+    for (let i = 0; i < 10; i += 1) await say();
+    broken = true;
+    const dead = await say();
+    await until(() => inbox.stats().waiting === 1);
+    clock.advance(10);
+    await until(() => inbox.stats().dead === 1);
+    expect(await inbox.deadLetters()).toMatchObject([{ message: { runId: dead } }]);
+
+    limitFiles("unlimited");
+    clock.advance(30_000);
+    await until(() => alarms.length === 2);
+    expect(alarms[1]).toEqual({ part: "ledger" });
+    expect(inbox.stats().unsafe).toBe(0);
+    await inbox.stop();
+    const next = createLmdbLedger(inFolder("inbox.lmdb"), { clock });
+    expect(await next.claim()).toEqual([]);
+    expect(await next.deadLetters()).toMatchObject([{ message: { runId: dead } }]);
+    await next.close();
+  });
+});

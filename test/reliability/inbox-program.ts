@@ -1,0 +1,32 @@
+import { createInbox } from "../../src/index.ts";
+
+/** What the program is told: chat events to take in, and when to stop. */
+export type Order = { readonly handle: object } | { readonly stop: number };
+
+/** What it says. */
+export type Report =
+  | { readonly said: "ready" }
+  | { readonly said: "called"; readonly runId: string; readonly attempt: number }
+  | { readonly said: "took"; readonly runId: string };
+
+/** An inbox on the ledger file it is given; its handler `works` or `hangs` until it is told to stop. */
+const [ledger, handler] = process.argv.slice(2) as [string, "works" | "hangs"];
+const say = (report: Report) => process.send?.(report);
+
+const inbox = createInbox({
+  ledger,
+  deliver({ runId }, { attempt, signal }) {
+    say({ said: "called", runId, attempt });
+    if (handler === "works") return;
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  },
+});
+inbox.messages$.subscribe(({ runId }) => say({ said: "took", runId }));
+
+process.on("message", (order: Order) => {
+  if ("handle" in order) inbox.handle(order.handle);
+  else void inbox.stop({ drainMs: order.stop }).then(() => process.disconnect());
+});
+
+await inbox.start();
+say({ said: "ready" });

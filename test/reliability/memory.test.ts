@@ -1,0 +1,16 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+describe("100,000 abandoned runs", () => {
+  it("leave nothing behind once they have expired: the heap is back within 10% of what it was", () => {
+    const program = fileURLToPath(new URL("./heap-program.ts", import.meta.url));
+    const output = execFileSync(process.execPath, ["--expose-gc", "--import", "tsx", program], { encoding: "utf8" });
+    const { before, during, after, live, expired, bufferedBytes } = JSON.parse(output) as Record<string, number>;
+    expect({ live, expired, bufferedBytes }).toEqual({ live: 100_000, expired: 110_000, bufferedBytes: 0 });
+    // Otherwise this measured nothing.
+    expect(during as number).toBeGreaterThan((before as number) * 3);
+    expect(after as number).toBeLessThan((before as number) * 1.1);
+    // Collecting so large a heap takes its time on a busy machine.
+  }, 180_000);
+});
