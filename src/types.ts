@@ -24,8 +24,9 @@ import type { InboxError } from "./errors.ts";
 export type Session = object;
 
 /**
- * Where a run came from, as far as the wire says. `"unknown"` is an honest answer, not an error:
- * nothing on the wire tells a named-session cron run from an `agent` call of another client.
+ * Where a run came from, as far as the wire says: docs/gateway.md tells by what. `"unknown"` is an
+ * honest answer, not an error: without the rows of its session, nothing tells a named-session cron
+ * run from an `agent` call of another client.
  */
 export type Origin = "cron" | "heartbeat" | "announcement" | "injected" | "requested" | "unknown";
 

@@ -25,6 +25,25 @@ describe("a listener that was cut off", () => {
     expect(hearing.messages[0]).toMatchObject({ recovered: false, late: false });
   });
 
+  it("does not take a row for the end of a run that goes on after it", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake);
+    const run = gateway.run({ sessionKey: topic(1), runId: "run-1" });
+    run.delta("First this, ");
+    await until(() => hearing.inbox.runs().length === 1, "the run");
+    await hearing.source.cut();
+    fake.clock.advance(1_000);
+    const soFar = { role: "assistant", content: text("First this,"), stopReason: "stop" };
+    gateway.transcripts.add(topic(1), soFar, { runId: "run-1" });
+    await hearing.comeBack();
+    expect(hearing.outcomes).toEqual([]);
+    run.delta("then that.");
+    run.final();
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "First this, then that."]]);
+  });
+
   it("finishes a run that ended meanwhile", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
@@ -127,6 +146,19 @@ describe("a listener that was cut off", () => {
     for (const part of parts) gateway.transcripts.add(topic(1), { role: "assistant", ...part }, { runId: "run-1" });
     await hearing.comeBack();
     expect(hearing.told()).toEqual([[topic(1), `${long}\n\nAnd that is all.`]]);
+  });
+
+  it("does not look twice at what it heard to its end just before", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake);
+    fake.gateway.say("Told just now.", { sessionKey: topic(1) });
+    fake.gateway.say("Failed just now.", { sessionKey: topic(2), end: "error" });
+    await until(() => hearing.outcomes.length === 2, "both ends");
+    await hearing.source.cut();
+    await hearing.comeBack();
+    expect(asked(fake.gateway, "chat.history")).toHaveLength(2);
+    expect(hearing.outcomes).toHaveLength(2);
+    expect(hearing.inbox.stats()).toMatchObject({ recovered: 0, afterEnd: 0, alreadyTaken: 0 });
   });
 
   it("hands nothing over again, however long ago it was told", async () => {
@@ -333,6 +365,23 @@ describe("a process", () => {
     const third = await listen(fake, { ledger });
     await heard(gateway, third);
     expect(third.messages).toEqual([]);
+  });
+
+  it("does not tell a failure again that it heard before: no ledger would notice", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const ledger = lastingLedger(clock);
+    const first = await listen(fake, { ledger });
+    clock.advance(1_000);
+    gateway.say("Oh.", { sessionKey: topic(1), end: "error" });
+    gateway.emit("tick", { ts: clock.now() });
+    await until(() => first.outcomes.length === 1, "the failure");
+    await heard(gateway, first);
+    await first.inbox.stop();
+    const second = await listen(fake, { ledger });
+    await heard(gateway, second);
+    expect(asked(gateway, "chat.history")).toHaveLength(1);
+    expect(second.outcomes).toEqual([]);
   });
 
   it("does not repeat what its ledger has forgotten", async () => {

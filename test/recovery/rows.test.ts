@@ -249,4 +249,25 @@ describe("a source that cannot ask", () => {
     expect(fake.gateway.requests).toEqual([]);
     expect(hearing.inbox.stats().recoveryRequests).toBe(0);
   });
+
+  it("does not have a run ended by a row of it, as long as the run is heard itself", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake, {}, { canAsk: false });
+    const run = gateway.run({ sessionKey: topic(1), runId: "run-1" });
+    run.delta("All of ");
+    const row = {
+      role: "assistant",
+      content: text("All of"),
+      stopReason: "stop",
+      __openclaw: { runId: "run-1", id: "a" },
+    };
+    gateway.emit("session.message", { sessionKey: topic(1), message: row });
+    await later(fake, hearing);
+    expect(hearing.outcomes).toEqual([]);
+    run.delta("it.");
+    run.final();
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "All of it."]]);
+  });
 });
