@@ -70,28 +70,49 @@ describe("distinctWithin", () => {
     expect(seen).toEqual(["broken"]);
   });
 
-  it("equals a naive reference, for any values at any times", () => {
-    const steps = fc.array(fc.record({ key: fc.constantFrom("a", "b", "c", "d", undefined), waitMs: fc.nat(40) }), {
-      maxLength: 80,
-    });
+  it("equals a naive reference, for any values of any groups at any times", () => {
+    const value = fc.record({ group: fc.constantFrom("g", "h"), key: fc.constantFrom("a", "b", 1, 2, undefined) });
+    const steps = fc.array(fc.record({ value, waitMs: fc.nat(40) }), { maxLength: 80 });
     fc.assert(
-      fc.property(steps, fc.integer({ min: 1, max: 60 }), (list, windowMs) => {
+      fc.property(steps, fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 8 }), (list, windowMs, maxKeys) => {
         const clock = createTestClock();
-        const source = new Subject<string | undefined>();
-        const passed: [string | undefined, number][] = [];
+        const source = new Subject<(typeof list)[number]["value"]>();
+        const passed: unknown[] = [];
         source
-          .pipe(distinctWithin({ key: (value) => value, windowMs, clock }))
+          .pipe(distinctWithin({ group: ({ group }) => group, key: ({ key }) => key, windowMs, maxKeys, clock }))
           .subscribe((value) => passed.push([value, clock.now()]));
-        const naive: [string | undefined, number][] = [];
-        for (const { key, waitMs } of list) {
+        const naive: unknown[] = [];
+        let remembered: { readonly name: string; readonly at: number }[] = [];
+        for (const { value, waitMs } of list) {
           clock.advance(waitMs);
-          const now = clock.now();
-          if (key === undefined || !naive.some(([seen, at]) => seen === key && now - at < windowMs))
-            naive.push([key, now]);
-          source.next(key);
+          const name = `${value.group} ${typeof value.key} ${value.key}`;
+          remembered = remembered.filter(({ at }) => clock.now() - at < windowMs);
+          const isRepeat = value.key !== undefined && remembered.some((entry) => entry.name === name);
+          if (!isRepeat) naive.push([value, clock.now()]);
+          if (!isRepeat && value.key !== undefined)
+            remembered = [...remembered, { name, at: clock.now() }].slice(-maxKeys);
+          source.next(value);
         }
         expect(passed).toEqual(naive);
       }),
     );
+  });
+
+  it("remembers no key for longer when the host's clock is set back", () => {
+    let now = 1_000_000;
+    const clock = { now: () => now, setTimeout: () => 1, clearTimeout() {} };
+    const source = new Subject<string>();
+    const out: string[] = [];
+    source.pipe(distinctWithin({ key: (value) => value, windowMs: 100, clock })).subscribe((value) => out.push(value));
+    source.next("a");
+    now -= 3_600_000;
+    source.next("b");
+    source.next("a");
+    now += 99;
+    source.next("a");
+    expect(out).toEqual(["a", "b"]);
+    now += 1;
+    source.next("a");
+    expect(out).toEqual(["a", "b", "a"]);
   });
 });

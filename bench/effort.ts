@@ -1,0 +1,42 @@
+/** How much is measured: enough for the tables of the documentation, or just enough to notice a missed budget. */
+export interface Effort {
+  readonly rounds: number;
+  readonly fewRounds: number;
+  /** Events that are measured, after a third as many to warm up. */
+  readonly events: number;
+  /** Live runs, for the throughput table. The budgets are about 100 and 100,000. */
+  readonly live: readonly number[];
+  readonly idiomaticLive: readonly number[];
+  readonly spawnRuns: { readonly ours: number; readonly idiomatic: number };
+  readonly memoryLive: number;
+  readonly latencySeconds: number;
+  readonly words: readonly number[];
+  /** Sockets, the whole inbox, the ledger file and `distinctWithin`: of no budget. */
+  readonly everything: boolean;
+}
+
+export const full: Effort = {
+  rounds: 5,
+  fewRounds: 3,
+  events: 300_000,
+  live: [1, 100, 10_000, 100_000],
+  idiomaticLive: [1, 100],
+  spawnRuns: { ours: 2_000, idiomatic: 50 },
+  memoryLive: 100_000,
+  latencySeconds: 15,
+  words: [1_000, 10_000, 50_000, 200_000],
+  everything: true,
+};
+
+export const brief: Effort = {
+  rounds: 3,
+  fewRounds: 1,
+  events: 90_000,
+  live: [100, 100_000],
+  idiomaticLive: [],
+  spawnRuns: { ours: 500, idiomatic: 10 },
+  memoryLive: 20_000,
+  latencySeconds: 3,
+  words: [1_000, 200_000],
+  everything: false,
+};

@@ -1,0 +1,87 @@
+import { type Clock, systemClock } from "../src/clock.ts";
+import { createInbox } from "../src/inbox.ts";
+import { defaults } from "../src/options.ts";
+import { createPipeline } from "../src/pipeline/pipeline.ts";
+import { createStats } from "../src/stats.ts";
+import { createJudge } from "../src/supervisor/judge.ts";
+import { Supervisor } from "../src/supervisor/supervisor.ts";
+import type { Rival, Said } from "./rival.ts";
+
+// A million dedup keys would only measure how far the limit is: see `distinct.ts` for those.
+const limits = { ...defaults, maxRuns: 1_000_000, maxBufferedBytes: Number.MAX_SAFE_INTEGER };
+
+/** Our pipeline and supervisor, put together as the inbox does, with its defaults. */
+export function createOurs({ clock = systemClock }: { readonly clock?: Clock } = {}): Rival & {
+  readonly supervisor: Supervisor;
+  readonly payload: (frame: unknown) => void;
+} {
+  const settings = { ...limits, clock };
+  const stats = createStats();
+  let said: Said[] = [];
+  const judge = createJudge({ ...settings, onHostError: fail });
+  const supervisor = new Supervisor({
+    ...settings,
+    stats,
+    judge,
+    onEvent: () => {},
+    onSettled: (_, message) => {
+      if (message !== undefined) said.push(message);
+    },
+  });
+  const route = supervisor.handle.bind(supervisor);
+  const pipeline = createPipeline({ ...settings, stats, route, onDuplicate: () => {}, onOther: fail, onReject: fail });
+
+  return {
+    supervisor,
+    payload: (data) => pipeline.frame({ gateway: "default", data }),
+    take: (data) => pipeline.frame({ gateway: "default", data }),
+    messages: () => {
+      const messages = said;
+      said = [];
+      return messages;
+    },
+    close() {
+      supervisor.stop();
+      pipeline.close();
+    },
+  };
+}
+
+/** The whole inbox: with ledger (in memory), delivery to a handler that does nothing, logbook and subjects. */
+export function createWholeInbox(): Rival {
+  let said: Said[] = [];
+  let listener = (_: unknown) => {};
+  const inbox = createInbox({
+    source: {
+      name: "default",
+      open({ frame, link }) {
+        listener = frame;
+        link({ type: "connect" });
+        link({ type: "hello" });
+      },
+      async close() {},
+    },
+    deliver: (message) => {
+      said.push(message);
+    },
+    maxRuns: limits.maxRuns,
+    maxBufferedBytes: limits.maxBufferedBytes,
+  });
+  void inbox.start();
+  return {
+    take: (data) => listener(data),
+    messages: () => {
+      const messages = said;
+      said = [];
+      return messages;
+    },
+    async settle() {
+      while (inbox.stats().pending > 0) await new Promise((resolve) => setImmediate(resolve));
+    },
+    close: () => inbox.stop({ drainMs: 0 }),
+  };
+}
+
+function fail(...what: unknown[]): never {
+  throw new Error(`The bench met what it must not meet: ${JSON.stringify(what).slice(0, 200)}`);
+}

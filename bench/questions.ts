@@ -1,0 +1,18 @@
+import { measureDistinct } from "./distinct.ts";
+import { measureLatency } from "./latency.ts";
+import { measureLongReply } from "./long-replies.ts";
+import { measureMemory } from "./memory.ts";
+import { measureSockets } from "./sockets.ts";
+import { measureSpawn } from "./spawn.ts";
+import { measureThroughput } from "./throughput.ts";
+
+/** Everything that is measured in a process of its own. */
+export const questions = {
+  throughput: measureThroughput,
+  spawn: measureSpawn,
+  sockets: measureSockets,
+  memory: measureMemory,
+  latency: measureLatency,
+  longReply: measureLongReply,
+  distinct: measureDistinct,
+};

@@ -1,0 +1,49 @@
+import { digits, type Spread, withSpread } from "./spread.ts";
+
+/** A promise about a figure, and what it came to. */
+export interface Budget {
+  readonly name: string;
+  readonly limit: number;
+  /** Whether `limit` is the most or the least that it may be. */
+  readonly keeps: "at most" | "at least";
+  readonly unit: "x" | " ms";
+  readonly measured: Spread;
+}
+
+/** One question's answer. */
+export interface Section {
+  readonly title: string;
+  readonly text: string;
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly budgets: readonly Budget[];
+}
+
+/** Whether the median keeps the budget; with `slack` 1.25, also when it misses it by a quarter. */
+export function keeps({ measured: { median }, limit, keeps }: Budget, slack = 1): boolean {
+  return keeps === "at most" ? median <= limit * slack : median >= limit / slack;
+}
+
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? "").length)));
+  const line = (cells: readonly string[]) =>
+    `| ${widths.map((width, i) => (cells[i] ?? "")[i === 0 ? "padEnd" : "padStart"](width)).join(" | ")} |`;
+  const rule = `| ${widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`;
+  return [line(header), rule, ...rows.map(line)].join("\n");
+}
+
+export function budgetTable(budgets: readonly Budget[]): string {
+  return table(
+    ["budget", "limit", "measured: median (least to most)", ""],
+    budgets.map((budget) => [
+      budget.name,
+      `${budget.keeps} ${digits(budget.limit)}${budget.unit}`,
+      withSpread(budget.measured, budget.unit),
+      keeps(budget) ? "kept" : "MISSED",
+    ]),
+  );
+}
+
+export function sectionText({ title, text, header, rows }: Section): string {
+  return `## ${title}\n\n${text}\n\n${table(header, rows)}\n`;
+}

@@ -1,0 +1,26 @@
+/** What came out of a rival. */
+export interface Said {
+  readonly runId: string;
+  readonly text: string;
+}
+
+/** One way of turning frames into messages. */
+export interface Rival {
+  /** Takes one frame, as text. */
+  take(frame: string): void;
+  /** The messages since the last call. */
+  messages(): readonly Said[];
+  /** Resolves when everything that was taken has come out. */
+  settle?(): Promise<void>;
+  close(): void | Promise<void>;
+}
+
+/** Throws unless `messages` are those of the runs that ended, each once, each with the whole text. */
+export function checkMessages(messages: readonly Said[], ended: readonly string[], text: string): void {
+  const expected = new Set(ended);
+  for (const message of messages) {
+    if (!expected.delete(message.runId)) throw new Error(`A message of ${message.runId}, which had not ended`);
+    if (message.text !== text) throw new Error(`The wrong text for ${message.runId}`);
+  }
+  if (expected.size > 0) throw new Error(`${expected.size} of ${ended.length} messages are missing`);
+}

@@ -1,0 +1,68 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { brief, type Effort, full } from "./effort.ts";
+import { type Budget, budgetTable, keeps, type Section, sectionText } from "./report.ts";
+import {
+  distinctSection,
+  latencySection,
+  longReplySection,
+  memorySection,
+  socketSection,
+  spawnSection,
+} from "./sections.ts";
+import { throughputSection } from "./throughput-section.ts";
+
+/** By how much a brief run may miss a budget: it measures little, and beside whatever else the machine does. */
+const SLACK = 1.3;
+
+const root = new URL("../../", import.meta.url);
+
+async function measure(effort: Effort): Promise<readonly Section[]> {
+  const parts = effort.everything
+    ? [throughputSection, spawnSection, socketSection, memorySection, latencySection, longReplySection, distinctSection]
+    : [throughputSection, spawnSection, memorySection, latencySection, longReplySection];
+  const sections: Section[] = [];
+  for (const part of parts) {
+    const section = await part(effort);
+    console.log(sectionText(section));
+    sections.push(section);
+  }
+  return sections;
+}
+
+function document(sections: readonly Section[], budgets: readonly Budget[]): string {
+  const [cpu] = cpus();
+  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: fileURLToPath(root) })
+    .toString()
+    .trim();
+  const gib = Math.round(totalmem() / 2 ** 30);
+  const machine = `${cpus().length} cores of ${cpu?.model.trim() ?? "an unknown model"}, ${gib} GiB`;
+  const date = new Date().toISOString().slice(0, 10);
+  const notes = readFileSync(new URL("bench/notes.md", root), "utf8");
+  return `# Benchmarks
+
+Written by \`npm run bench\` on ${date}: ${machine}, Node ${process.version}, commit ${commit}.
+
+Every figure comes from a process of its own; rivals take turns, round after round, and a ratio is that of two
+measurements of one round. Given are the median and, in brackets, the least and the most. \`npm run bench -- --check\`
+measures briefly and fails when a budget is missed by more than ${Math.round((SLACK - 1) * 100)} %.
+
+${budgetTable(budgets)}
+
+${sections.map(sectionText).join("\n")}
+${notes}`;
+}
+
+const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
+const began = performance.now();
+const sections = await measure(values.check ? brief : full);
+const budgets = sections.flatMap((section) => section.budgets);
+console.log(budgetTable(budgets));
+console.log(`\n${Math.round((performance.now() - began) / 1_000)} s`);
+if (!values.check) writeFileSync(new URL("docs/benchmarks.md", root), document(sections, budgets));
+const missed = budgets.filter((budget) => !keeps(budget, values.check ? SLACK : 1));
+for (const { name } of missed) console.error(`Missed: ${name}`);
+process.exitCode = missed.length > 0 ? 1 : 0;

@@ -1,0 +1,190 @@
+import { askInRounds, type TaskOf } from "./ask.ts";
+import type { Effort } from "./effort.ts";
+import type { Section } from "./report.ts";
+import { digits, ratios, spread, withSpread } from "./spread.ts";
+
+const median = (values: readonly number[]) => spread(values).median;
+
+export async function spawnSection({ spawnRuns, fewRounds }: Effort): Promise<Section> {
+  const live = 10_000;
+  const tasks = [
+    { rival: "ours", live, runs: spawnRuns.ours },
+    { rival: "idiomatic", live, runs: spawnRuns.idiomatic },
+  ] as const;
+  const [ours = [], idiomatic = []] = await askInRounds("spawn", tasks, fewRounds);
+  const cpu = ({ cpuUs }: { cpuUs: number }) => cpuUs;
+  return {
+    title: "Beginning and ending a run beside 10,000 others",
+    text: "From the text of a first delta to the message of its final, `JSON.parse` included.",
+    header: ["rival", "CPU µs per run"],
+    rows: [
+      ["pipeline and supervisor", withSpread(spread(ours.map(cpu)))],
+      ["XState parent, `spawnChild`, `groupBy`", withSpread(spread(idiomatic.map(cpu)))],
+    ],
+    budgets: [
+      {
+        name: "spawn and finish at 10,000 live runs, faster than the idiomatic supervisor",
+        limit: 50,
+        keeps: "at least",
+        unit: "x",
+        measured: ratios(idiomatic, ours, cpu),
+      },
+    ],
+  };
+}
+
+export async function memorySection({ memoryLive: live, fewRounds }: Effort): Promise<Section> {
+  const tasks = [
+    { rival: "ours", live },
+    { rival: "bare", live },
+  ] as const;
+  const [ours = [], bare = []] = await askInRounds("memory", tasks, fewRounds);
+  const bytes = (pick: (memory: (typeof ours)[number]) => number) => digits(median(ours.map(pick)));
+  return {
+    title: "Memory",
+    text: `Heap after a full collection, with ${digits(live)} live runs, above their texts. A run holds its actor, its place in the
+supervisor's map, and, until \`dedupWindowMs\` has passed, the keys of its events. "Afterwards" is what is left of each
+run once all have come and gone and every window has passed.`,
+    header: ["", "bytes per run"],
+    rows: [
+      ["a live run that has just spoken", bytes(({ perRun }) => perRun)],
+      ["a live run that has been silent for `dedupWindowMs`", bytes(({ perQuietRun }) => perQuietRun)],
+      ["afterwards", bytes(({ leftPerRun }) => leftPerRun)],
+      ["a bare root actor of XState with one `after`", digits(median(bare.map(({ perRun }) => perRun)))],
+    ],
+    budgets: [
+      {
+        name: "memory per live run, over a bare root actor with one `after`",
+        limit: 1.3,
+        keeps: "at most",
+        unit: "x",
+        measured: ratios(ours, bare, ({ perRun }) => perRun),
+      },
+    ],
+  };
+}
+
+export async function latencySection({ latencySeconds: seconds, fewRounds, everything }: Effort): Promise<Section> {
+  const few: TaskOf<"latency">[] = [{ eventsPerSecond: 2_000, seconds, ledger: "memory" }];
+  const more: TaskOf<"latency">[] = [
+    { eventsPerSecond: 10_000, seconds, ledger: "memory" },
+    { eventsPerSecond: 2_000, seconds, ledger: "file" },
+    { eventsPerSecond: 10_000, seconds, ledger: "file" },
+  ];
+  const tasks = everything ? [...few, ...more] : few;
+  const answers = await askInRounds("latency", tasks, fewRounds);
+  const rows = tasks.flatMap(({ eventsPerSecond, ledger }, i) =>
+    (["cpu", "wall"] as const).map((clock) => {
+      const measured = (answers[i] ?? []).map((answer) => answer[clock]);
+      return [
+        ledger === "memory" ? "in memory" : "file",
+        digits(eventsPerSecond),
+        clock === "cpu" ? "the process's CPU time" : "wall clock",
+        ...(["p50", "p99", "p999"] as const).map((share) => digits(median(measured.map((at) => at[share])))),
+      ];
+    }),
+  );
+  return {
+    title: "Latency, from a final's arrival to the handler's call",
+    text: `In milliseconds, in a whole inbox with 100 live runs that end after 20 deltas. A frame arrives when it is due, whether
+the process has time for it or not. By the wall clock, whatever else the machine does is in it; by the process's own
+CPU time only what the process does (its garbage collection is in it, waiting for the disk is not): the budget is about
+that.`,
+    header: ["ledger", "events/s", "by", "p50", "p99", "p99.9"],
+    rows,
+    budgets: [
+      {
+        name: "p99 from final to handler at 2,000 events/s, ledger in memory",
+        limit: 2,
+        keeps: "at most",
+        unit: " ms",
+        measured: spread((answers[0] ?? []).map(({ cpu }) => cpu.p99)),
+      },
+    ],
+  };
+}
+
+export async function longReplySection({ words, fewRounds }: Effort): Promise<Section> {
+  const tasks = words.map((count) => ({ words: count, rounds: 2 }));
+  const answers = await askInRounds("longReply", tasks, fewRounds);
+  return {
+    title: "Long replies",
+    text: `One reply in 200 deltas, each of which repeats the whole text so far, as protocol 4 does; medians over its second half, in
+microseconds per delta. Ours is everything but \`JSON.parse\`. In between come deltas of a run of a few words: what these
+cost more beside a longer reply is the garbage collector's work on the parsed megabytes, and cold caches.`,
+    header: [
+      "words",
+      "characters of the last frame",
+      "`JSON.parse`",
+      "ours, beyond it",
+      "ours, a few words in between",
+    ],
+    rows: tasks.map((task, i) => {
+      const measured = answers[i] ?? [];
+      return [
+        digits(task.words),
+        digits(median(measured.map(({ frameChars }) => frameChars))),
+        digits(median(measured.map(({ parseUs }) => parseUs))),
+        digits(median(measured.map(({ oursUs }) => oursUs))),
+        digits(median(measured.map(({ besideUs }) => besideUs))),
+      ];
+    }),
+    budgets: [
+      {
+        name: `a delta of ${digits(words.at(-1) ?? 0)} words, beyond \`JSON.parse\`, over one of a few words in between`,
+        limit: 1.5,
+        keeps: "at most",
+        unit: "x",
+        measured: spread((answers.at(-1) ?? []).map(({ oursUs, besideUs }) => oursUs / besideUs)),
+      },
+    ],
+  };
+}
+
+export async function socketSection({ rounds, events }: Effort): Promise<Section> {
+  const names = { ws: "`ws` and `JSON.parse` alone", webSocketSource: "", gatewaySource: "" };
+  const rivals = ["ws", "webSocketSource", "gatewaySource"] as const;
+  const tasks = rivals.map((rival) => ({ rival, frames: events / 5 }));
+  const answers = await askInRounds("sockets", tasks, rounds);
+  return {
+    title: "Over a loopback WebSocket",
+    text: `Delta-heavy frames from a fake Gateway in another process, into a whole inbox. The sender shares the machine and
+bounds the frames per second; the CPU time per frame is the listener's alone.`,
+    header: ["listener", "CPU µs per frame", "frames/s"],
+    rows: rivals.map((rival, i) => [
+      names[rival] || `inbox with \`${rival}\``,
+      withSpread(spread((answers[i] ?? []).map(({ cpuUs }) => cpuUs))),
+      digits(1_000_000 / median((answers[i] ?? []).map(({ wallUs }) => wallUs))),
+    ]),
+    budgets: [],
+  };
+}
+
+export async function distinctSection({ fewRounds }: Effort): Promise<Section> {
+  const million = { keys: 1_000_000, events: 1_000_000 };
+  const tasks: TaskOf<"distinct">[] = [
+    { rival: "distinctWithin", ...million },
+    { rival: "distinctWithin by group", ...million },
+    { rival: "distinct with flush", ...million },
+    { rival: "naive filter", keys: 10_000, events: 2_000 },
+  ];
+  const answers = await askInRounds("distinct", tasks, fewRounds);
+  return {
+    title: "`distinctWithin`",
+    text: `Keys as wide as ours, evenly over a window of 30 s, every tenth event the repeat of a key that is half a window old.
+"By group" is how the pipeline uses it: the run id once, the rest of the key a number. RxJS's \`distinct\` is flushed every
+30 s and so lets repeats pass. The naive filter searches an array: with a million keys it would take hours.`,
+    header: ["operator", "keys in the window", "CPU µs per event", "bytes per key", "repeats let through"],
+    rows: tasks.map(({ rival, keys }, i) => {
+      const measured = answers[i] ?? [];
+      return [
+        rival.startsWith("distinct") ? rival.replace(/^distinct\w*/, "`$&`") : rival,
+        digits(keys),
+        withSpread(spread(measured.map(({ cpuUs }) => cpuUs))),
+        digits(median(measured.map(({ bytesPerKey }) => bytesPerKey))),
+        `${digits((100 * median(measured.map(({ missed }) => missed))) / median(measured.map(({ repeats }) => repeats)))} %`,
+      ];
+    }),
+    budgets: [],
+  };
+}

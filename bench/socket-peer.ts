@@ -1,0 +1,18 @@
+import { createFakeGateway } from "../src/testing/index.ts";
+import { deltaHeavy, Traffic } from "./traffic.ts";
+
+// The other end of `sockets.ts`, in a process of its own. It prints its address, waits for a client
+// and for a line on stdin, and sends as many frames as that line says.
+const gateway = await createFakeGateway({ token: "bench" });
+const traffic = new Traffic(deltaHeavy(), 100, 5);
+process.stdout.write(`${gateway.url}\n`);
+process.stdin.setEncoding("utf8");
+process.stdin.on("data", (line) => void send(Number(line)));
+process.stdin.on("end", () => void gateway.close());
+
+async function send(count: number): Promise<void> {
+  for (let sent = 0; sent < count; ) {
+    for (let i = 0; i < 200 && sent < count; i++, sent++) gateway.sendRaw(traffic.one().frame);
+    await gateway.flushed();
+  }
+}

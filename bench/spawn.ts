@@ -1,0 +1,42 @@
+import { createIdiomatic } from "./idiomatic.ts";
+import { createOurs } from "./ours.ts";
+import { checkMessages } from "./rival.ts";
+import { type Cost, Stopwatch } from "./stopwatch.ts";
+import { short } from "./traffic.ts";
+
+/** What to measure in one process. */
+export interface SpawnTask {
+  readonly rival: "ours" | "idiomatic";
+  /** Runs that go on meanwhile. */
+  readonly live: number;
+  readonly runs: number;
+}
+
+/** What one run costs from its first delta to its final, frames parsed and all, beside `live` others. */
+export async function measureSpawn({ rival, live, runs }: SpawnTask): Promise<Cost> {
+  const kind = short();
+  const [first, final] = [kind.frames[0], kind.frames.at(-1)].map(
+    (parts) => (runId: string) => parts?.join(runId) ?? "",
+  );
+  if (first === undefined || final === undefined) throw new Error("The recorded run has no frames");
+  const contender = rival === "ours" ? createOurs() : createIdiomatic();
+  const bystanders = Array.from({ length: live }, (_, i) => `bystander-${i}`);
+  if ("beginMany" in contender) contender.beginMany(bystanders);
+  else for (const runId of bystanders) contender.take(first(runId));
+
+  const stopwatch = new Stopwatch();
+  const warmUp = Math.ceil(runs / 5);
+  for (let done = 0; done < warmUp + runs; done++) {
+    if (done === warmUp) stopwatch.reset();
+    const runId = `run-${done}`;
+    const frames = [first(runId), final(runId)];
+    await stopwatch.time(() => {
+      for (const frame of frames) contender.take(frame);
+    });
+    checkMessages(contender.messages(), [runId], kind.text);
+  }
+  const cost = stopwatch.per(runs);
+  // Stopping ten thousand children takes the parent as long again: the process just ends.
+  if (rival === "ours") await contender.close();
+  return cost;
+}

@@ -1,0 +1,31 @@
+/** Adds up what stretches of work cost. */
+export class Stopwatch {
+  private cpu = 0;
+  private wall = 0;
+
+  /** Runs `work` and adds its cost. */
+  async time(work: () => void | Promise<void>): Promise<void> {
+    const cpu = process.cpuUsage();
+    const wall = performance.now();
+    await work();
+    this.wall += performance.now() - wall;
+    const { user, system } = process.cpuUsage(cpu);
+    this.cpu += user + system;
+  }
+
+  reset(): void {
+    this.cpu = 0;
+    this.wall = 0;
+  }
+
+  /** In microseconds per item. CPU time is that of the whole process: the garbage collector's threads are in it. */
+  per(items: number): Cost {
+    return { cpuUs: this.cpu / items, wallUs: (this.wall * 1_000) / items };
+  }
+}
+
+/** What one item cost, in microseconds. */
+export interface Cost {
+  readonly cpuUs: number;
+  readonly wallUs: number;
+}

@@ -1,0 +1,91 @@
+import { type AnswerTo, askInRounds, type TaskOf } from "./ask.ts";
+import type { Effort } from "./effort.ts";
+import type { Budget, Section } from "./report.ts";
+import { digits, ratios, spread, withSpread } from "./spread.ts";
+
+type Task = TaskOf<"throughput">;
+type Cost = AnswerTo<"throughput">;
+
+const names: Record<Task["rival"], string> = {
+  floor: "floor: `JSON.parse` and a bare `Map`",
+  ours: "pipeline and supervisor",
+  inbox: "the whole inbox, with delivery",
+  idiomatic: "XState parent, `spawnChild`, `groupBy`",
+};
+
+const cpu = ({ cpuUs }: Cost) => cpuUs;
+
+export async function throughputSection(effort: Effort): Promise<Section> {
+  const tasks = (["delta-heavy", "short"] as const).flatMap((traffic) => tasksOf(effort, traffic));
+  const answers = await askInRounds("throughput", tasks, effort.rounds);
+  const costs = new Map(tasks.map((task, i) => [nameOf(task), answers[i] ?? []]));
+  const of = (rival: Task["rival"], traffic: Task["traffic"], live: number) =>
+    costs.get(nameOf({ rival, traffic, live })) ?? [];
+
+  const rows = tasks.map((task) => {
+    const measured = of(task.rival, task.traffic, task.live);
+    const floor = of("floor", task.traffic, task.live);
+    return [
+      names[task.rival],
+      task.traffic,
+      digits(task.live),
+      withSpread(spread(measured.map(cpu))),
+      digits(1_000_000 / spread(measured.map(({ wallUs }) => wallUs)).median),
+      floor.length === 0 || task.rival === "floor" ? "" : `${digits(ratios(measured, floor, cpu).median)}x`,
+    ];
+  });
+  const most = effort.live.at(-1) ?? 100;
+  const budgets: Budget[] = [
+    atMost("frame to message, delta-heavy, 100 live runs, over the floor", 3, of, "delta-heavy"),
+    atMost("frame to message, short runs, 100 live runs, over the floor", 5, of, "short"),
+    ...(["delta-heavy", "short"] as const)
+      .filter((traffic) => of("ours", traffic, most).length > 0)
+      .map((traffic) => flat(traffic, most, of)),
+  ];
+  return {
+    title: "Throughput, in memory",
+    text: `Frames as text in, messages out; each message is checked. CPU time is that of the whole process with its
+garbage collector's threads, frames/s is by the wall clock. A delta-heavy run has 200 deltas and a final (frames of 890
+characters on average), a short run two deltas and a final (300 characters), both made from recordings of a real
+Gateway. Events come from a run chosen at random; a run that ends is followed by a new one. The idiomatic supervisor
+cannot be filled with 10,000 runs in reasonable time.`,
+    header: ["rival", "traffic", "live runs", "CPU µs per frame", "frames/s", "over the floor"],
+    rows,
+    budgets,
+  };
+}
+
+type Lookup = (rival: Task["rival"], traffic: Task["traffic"], live: number) => readonly Cost[];
+
+function atMost(name: string, limit: number, of: Lookup, traffic: Task["traffic"]): Budget {
+  const measured = ratios(of("ours", traffic, 100), of("floor", traffic, 100), cpu);
+  return { name, limit, keeps: "at most", unit: "x", measured };
+}
+
+function flat(traffic: Task["traffic"], live: number, of: Lookup): Budget {
+  const measured = ratios(of("ours", traffic, live), of("ours", traffic, 100), cpu);
+  const name = `an event at ${digits(live)} live runs, ${traffic}, over one at 100`;
+  return { name, limit: 1.5, keeps: "at most", unit: "x", measured };
+}
+
+function nameOf({ rival, traffic, live }: Pick<Task, "rival" | "traffic" | "live">): string {
+  return `${rival} ${traffic} ${live}`;
+}
+
+function tasksOf(effort: Effort, traffic: Task["traffic"]): Task[] {
+  const { events, live, idiomaticLive, everything } = effort;
+  const task = (rival: Task["rival"], liveRuns: number): Task => {
+    const own = rival === "idiomatic" ? events / 3 : events;
+    return { rival, traffic, live: liveRuns, warmUpEvents: own / 3, events: own };
+  };
+  if (!everything) {
+    const large = traffic === "delta-heavy" ? live.slice(1) : [];
+    return [task("floor", 100), task("ours", 100), ...large.map((liveRuns) => task("ours", liveRuns))];
+  }
+  return live.flatMap((liveRuns) => [
+    task("floor", liveRuns),
+    task("ours", liveRuns),
+    ...(liveRuns === 100 ? [task("inbox", liveRuns)] : []),
+    ...(idiomaticLive.includes(liveRuns) ? [task("idiomatic", liveRuns)] : []),
+  ]);
+}
