@@ -5,7 +5,7 @@ export type { WebhookOptions } from "./delivery/webhook-options.ts";
 export { InboxError, type InboxErrorCode, isInboxError, PermanentError } from "./errors.ts";
 export { createInbox, type Inbox } from "./inbox.ts";
 export type { Ledger, LedgerEntry, LedgerState } from "./ledger/ledger.ts";
-export { createLmdbLedger, type LmdbLedger } from "./ledger/lmdb.ts";
+export { createLmdbLedger, type LedgerStats, type LmdbLedger } from "./ledger/lmdb.ts";
 export type { LmdbLedgerOptions } from "./ledger/lmdb-options.ts";
 export { createMemoryLedger, type MemoryLedgerOptions } from "./ledger/memory.ts";
 export type { InboxOptions, RetryOptions } from "./options.ts";
