@@ -367,6 +367,23 @@ describe("a process", () => {
     expect(third.messages).toEqual([]);
   });
 
+  it("tells what it had heard of and not yet told when it ended", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const ledger = lastingLedger(clock);
+    const first = await listen(fake, { ledger });
+    clock.advance(60_000);
+    gateway.say("Only a row so far.", { sessionKey: topic(1), origin: "wake" });
+    await heard(gateway, first);
+    clock.advance(900);
+    gateway.emit("tick", { ts: clock.now() });
+    await heard(gateway, first);
+    await first.inbox.stop();
+    expect(first.messages).toEqual([]);
+    const second = await listen(fake, { ledger });
+    expect(second.told()).toEqual([[topic(1), "Only a row so far."]]);
+  });
+
   it("does not tell a failure again that it heard before: no ledger would notice", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
@@ -389,6 +406,7 @@ describe("a process", () => {
     const { gateway, clock } = fake;
     const ledger = lastingLedger(clock, HOUR_MS);
     const first = await listen(fake, { ledger, retainMs: HOUR_MS });
+    clock.advance(60_000);
     gateway.say("Told and forgotten.", { sessionKey: topic(1) });
     await first.toldOf(1);
     gateway.emit("tick", { ts: clock.now() });
@@ -461,6 +479,47 @@ describe("a Gateway that is in trouble", () => {
     clock.advance(60_000);
     await hearing.toldOf(2);
     expect(hearing.told()[1]).toEqual([topic(1), "Unreadable now."]);
+  });
+
+  it("is asked again later when it does not say which sessions there are", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    clock.advance(1_000);
+    gateway.say("Missed.", { sessionKey: topic(1) });
+    let broken = true;
+    gateway.respond("sessions.list", () => {
+      if (broken) throw new GatewayRefusal({ code: "INTERNAL", message: "disk" });
+      return { ts: clock.now(), sessions: [{ key: topic(1), updatedAt: clock.now() }] };
+    });
+    await hearing.comeBack();
+    // What is heard meanwhile must not pass for all there was.
+    gateway.emit("tick", { ts: clock.now() + 30_000 });
+    await heard(gateway, hearing);
+    expect(hearing.messages).toEqual([]);
+    broken = false;
+    clock.advance(60_000);
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "Missed."]]);
+  });
+
+  it("is believed that a session is busy, though not with what: its last run is told a little later", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    clock.advance(1_000);
+    gateway.say("Perhaps not all.", { sessionKey: topic(1), runId: "run-1" });
+    const rows = gateway.transcripts.rows(topic(1));
+    let busy = true;
+    gateway.respond("chat.history", () => ({ messages: rows, hasMore: false, sessionInfo: { hasActiveRun: busy } }));
+    await hearing.comeBack();
+    expect(hearing.messages).toEqual([]);
+    busy = false;
+    clock.advance(1_000);
+    await hearing.toldOf(1);
+    expect(hearing.messages).toMatchObject([{ text: "Perhaps not all.", recovered: true }]);
   });
 
   it("does not keep the link from becoming live, nor live runs from being heard", async () => {

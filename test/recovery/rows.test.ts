@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { collavre } from "../../src/protocol/session-key.ts";
-import type { FakeGateway, TestClock } from "../../src/testing/index.ts";
+import { type FakeGateway, GatewayRefusal, type TestClock } from "../../src/testing/index.ts";
 import { asked, type Hearing, heard, listen, NOON, openGateway, topic } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
@@ -69,6 +69,28 @@ describe("a row of a run that only subscribers hear the end of", () => {
     gateway.transcripts.add(topic(1), { role: "toolResult", content: text("(empty)") }, { runId: "run-1" });
     tellRow(gateway, topic(1), { role: "assistant", content: text("Nothing there."), stopReason: "stop" }, "run-1");
     await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "Let me look.\n\nNothing there."]]);
+  });
+
+  it("waits for the history where it is known not to be all, until that can be had", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    let broken = true;
+    gateway.respond("chat.history", ({ sessionKey }) => {
+      if (broken) throw new GatewayRefusal({ code: "INTERNAL", message: "disk" });
+      return { messages: gateway.transcripts.rows(String(sessionKey)), hasMore: false };
+    });
+    const before = { role: "assistant", content: text("Let me look."), openclawStreamFallback: { source: "segment" } };
+    gateway.transcripts.add(topic(1), before, { runId: "run-1" });
+    const call = { role: "assistant", content: [{ type: "toolCall", name: "ls" }], stopReason: "toolUse" };
+    tellRow(gateway, topic(1), call, "run-1");
+    tellRow(gateway, topic(1), { role: "assistant", content: text("Nothing there."), stopReason: "stop" }, "run-1");
+    await later(fake, hearing);
+    expect(hearing.outcomes).toEqual([]);
+    broken = false;
+    clock.advance(60_000);
+    await hearing.toldOf(1);
     expect(hearing.told()).toEqual([[topic(1), "Let me look.\n\nNothing there."]]);
   });
 
@@ -146,6 +168,38 @@ describe("a row of a run that only subscribers hear the end of", () => {
     fake.gateway.say("The session is gone by now.", { sessionKey: topic(1), origin: "wake" });
     await later(fake, hearing);
     expect(hearing.told()).toEqual([[topic(1), "The session is gone by now."]]);
+  });
+});
+
+describe("a run that is only said to be over", () => {
+  it("is looked up in the history, where its own end and its rows were lost on the way", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake);
+    const run = gateway.run({ sessionKey: topic(1), runId: "run-1" });
+    run.delta("Half of ");
+    gateway.transcripts.add(
+      topic(1),
+      { role: "assistant", content: text("Half of it, and the rest.") },
+      { runId: "run-1" },
+    );
+    gateway.transcripts.ended(topic(1), "run-1", "done");
+    gateway.emit("sessions.changed", { sessionKey: topic(1), phase: "end", runId: "run-1" });
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "Half of it, and the rest."]]);
+    expect(hearing.messages[0]).toMatchObject({ recovered: false, startedAt: NOON });
+  });
+
+  it("is not looked up when it has been heard to its end, well or not", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake);
+    gateway.say("Well.", { sessionKey: topic(1) });
+    gateway.say("Not well.", { sessionKey: topic(1), end: "error" });
+    gateway.say("Stopped.", { sessionKey: topic(1), end: "aborted" });
+    await later(fake, hearing);
+    expect(hearing.outcomes.map(({ status }) => status)).toEqual(["dispatched", "errored", "aborted"]);
+    expect(asked(gateway, "chat.history")).toEqual([]);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import { collavre } from "../../src/protocol/session-key.ts";
-import { asked, heard, listen, openGateway, topic, until } from "./hearing.ts";
+import { GatewayRefusal } from "../../src/testing/index.ts";
+import { asked, heard, lastingLedger, listen, openGateway, topic, until } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 
@@ -149,6 +150,64 @@ describe("an inbox", () => {
     clock.advance(1_000);
     await hearing.toldOf(1);
     expect(hearing.told()).toEqual([[topic(1), "Not subscribed to."]]);
+  });
+
+  it("asks again for a subscription that was refused, when it next hears of the session", async () => {
+    const { gateway, clock } = await openGateway();
+    gateway.transcripts.session(topic(1));
+    let refused = 0;
+    gateway.respond("sessions.messages.subscribe", () => {
+      refused += 1;
+      if (refused === 1) throw new GatewayRefusal({ code: "INTERNAL", message: "not now" });
+      return { subscribed: true };
+    });
+    const hearing = await listen({ gateway, clock });
+    expect(hearing.inbox.stats()).toMatchObject({ sessions: 0, recoveryFailed: 1 });
+    gateway.run({ sessionKey: topic(1) });
+    await until(() => refused === 2, "the second request");
+    expect(hearing.inbox.stats().sessions).toBe(1);
+  });
+
+  it("lets go of a session that is deleted, and of its place in the history", async () => {
+    const { gateway, clock } = await openGateway();
+    gateway.run({ sessionKey: topic(1), runId: "run-1" }).final("Before.");
+    const run = gateway.run({ sessionKey: topic(2) });
+    const ledger = lastingLedger(clock);
+    const hearing = await listen({ gateway, clock }, { ledger });
+    run.final("While it listens.");
+    await hearing.source.cut();
+    clock.advance(1_000);
+    gateway.say("While it was away.", { sessionKey: topic(2) });
+    await hearing.comeBack();
+    expect(ledger.cursor(`history one ${topic(2)}`)).toBeTruthy();
+    gateway.emit("sessions.changed", { sessionKey: topic(2), reason: "delete" });
+    await until(() => hearing.inbox.stats().sessions === 1, "the session to be let go");
+    expect(ledger.cursor(`history one ${topic(2)}`)).toBe("");
+  });
+
+  it("sees a session that moves to the front of the list while it is read", async () => {
+    const { gateway, clock } = await openGateway();
+    for (let id = 0; id < 250; id += 1) {
+      gateway.transcripts.session(topic(id));
+      clock.advance(1);
+    }
+    const list = (offset: number) => {
+      const all = gateway.transcripts.sessions().map(({ key, updatedAt }) => ({ key, updatedAt }));
+      return {
+        sessions: all.slice(offset, offset + 200),
+        hasMore: offset + 200 < all.length,
+        nextOffset: offset + 200,
+      };
+    };
+    gateway.respond("sessions.list", ({ offset = 0 }) => {
+      const answer = list(offset as number);
+      // The very last of them becomes the first before the second page is asked for.
+      if (offset === 0) gateway.transcripts.session(topic(0)).updatedAt = clock.now();
+      return answer;
+    });
+    const hearing = await listen({ gateway, clock });
+    expect(hearing.inbox.stats().sessions).toBe(250);
+    expect(gateway.connections()[0]?.subscriptions.has(topic(0))).toBe(true);
   });
 
   it("does the same through the official client", async () => {
