@@ -42,7 +42,8 @@ export function codesIn(text: string): readonly string[] {
   return Array.from(text.matchAll(/`([^`]+)`/g), ([, code = ""]) => code);
 }
 
-function tablesIn(text: string): readonly Table[] {
+/** Every table of a text. */
+export function tablesIn(text: string): readonly Table[] {
   const tables = text.matchAll(/^\| *([^|]*?) *\|.*\n\|[-| ]+\|\n((?:\|.*(?:\n|$))+)/gm);
   return Array.from(tables, ([, of = "", lines = ""]) => {
     const rows = lines
