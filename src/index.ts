@@ -22,8 +22,7 @@ export {
 } from "./protocol/session-key.ts";
 export type { SendRequest } from "./recovery/own-runs.ts";
 export { gatewaySource } from "./source/gateway.ts";
-export type { GatewayDevice } from "./source/gateway-device.ts";
-export type { GatewayOptions } from "./source/gateway-options.ts";
+export type { GatewayDevice, GatewayOptions } from "./source/gateway-options.ts";
 export type { LinkState, LinkStatus } from "./source/link.ts";
 export { type RecordingOptions, type RecordingSource, recordingSource } from "./source/recording.ts";
 export { createRecordingWriter, type RecordingWriter, type RecordingWriterOptions } from "./source/recording-writer.ts";

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { WebSocket } from "ws";
 
 /** One client that is past hello, as tests see it. */
 export interface FakeConnection {
@@ -48,8 +47,18 @@ export interface Connection extends FakeConnection {
   flushed(): Promise<void>;
 }
 
+/** What it needs of a `ws` WebSocket. Spelt out, so that who uses this package needs no types of `ws`. */
+export interface ServerSocket {
+  readonly readyState: number;
+  readonly OPEN: number;
+  on(event: "close", listener: () => void): unknown;
+  send(data: string | Buffer, sent: () => void): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
 /** A {@link Connection} on an open socket. */
-export function createConnection(socket: WebSocket, faults: WireFaults): Connection {
+export function createConnection(socket: ServerSocket, faults: WireFaults): Connection {
   const held: (string | Buffer)[] = [];
   let waiting: (() => void)[] = [];
   let unsent = 0;
