@@ -13,8 +13,11 @@ export type Sent = ReadonlyMap<string, string>;
 /** The agents of a fake Gateway, who say uniquely marked things by a seeded plan. */
 export interface Emitter {
   readonly sent: Sent;
-  /** Starts runs, at most `perSecond`, while `goOn(started)` says so; ends those that are open; resolves when all is sent. */
-  emit(perSecond: number, goOn: (started: number) => boolean): Promise<void>;
+  /**
+   * Starts runs, at most `perSecond`, while `goOn(started)` says so, and waits while `isAhead()`;
+   * ends those that are open; resolves when all is sent.
+   */
+  emit(perSecond: number, goOn: (started: number) => boolean, isAhead: () => boolean): Promise<void>;
 }
 
 /** How many runs go on at once, all sessions together: their frames interleave. */
@@ -76,7 +79,7 @@ export function createEmitter(gateway: FakeGateway, random: Random, sessions: nu
 
   return {
     sent,
-    async emit(perSecond, goOn) {
+    async emit(perSecond, goOn, isAhead) {
       const from = { at: performance.now(), started };
       while (open.length > 0 || goOn(started)) {
         for (let steps = 0; steps < 50; steps += 1) {
@@ -87,6 +90,7 @@ export function createEmitter(gateway: FakeGateway, random: Random, sessions: nu
         await turn();
         const aheadMs = ((started - from.started) / perSecond) * 1_000 - (performance.now() - from.at);
         if (aheadMs > 1) await sleep(aheadMs);
+        while (goOn(started) && isAhead()) await sleep(10);
       }
     },
   };

@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import type { Deliver } from "../../src/delivery/deliver.ts";
 import { createInbox } from "../../src/index.ts";
 import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
@@ -23,6 +24,8 @@ export interface HostOptions {
   readonly retainMs: number;
   /** Prunes 600 times as often as in life. */
   readonly hasty: boolean;
+  /** Say each change of state, as JSON lines on stderr. */
+  readonly log: boolean;
   /** Where this process ends itself, at the `after`-th time it comes there. */
   readonly die?: { readonly point: Point; readonly after: number };
   /** Messages go through BullMQ, and the handler is its worker. */
@@ -72,6 +75,7 @@ const inbox = createInbox({
   ledger: death(ledger, die),
   retainMs: options.retainMs,
   timeoutMs: TIMEOUT_MS,
+  ...(options.log && { logger: pino({ base: { life } }, pino.destination(2)) }),
   retry: { firstDelayMs: 20, maxDelayMs: 200 },
 });
 

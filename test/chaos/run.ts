@@ -4,8 +4,8 @@ import { MODES, type ModeName } from "./modes.ts";
 import { makeFolder, runTrial, type TrialProgress, type Verdict } from "./trial.ts";
 
 /**
- * The ledger checker: `npm run chaos -- [--mode NAME]... [--seed N] [--runs N] [--kills N] [--short]`.
- * Ends with 1 when anything was lost, duplicated or invented.
+ * The ledger checker: `npm run chaos -- [--mode NAME]... [--seed N] [--runs N] [--kills N] [--short] [--log]`.
+ * `--log` shows what the hosts log. Ends with 1 when anything was lost, duplicated or invented.
  */
 const { values } = parseArgs({
   options: {
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     runs: { type: "string" },
     kills: { type: "string" },
     short: { type: "boolean", default: false },
+    log: { type: "boolean", default: false },
   },
 });
 
@@ -69,7 +70,15 @@ for (const name of modeNames()) {
   console.log(`${name}: ${mode.title}; runs=${runs} kills=${kills} seed=${seed}`);
   const folder = makeFolder();
   const startedAt = performance.now();
-  const verdict = await runTrial({ mode, seed, runs, kills, folder: folder.path, onProgress: showProgress });
+  const verdict = await runTrial({
+    mode,
+    seed,
+    runs,
+    kills,
+    folder: folder.path,
+    log: values.log,
+    onProgress: showProgress,
+  });
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
   if (verdict === undefined) {
     folder.remove();

@@ -43,11 +43,15 @@ export interface TrialOptions {
   readonly kills: number;
   /** Where the ledgers and the handlers' files go. */
   readonly folder: string;
+  /** Have the hosts log to stderr. */
+  readonly log: boolean;
   readonly onProgress: (progress: TrialProgress) => void;
 }
 
 /** After so long without a message more, what is missing counts as lost. */
 const PATIENCE_MS = 90_000;
+/** A Gateway says no more than people read: without a bound, every answer would queue behind megabytes of events. */
+const MOST_AHEAD = 1_000;
 /** So long after the last message, a second one of any would have come. */
 const AFTERMATH_MS = 2_500;
 /** Where hosts are killed, so that they prune all the while; else a day. */
@@ -117,7 +121,7 @@ async function fillWithOld(file: string): Promise<void> {
 }
 
 function hostOptions(
-  { folder, seed, kills }: TrialOptions,
+  { folder, seed, kills, log }: TrialOptions,
   ledger: string,
   redis: TestRedis | undefined,
 ): Omit<HostOptions, "life" | "die" | "url" | "token"> {
@@ -126,6 +130,7 @@ function hostOptions(
     folder,
     ledger,
     seed,
+    log,
     idempotent: dies,
     failRate: 0.02,
     hasty: dies,
@@ -150,13 +155,16 @@ async function play(
   const deaths = Promise.all(hosts.map((host) => host.dieOn(mayDie))).then(() => {
     dying = false;
   });
-  await emitter.emit(mode.perSecond, (started) => started < runs || dying);
+  // A host that ended by itself is a verdict already.
+  const inTrouble = () => hosts.some(({ troubles }) => troubles.length > 0);
+  const goOn = (started: number) => !inTrouble() && (started < runs || dying);
+  await emitter.emit(mode.perSecond, goOn, () => emitter.sent.size - doneIds().size > MOST_AHEAD);
   await deaths;
   const missing = () => {
     const done = doneIds();
     return [...emitter.sent.keys()].some((id) => !done.has(id));
   };
-  for (let quietSince = Date.now(), before = 0; missing() && Date.now() - quietSince < PATIENCE_MS; ) {
+  for (let quietSince = Date.now(), before = 0; missing() && !inTrouble() && Date.now() - quietSince < PATIENCE_MS; ) {
     await sleep(200);
     const { size } = doneIds();
     if (size !== before) quietSince = Date.now();

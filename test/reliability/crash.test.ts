@@ -44,6 +44,7 @@ function live(life: string, die?: Death): HostProcess {
     failRate: 0,
     retainMs: 86_400_000,
     hasty: false,
+    log: false,
     ...(die && { die }),
   });
   hosts.push(host);
