@@ -151,6 +151,7 @@ describe("a listener that was cut off", () => {
   it("does not look twice at what it heard to its end just before", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
+    fake.clock.advance(1_000);
     fake.gateway.say("Told just now.", { sessionKey: topic(1) });
     fake.gateway.say("Failed just now.", { sessionKey: topic(2), end: "error" });
     await until(() => hearing.outcomes.length === 2, "both ends");
