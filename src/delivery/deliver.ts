@@ -9,14 +9,11 @@ export interface DeliverContext {
 }
 
 /**
- * Hands one message over to the host. Returning or resolving means it is done for good; a throw or
+ * Hands one message over to the host. Returning or resolving, with whatever value, means it is done for good; a throw or
  * rejection is another attempt after the backoff, not before `details.retryAfterMs` of an
  * `InboxError`, and never again after a `PermanentError`.
  *
  * A message may come more than once (a crash between success and its record), always with the same
  * `message.id`: make the effect idempotent on it.
  */
-export type Deliver<S extends Session = Session> = (
-  message: ProactiveMessage<S>,
-  context: DeliverContext,
-) => void | Promise<void>;
+export type Deliver<S extends Session = Session> = (message: ProactiveMessage<S>, context: DeliverContext) => unknown;

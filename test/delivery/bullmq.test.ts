@@ -33,7 +33,7 @@ function message(text = TEXT): ProactiveMessage {
 
 const context = (signal = new AbortController().signal) => ({ attempt: 1, signal });
 
-async function failure(promise: void | Promise<void>): Promise<InboxError> {
+async function failure(promise: unknown): Promise<InboxError> {
   const error = await Promise.resolve(promise).then(
     () => expect.unreachable("the delivery should have failed"),
     (reason: unknown) => reason,

@@ -264,7 +264,7 @@ describe("delivery", () => {
 describe("stop", () => {
   it("waits for deliveries to finish, then resolves", async () => {
     let finish = () => {};
-    const { inbox, ends } = open({ deliver: () => new Promise((resolve) => (finish = resolve)) });
+    const { inbox, ends } = open({ deliver: () => new Promise<void>((resolve) => (finish = resolve)) });
     say(inbox, "Hello");
     await settle();
     const stopped = inbox.stop({ drainMs: 1_000 });
