@@ -165,11 +165,16 @@ function shapedLike(noun: string, ...methods: string[]): Check {
 const ledgerShape = shapedLike(
   "a path or a Ledger",
   "take",
+  "attempted",
   "delivered",
   "dead",
   "claim",
+  "deadLetters",
+  "revive",
+  "drop",
   "cursor",
   "setCursor",
+  "flush",
   "close",
 );
 const observerShape = shapedLike("a function or an observer", "next");

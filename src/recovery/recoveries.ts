@@ -11,21 +11,25 @@ export interface RecoveriesOptions extends Omit<RecoveryOptions, "source" | "onR
 
 /** The recovery of each connection. */
 export class Recoveries {
+  private readonly bySource: ReadonlyMap<Source, Recovery>;
+  /** Of two connections with one name and one owner, either tells of what is heard over both: the last does. */
   private readonly byConnection: ReadonlyMap<string, Recovery>;
 
   constructor({ links, ...options }: RecoveriesOptions) {
+    const recoveries = links.map((link) => {
+      const { source } = link;
+      const onRecovered = () => link.send({ type: "recovered" });
+      return [source, new Recovery({ ...options, source, onRecovered })] as const;
+    });
+    this.bySource = new Map(recoveries);
     this.byConnection = new Map(
-      links.map((link) => {
-        const { source } = link;
-        const onRecovered = () => link.send({ type: "recovered" });
-        return [connectionOf(source.name, source.owner), new Recovery({ ...options, source, onRecovered })];
-      }),
+      recoveries.map(([{ name, owner }, recovery]) => [connectionOf(name, owner), recovery] as const),
     );
   }
 
   /** A change of the source's connection. */
-  link({ name, owner }: Source, { type }: LinkEvent): void {
-    const recovery = this.byConnection.get(connectionOf(name, owner));
+  link(source: Source, { type }: LinkEvent): void {
+    const recovery = this.bySource.get(source);
     if (type === "hello") recovery?.hello();
     else if (type !== "connect") recovery?.lost();
   }
@@ -37,7 +41,7 @@ export class Recoveries {
 
   /** Lets go of everything. */
   stop(): void {
-    for (const recovery of this.byConnection.values()) recovery.stop();
+    for (const recovery of this.bySource.values()) recovery.stop();
   }
 }
 

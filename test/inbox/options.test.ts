@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createInbox, type InboxOptions, isInboxError } from "../../src/index.ts";
+import { createInbox, createMemoryLedger, type InboxOptions, isInboxError } from "../../src/index.ts";
 
 function refusal(options: object): string {
   try {
@@ -31,6 +31,10 @@ describe("options", () => {
       "Expected `logger` to be a logger (an object with `debug`, `info`, `warn`, `error`), got a value of type function",
     ],
     [{ ledger: 5 }, "got `5` (number)"],
+    [
+      { ledger: { ...createMemoryLedger(), attempted: undefined } },
+      "Expected `ledger` to be a path or a Ledger (an object with `take`, `attempted`, ",
+    ],
     [{ includeSubagents: "no" }, "Expected `includeSubagents` to be a boolean, got `no` (string)"],
     [null, "Expected `options` to be an object, got `null`"],
   ])("%j are refused with name and value", (options, message) => {
