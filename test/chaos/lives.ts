@@ -41,7 +41,7 @@ const ENDS: readonly End[] = [
   "in-prune",
 ];
 /** A life that does not come to its point in so long is killed where it is. */
-const LONGEST_LIFE_MS = 4_000;
+const LONGEST_LIFE_MS = 5_000;
 
 /** The lives of the host called `name`. */
 export function createLives(
@@ -93,7 +93,7 @@ export function createLives(
     begin: () => start().ready,
     async dieOn(mayDie) {
       // The first life is as good as any to die.
-      for (let end: End = "any-moment"; mayDie(); ) {
+      for (let end: End = "any-moment"; troubles.length === 0 && mayDie(); ) {
         await die(current, end);
         end = random.pick(ENDS);
         start(end);
