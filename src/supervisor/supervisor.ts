@@ -253,9 +253,10 @@ export class Supervisor {
     const text = own !== undefined && own.trim() !== "" ? own : context.text;
     if (this.tooLong(text)) return void this.giveUp(run, "maxTextBytes");
     const sessionKey = event.sessionKey ?? context.sessionKey;
+    const { gateway, owner, runId, startedAt } = context;
     const { late, recovered, origin } = run;
-    const verdict =
-      text.trim() === "" ? undefined : this.options.judge({ ...context, text, sessionKey, late, recovered, origin });
+    const finished = { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin };
+    const verdict = text.trim() === "" ? undefined : this.options.judge(finished);
     const discard = typeof verdict === "string" ? verdict : undefined;
     run.message = typeof verdict === "object" ? verdict : undefined;
     run.actor.send({ type: "final", text: own, sessionKey, discard });
