@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { closeSync, openSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import type * as Lmdb from "lmdb";
@@ -127,8 +127,14 @@ function loadLmdb(file: string): typeof Lmdb {
   }
 }
 
+/** Makes the file where there is none: for its owner's eyes only, since it holds texts. One that is there stays as it is. */
+function createPrivately(path: string): void {
+  closeSync(openSync(path, "a", 0o600));
+}
+
 function openShared(path: string): Shared {
   const { open, IF_EXISTS } = loadLmdb(path);
+  createPrivately(path);
   const root = open<unknown, string>({
     path,
     noSubdir: true,

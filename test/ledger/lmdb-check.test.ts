@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { open } from "lmdb";
 import { describe, expect, it } from "vitest";
 import { isInboxError } from "../../src/errors.ts";
@@ -60,6 +69,17 @@ describe("opening a ledger file", () => {
     expect(await ledger.claim()).toHaveLength(500);
     await ledger.close();
   });
+
+  it.skipIf(process.platform === "win32")(
+    "creates it for the eyes of its owner only, and leaves alone what is there",
+    async () => {
+      const [made, shared] = [inFolder("made.lmdb"), inFolder("shared.lmdb")];
+      writeFileSync(shared, "");
+      chmodSync(shared, 0o660);
+      for (const file of [made, shared]) await createLmdbLedger(file).close();
+      expect([made, shared].map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o660]);
+    },
+  );
 
   it("takes an empty file for a new one", async () => {
     writeFileSync(inFolder("inbox.lmdb"), "");
