@@ -11,6 +11,7 @@ import { digestOf, GATEWAY } from "../chaos/emitter.ts";
 import { type HostProcess, startHost } from "../chaos/host-process.ts";
 import { messageOf } from "../ledger/messages.ts";
 import { useTemporaryFolder } from "../ledger/temporary-folder.ts";
+import { finalOf, startProcess } from "./start-process.ts";
 
 /**
  * The crash table of docs/reliability.md, a test a line: real processes that end themselves by
@@ -96,8 +97,15 @@ describe("a crash", () => {
     expect(await inLedger(id)).toBe("settled");
   });
 
-  it("before a message is taken leaves nothing in the ledger", async () => {
+  it("before a message is taken leaves nothing in the ledger; where no Gateway can be asked, it is lost", async () => {
     expect(await inLedger(await dieAt("before-take"))).toBe("unknown");
+    const first = await startProcess(inFolder("handled.lmdb"), "works", "before-take");
+    first.tell(finalOf("run"));
+    expect(await first.ended).toEqual([null, "SIGKILL"]);
+    const second = await startProcess(inFolder("handled.lmdb"), "works");
+    second.tell({ stop: 1_000 });
+    await second.ended;
+    expect(second.calls()).toEqual([]);
   });
 
   it("after a message is taken leaves it in the ledger; the next start hands it over once", async () => {

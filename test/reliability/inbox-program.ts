@@ -1,4 +1,6 @@
 import { createInbox } from "../../src/index.ts";
+import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
+import { death, type Point } from "../chaos/death.ts";
 
 /** What the program is told: chat events to take in, and when to stop. */
 export type Order = { readonly handle: object } | { readonly stop: number };
@@ -9,12 +11,15 @@ export type Report =
   | { readonly said: "called"; readonly runId: string; readonly attempt: number }
   | { readonly said: "took"; readonly runId: string };
 
-/** An inbox on the ledger file it is given; its handler `works` or `hangs` until it is told to stop. */
-const [ledger, handler] = process.argv.slice(2) as [string, "works" | "hangs"];
+/**
+ * An inbox without a Gateway on the ledger file it is given; its handler `works` or `hangs` until it is
+ * told to stop. With a point, the process ends itself as it first comes there.
+ */
+const [file, handler, point] = process.argv.slice(2) as [string, "works" | "hangs", Point | undefined];
 const say = (report: Report) => process.send?.(report);
 
 const inbox = createInbox({
-  ledger,
+  ledger: death(createLmdbLedger(file), point && { point, after: 1 }),
   deliver({ runId }, { attempt, signal }) {
     say({ said: "called", runId, attempt });
     if (handler === "works") return;
