@@ -6,6 +6,8 @@ import type { HostOptions, HostWord } from "./host.ts";
 /** One life of a host: a process that runs `host.ts`. */
 export interface HostProcess {
   readonly life: string;
+  /** Resolves once its ledger is open and it begins to connect; also when it ends before that. */
+  readonly opened: Promise<void>;
   /** Resolves once it is live and what it knows is on disk; also when it ends before that. */
   readonly ready: Promise<void>;
   /** Resolves with the signal that ended it, or its exit code. */
@@ -33,22 +35,29 @@ export function startHost(options: HostOptions): HostProcess {
   running.add(child);
   const alarms: string[] = [];
   let stats: Readonly<Record<string, number>> | undefined;
+  let isOpen = () => {};
   let isReady = () => {};
+  const opened = new Promise<void>((resolve) => {
+    isOpen = resolve;
+  });
   const ready = new Promise<void>((resolve) => {
     isReady = resolve;
   });
   child.on("message", (word: HostWord) => {
-    if (word.said === "ready") isReady();
+    if (word.said === "open") isOpen();
+    else if (word.said === "ready") isReady();
     else if (word.said === "alarm") alarms.push(word.error);
     else stats = word.stats;
   });
   const ended = once(child, "exit").then(([code, signal]) => {
     running.delete(child);
+    isOpen();
     isReady();
     return (signal ?? code) as NodeJS.Signals | number;
   });
   return {
     life: options.life,
+    opened,
     ready,
     ended,
     alarms,

@@ -34,6 +34,7 @@ export interface HostOptions {
 
 /** What a host says to the checker. */
 export type HostWord =
+  | { readonly said: "open" }
   | { readonly said: "ready" }
   | { readonly said: "alarm"; readonly error: string }
   | { readonly said: "stopped"; readonly stats: Readonly<Record<string, number>> };
@@ -93,6 +94,7 @@ async function stop(): Promise<void> {
   process.disconnect();
 }
 
+say({ said: "open" });
 await inbox.start();
 await ledger.flush();
 say({ said: "ready" });

@@ -41,7 +41,7 @@ const ENDS: readonly End[] = [
   "in-prune",
 ];
 /** A life that does not come to its point in so long is killed where it is. */
-const LONGEST_LIFE_MS = 5_000;
+const LONGEST_LIFE_MS = 3_000;
 
 /** The lives of the host called `name`. */
 export function createLives(
@@ -72,18 +72,21 @@ export function createLives(
   }
 
   async function die(host: HostProcess, end: End): Promise<void> {
-    let kill = () => {};
-    const timely = new Promise<End>((resolve) => {
-      kill = () => resolve(end);
+    // However long a busy machine takes to start a process, its life is what comes after.
+    await host.opened;
+    const died = await new Promise<End>((resolve) => {
+      void host.ended.then(() => resolve(end));
+      setTimeout(() => resolve("any-moment"), LONGEST_LIFE_MS);
+      if (end === "any-moment") setTimeout(() => resolve(end), random.below(1_500));
+      if (end === "in-recovery")
+        void untilAsked(gateway, 1 + random.below(20)).then(
+          () => resolve(end),
+          () => {},
+        );
     });
-    const longest = setTimeout(kill, LONGEST_LIFE_MS);
-    if (end === "any-moment") setTimeout(kill, random.below(2_500));
-    if (end === "in-recovery") void untilAsked(gateway, 1 + random.below(20)).then(kill, () => {});
-    await Promise.race([timely, host.ended]);
-    clearTimeout(longest);
     host.kill();
     await host.ended;
-    ends[end] = (ends[end] ?? 0) + 1;
+    ends[died] = (ends[died] ?? 0) + 1;
   }
 
   return {
