@@ -6,7 +6,7 @@
  * - `ERR_INBOX_NO_LINK`: the call needs a live link to that Gateway, and there is none.
  * - `ERR_INBOX_REQUEST`: a Gateway answered a request with an error, or not in time.
  * - `ERR_INBOX_SCOPE`: the Gateway did not grant the scope that the call needs.
- * - `ERR_INBOX_RECORDING`: a recording cannot be read.
+ * - `ERR_INBOX_RECORDING`: a recording cannot be read or written.
  * - `ERR_INBOX_LEDGER`: the ledger file cannot be opened, read or written.
  * - `ERR_INBOX_DELIVERY`: a delivery attempt failed and may be tried again; `details.retryAfterMs`, where there is one, says not before when.
  * - `ERR_INBOX_TIMEOUT`: a delivery attempt took longer than `timeoutMs`.

@@ -1,4 +1,4 @@
-/** Everything the inbox counts, since it was created; the last five are how many there are now. */
+/** Everything the inbox counts, since it was created; from `sessions` on, how many there are now. */
 export interface InboxStats {
   /** Frames that came from sources. */
   frames: number;

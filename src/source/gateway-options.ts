@@ -27,7 +27,8 @@ export interface GatewayOptions {
   /** The Gateway's password, where it is set to use one instead of a token. Never appears in an error or a link event. */
   readonly password?: string;
   /**
-   * The Gateway's name: part of every run's identity, so the same on every host, and unique within an inbox.
+   * The Gateway's name: part of every run's identity, so the same on every host. Two connections to one
+   * Gateway share it; two Gateways need two.
    *
    * @default "default"
    */

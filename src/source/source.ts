@@ -2,7 +2,7 @@ import type { LinkEvent } from "../../machines/link.ts";
 
 /** Where frames come from. The inbox opens each source once and closes it once. */
 export interface Source {
-  /** The Gateway's name; part of every run's identity, so it must be the same on every host. Unique within an inbox. */
+  /** The Gateway's name; part of every run's identity, so it must be the same on every host. Two connections to one Gateway share it. */
   readonly name: string;
   /** A label that messages of this connection carry as `owner`. */
   readonly owner?: string;

@@ -14,7 +14,8 @@ export interface HostWebSocket {
 /** How to listen to a socket of the host's own. */
 export interface WebSocketSourceOptions {
   /**
-   * The Gateway's name: part of every run's identity, so the same on every host, and unique within an inbox.
+   * The Gateway's name: part of every run's identity, so the same on every host. Two connections to one
+   * Gateway share it; two Gateways need two.
    *
    * @default "default"
    */
