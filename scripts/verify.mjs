@@ -8,6 +8,7 @@ const steps = {
   types: ["npm", "run", "--silent", "types"],
   build: ["npm", "run", "--silent", "build"],
   "docs:machines": ["npm", "run", "--silent", "docs:machines", "--", "--check"],
+  "pack:check": ["npm", "run", "--silent", "pack:check"],
   test: ["npm", "run", "--silent", "test"],
 };
 

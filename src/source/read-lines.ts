@@ -1,5 +1,5 @@
 /** No line of a recording is longer: the largest frame a Gateway sends has 25 MiB. In characters. */
-export const MAX_LINE_LENGTH = 32 * 1024 * 1024;
+const MAX_LINE_LENGTH = 32 * 1024 * 1024;
 
 /**
  * The lines of a text that comes in pieces, without their line ends. Of a line longer than `maxLength` only a piece

@@ -3,7 +3,7 @@ import type { Session } from "./transcript.ts";
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A session as `sessions.list`, `chat.history` and session events describe it, with the fields of a real Gateway. */
-export function sessionRow(session: Session, now: number): Fields {
+function sessionRow(session: Session, now: number): Fields {
   const { key, running } = session;
   const isMain = key === "agent:main:main";
   const active = running.size > 0;

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /** The Gateway that is tested against, and the Node it needs: its own install refuses an older one. */
-export const OPENCLAW_VERSION = "2026.9.6";
+const OPENCLAW_VERSION = "2026.9.6";
 const NODE_RANGE = "24";
 const INSTALL_TIMEOUT_MS = 600_000;
 

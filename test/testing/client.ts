@@ -26,7 +26,7 @@ export interface Client {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
 }
 
-export const SCOPES = ["operator.read", "operator.write"];
+const SCOPES = ["operator.read", "operator.write"];
 
 export async function openClient(url: string): Promise<Client> {
   const socket = new WebSocket(url);

@@ -1,0 +1,60 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What `npm pack --json` says of a tarball. */
+export interface Packed {
+  readonly filename: string;
+  /** Bytes of the tarball: what is fetched. */
+  readonly size: number;
+  /** Bytes on the disk of whoever installs it. */
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string; readonly size: number }[];
+}
+
+/** What people fetch. 560 kB at this writing, half of it recordings; a tenth more, and somebody should say what for. */
+const MAX_TARBALL_BYTES = 620_000;
+/** The recordings of a real Gateway, which the demo and the fake Gateway play: 3.8 MB of JSON that packs to a tenth. */
+const MAX_RECORDINGS_BYTES = 4_000_000;
+/** Everything else. */
+const MAX_OTHER_BYTES = 1_000_000;
+
+const documents = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
+const isRecording = (path: string) => path.startsWith("dist/src/testing/recordings/");
+
+/**
+ * The tarball holds the build, what belongs to it, and nothing else.
+ *
+ * @throws {Error} with each thing that is wrong.
+ */
+export function checkContents({ files, size }: Packed, root: string): void {
+  const wrong: string[] = [];
+  const paths = files.map(({ path }) => path);
+  for (const path of documents) if (!paths.includes(path)) wrong.push(`${path} is missing`);
+  for (const path of paths) {
+    if (documents.includes(path)) continue;
+    if (!sourcesOf(path).some((source) => existsSync(join(root, source)))) wrong.push(`${path} comes from no source`);
+    // The sources are not in the tarball, so a map would lead nowhere.
+    if (path.endsWith(".map")) wrong.push(`${path} is a map`);
+    else if (path.endsWith(".js") && readFileSync(join(root, path), "utf8").includes("sourceMappingURL"))
+      wrong.push(`${path} names a map`);
+  }
+  const bytes = (which: (path: string) => boolean) =>
+    files.reduce((sum, file) => sum + (which(file.path) ? file.size : 0), 0);
+  const sizes: [string, number, number][] = [
+    ["the tarball", size, MAX_TARBALL_BYTES],
+    ["its recordings", bytes(isRecording), MAX_RECORDINGS_BYTES],
+    ["all else in it", bytes((path) => !isRecording(path)), MAX_OTHER_BYTES],
+  ];
+  for (const [what, actual, most] of sizes) {
+    console.log(`         ${what}: ${(actual / 1_000).toFixed(0)} of at most ${(most / 1_000).toFixed(0)} kB`);
+    if (actual > most) wrong.push(`${what}: ${actual} bytes are more than ${most}`);
+  }
+  if (wrong.length > 0) throw new Error(wrong.join("\n"));
+}
+
+/** Where a built file may come from: a source of its own, or a file that was copied. Nothing else is built. */
+function sourcesOf(path: string): readonly string[] {
+  if (!/^dist\/(src|machines)\//.test(path)) return [];
+  const source = path.slice("dist/".length);
+  return [source, source.replace(/(\.d\.ts|\.js)$/, ".ts")];
+}
