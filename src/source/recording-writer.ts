@@ -47,13 +47,14 @@ export interface RecordingWriter extends SourceListener {
 
 /**
  * Appends a recording to `file`, one line `{"t", "conn", "frame"}` a frame, `t` in ms since this call. Nonces, tokens,
- * passwords and signatures are blanked out; the texts of messages are not, they are what is recorded.
+ * passwords and signatures are blanked out; the texts of messages are not, they are what is recorded: a new file is
+ * readable by its owner only.
  * Every attempt to connect is written as the challenge that it begins with, every hello as the answer to it.
  */
 export function createRecordingWriter(file: string | URL, options: RecordingWriterOptions = {}): RecordingWriter {
   const { conn = "listener", maxWaitingBytes = 64 * 1024 * 1024, onError, clock = systemClock } = options;
   const startedAt = clock.now();
-  const stream = createWriteStream(file, { flags: "a" });
+  const stream = createWriteStream(file, { flags: "a", mode: 0o600 });
   let failure: InboxError | undefined;
   let finishing: Promise<void> | undefined;
   let written = 0;

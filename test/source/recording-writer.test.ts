@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -40,6 +40,11 @@ describe("a recording writer", () => {
       { t: 250, conn: "home", frame: "no frame" },
     ]);
     expect(writer).toMatchObject({ written: 3, dropped: 0 });
+  });
+
+  it.skipIf(process.platform === "win32")("makes a file that its owner alone can read", async () => {
+    await createRecordingWriter(next()).finish();
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
   it("blanks out every secret of a handshake, and no text of a message", async () => {
