@@ -291,7 +291,11 @@ class RunningInbox implements Inbox {
 
   #noteEvent(routed: RoutedEvent, effect: EventEffect, chars: number): void {
     if (effect === "unknown-state") this.#log.unknownState(routed);
-    if (this.#activity.observed) this.#activity.next({ kind: "event", effect, chars, ...routed });
+    if (!this.#activity.observed) return;
+    const { gateway, owner, event } = routed;
+    // No spread: this is made for every event.
+    const seen = { kind: "event", effect, chars, gateway, event } as const;
+    this.#activity.next(owner === undefined ? seen : { ...seen, owner });
   }
 
   #noteAlarm(error: InboxError | undefined): void {

@@ -4,7 +4,8 @@ import { beginningOf, endOf } from "./shown-text.ts";
 import { Timeline } from "./timeline.ts";
 import type { DeliveryState, LiveRow, RunDetails, RunRow, SettledRow, TimelineEntry } from "./update.ts";
 
-/** How much of a text is shown, in characters: of an error, at the end of a line, of one delta, of a whole run. */
+/** How much of a text is shown, in characters: of a state, of an error, at the end of a line, of one delta, of a whole run. */
+const STATE_CHARS = 40;
 const ERROR_CHARS = 300;
 const TAIL_CHARS = 160;
 const PIECE_CHARS = 200;
@@ -32,7 +33,7 @@ export class FollowedRun {
   settlement: Settlement | undefined;
   private readonly showText: boolean;
   private readonly timeline = new Timeline();
-  private readonly rate: Rate;
+  private readonly rate = new Rate();
   private sessionKey: string | undefined;
   private chars = 0;
   private deltas = 0;
@@ -49,14 +50,13 @@ export class FollowedRun {
     this.identity = identity;
     this.showText = showText;
     this.sessionKey = identity.sessionKey;
-    this.rate = new Rate(identity.startedAt);
   }
 
   /** It had begun before anyone looked. */
   joined(chars: number, text: string, now: number): void {
     this.chars = chars;
     if (this.showText) this.text = text;
-    this.add(now, { kind: "joined", chars }, 1);
+    this.add(now, { kind: "joined", chars }, 10);
   }
 
   event(event: ChatEvent, effect: EventEffect, chars: number, now: number, limit: number): void {
@@ -66,15 +66,20 @@ export class FollowedRun {
     if (effect === "after-end") this.late += 1;
     if (effect === "taken") this.take(event, chars, now);
     const tellsText = effect === "taken" && (state === "delta" || state === "final");
+    const told = tellsText ? this.chars : -1;
+    const gained = this.chars - before;
+    const afterMs = now - this.identity.startedAt;
+    const plain = !this.showText && replace !== true && event.recovered !== true;
+    if (plain) return this.timeline.addEvent(afterMs, state, effect, seq, told, gained, limit);
     const text = this.showText ? (deltaText ?? messageText) : undefined;
     this.add(
       now,
       {
         kind: "event",
-        state: state.slice(0, 40),
-        ...(seq !== undefined && { seq }),
+        state: beginningOf(state, STATE_CHARS),
         effect,
-        ...(tellsText && { chars: this.chars, gained: this.chars - before }),
+        ...(seq !== undefined && { seq }),
+        ...(tellsText && { chars: this.chars, gained }),
         ...(replace === true && { replaced: true }),
         ...(event.recovered === true && { recovered: true }),
         ...(text !== undefined && { text: beginningOf(text, PIECE_CHARS) }),
@@ -163,7 +168,7 @@ export class FollowedRun {
   }
 
   private add(now: number, what: TimelineEntry["what"], limit: number): void {
-    this.timeline.add({ afterMs: now - this.identity.startedAt, what }, limit);
+    this.timeline.add(now - this.identity.startedAt, what, limit);
   }
 
   private row(): RunRow {
@@ -201,8 +206,7 @@ export class FollowedRun {
   details(now: number): RunDetails {
     return {
       run: this.settlement === undefined ? this.liveRow(now) : this.settledRow(this.settlement),
-      entries: this.timeline.entries,
-      dropped: this.timeline.dropped,
+      ...this.timeline.read(),
       ...(this.showText && { text: beginningOf(this.text, TEXT_CHARS) }),
     };
   }

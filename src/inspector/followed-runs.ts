@@ -39,7 +39,7 @@ export class FollowedRuns {
   reconcile(runs: ReturnType<Inbox["runs"]>, now: number): void {
     const there = new Set<string>();
     for (const { text, ...identity } of runs) {
-      const key = keyOf(identity);
+      const key = keyOf(identity.gateway, identity.runId);
       there.add(key);
       if (!this.live.has(key)) this.begin(key, identity)?.joined(text.length, text, now);
     }
@@ -56,9 +56,9 @@ export class FollowedRuns {
 
   event({ effect, chars, gateway, owner, event }: Extract<Activity, { kind: "event" }>, now: number): void {
     const { runId, sessionKey } = event;
-    const key = keyOf({ gateway, runId });
+    const key = keyOf(gateway, runId);
     let run = this.byKey.get(key);
-    if (effect === "taken" && !this.live.has(key)) {
+    if (effect === "taken" && (run === undefined || run.settlement !== undefined)) {
       const identity = {
         gateway,
         runId,
@@ -74,7 +74,7 @@ export class FollowedRuns {
 
   outcome(outcome: RunOutcome, now: number): void {
     const ended = outcome.status === "dispatched" ? outcome.message : outcome;
-    const key = keyOf(ended);
+    const key = keyOf(ended.gateway, ended.runId);
     const run = this.byKey.get(key) ?? this.create(key, identityOf(ended, now));
     run.settle(outcome, now, this.limit);
     this.retire(key, run);
@@ -145,13 +145,13 @@ export class FollowedRuns {
     if (this.settled.length <= MAX_SETTLED) return;
     const oldest = this.settled.shift();
     if (oldest === undefined) return;
-    this.byKey.delete(keyOf(oldest.identity));
+    this.byKey.delete(keyOf(oldest.identity.gateway, oldest.identity.runId));
     this.byId.delete(oldest.id);
   }
 
   /** The run of a message; one that was dispatched before anyone looked is taken up as it is. */
   private ofMessage(message: ProactiveMessage, now: number): FollowedRun {
-    const key = keyOf(message);
+    const key = keyOf(message.gateway, message.runId);
     const known = this.byKey.get(key);
     this.settledVersion += 1;
     if (known !== undefined) return known;
@@ -162,7 +162,7 @@ export class FollowedRuns {
   }
 }
 
-function keyOf({ gateway, runId }: { readonly gateway: string; readonly runId: string }): string {
+function keyOf(gateway: string, runId: string): string {
   return `${gateway}\u0000${runId}`;
 }
 

@@ -41,7 +41,7 @@ export class Pages {
     if (!beginEventStream(response)) return;
     this.watch ??= new Watch(this.inbox, this.clock, this.showText);
     this.emptySince = undefined;
-    const page = { response, seen: { settled: 0, dead: 0, samples: 0 } };
+    const page = { response, seen: { live: 0, settled: 0, dead: 0, samples: 0 } };
     this.pages.add(page);
     response.on("close", () => {
       this.pages.delete(page);

@@ -1,4 +1,3 @@
-/** Actors that come and go in a minute; those beyond are left out until the next. */
 const MINUTE_MS = 60_000;
 
 /** How many actors are shown to Stately. */
@@ -12,6 +11,7 @@ export interface SampleLimits {
 export class StatelySample {
   private readonly limits: SampleLimits;
   private readonly followed = new Set<string>();
+  private readonly always = new Set<string>();
   private minute = 0;
   private newInMinute = 0;
 
@@ -20,7 +20,7 @@ export class StatelySample {
   }
 
   follows(sessionId: string): boolean {
-    return this.followed.has(sessionId);
+    return this.followed.has(sessionId) || this.always.has(sessionId);
   }
 
   /** Whether a new actor is followed from now on. `always`: it counts for nothing. */
@@ -29,13 +29,16 @@ export class StatelySample {
     if (minute !== this.minute) this.newInMinute = 0;
     this.minute = minute;
     const { maxActors, maxNewPerMinute } = this.limits;
-    if (!always && (this.followed.size >= maxActors || this.newInMinute >= maxNewPerMinute)) return false;
-    if (!always) this.newInMinute += 1;
-    this.followed.add(sessionId);
-    return true;
+    if (always) this.always.add(sessionId);
+    else if (this.followed.size < maxActors && this.newInMinute < maxNewPerMinute) {
+      this.newInMinute += 1;
+      this.followed.add(sessionId);
+    }
+    return this.follows(sessionId);
   }
 
   end(sessionId: string): void {
     this.followed.delete(sessionId);
+    this.always.delete(sessionId);
   }
 }

@@ -79,7 +79,7 @@ export interface Sample {
 /** How many are in each state now; final states count what has reached them. */
 export type StateCounts = Readonly<Record<MachineName, Readonly<Record<string, number>>>>;
 
-/** What the page is sent, at most ten times a second. Lists that have not changed are left out. */
+/** What the page is sent, at most ten times a second. Lists that are as they were sent last are left out; long ones are made anew only every 400 ms. */
 export interface Update {
   /** The inbox's time. */
   readonly at: number;
@@ -92,7 +92,7 @@ export interface Update {
   /** How often each transition was taken since the last update, by its name in its drawing. */
   readonly taken: Readonly<Record<MachineName, Readonly<Record<string, number>>>>;
   readonly links: readonly LinkStatus[];
-  readonly live: Rows<LiveRow>;
+  readonly live?: Rows<LiveRow>;
   readonly settled?: Rows<SettledRow>;
   readonly dead?: Rows<DeadRow>;
   /** Those since the last update; all that are kept when the page has just opened. */

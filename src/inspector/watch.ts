@@ -7,22 +7,27 @@ import { Flow, stateCounts } from "./flow.ts";
 import { FollowedRuns } from "./followed-runs.ts";
 import { Sampler } from "./sampler.ts";
 import { beginningOf } from "./shown-text.ts";
-import type { DeadRow, Rows, RunDetails, Update } from "./update.ts";
+import type { DeadRow, LiveRow, Rows, RunDetails, SettledRow, Update } from "./update.ts";
 
 /** Dead letters that are shown, and how often the ledger is asked for them at most, in ms. */
 const MAX_DEAD_ROWS = 100;
 const DEAD_PAUSE_MS = 2_000;
 const ERROR_CHARS = 300;
 
+/** A list of more rows than this is sent at most so often, in ms: nobody reads it faster, and it costs. */
+const MANY_ROWS = 30;
+const MANY_ROWS_PAUSE_MS = 400;
+
 /** What one page has been sent already. */
 export interface Seen {
+  live: number;
   settled: number;
   dead: number;
   samples: number;
 }
 
 /** What every page of one tick is sent alike. */
-export type SharedUpdate = Omit<Update, "settled" | "dead" | "samples">;
+export type SharedUpdate = Omit<Update, "live" | "settled" | "dead" | "samples">;
 
 /** Looks at an inbox: from its creation until `close`, it follows every run. */
 export class Watch {
@@ -34,8 +39,11 @@ export class Watch {
   private readonly flow = new Flow();
   private readonly sampler: Sampler;
   private readonly subscriptions: readonly Subscription[];
-  private dead: Rows<DeadRow> = { total: 0, rows: [] };
-  private deadVersion = 0;
+  private readonly live = versioned<LiveRow>();
+  private readonly settled = versioned<SettledRow>();
+  private readonly dead = versioned<DeadRow>();
+  private settledSeen = 0;
+  private listedAt = 0;
   private askDeadAt = 0;
   private sampledAt: number;
   private changed = true;
@@ -90,6 +98,7 @@ export class Watch {
     const at = this.clock.now();
     const stats = this.inbox.stats();
     const links = this.inbox.links();
+    this.list(stats.liveRuns, at);
     return {
       at,
       since: this.since,
@@ -99,7 +108,6 @@ export class Watch {
       states: stateCounts(stats, links),
       taken: this.flow.take(),
       links,
-      live: this.runs.liveRows(stats.liveRuns, at),
     };
   }
 
@@ -107,12 +115,14 @@ export class Watch {
   updateFor(shared: SharedUpdate, seen: Seen): Update {
     const update: Update = {
       ...shared,
-      ...(seen.settled !== this.runs.settledVersion && { settled: this.runs.settledRows() }),
-      ...(seen.dead !== this.deadVersion && { dead: this.dead }),
+      ...(seen.live !== this.live.version && { live: this.live.list }),
+      ...(seen.settled !== this.settled.version && { settled: this.settled.list }),
+      ...(seen.dead !== this.dead.version && { dead: this.dead.list }),
       samples: this.sampler.since(seen.samples),
     };
-    seen.settled = this.runs.settledVersion;
-    seen.dead = this.deadVersion;
+    seen.live = this.live.version;
+    seen.settled = this.settled.version;
+    seen.dead = this.dead.version;
     seen.samples = this.sampler.count;
     return update;
   }
@@ -125,6 +135,17 @@ export class Watch {
     this.closed = true;
     for (const subscription of this.subscriptions) subscription.unsubscribe();
     this.runs.clear();
+  }
+
+  /** Makes the lists of runs anew: each time while they are short. */
+  private list(liveRuns: number, now: number): void {
+    const rows = this.live.list.rows.length + this.settled.list.rows.length;
+    if (rows > MANY_ROWS && now - this.listedAt < MANY_ROWS_PAUSE_MS) return;
+    this.listedAt = now;
+    put(this.live, this.runs.liveRows(liveRuns, now));
+    if (this.settledSeen === this.runs.settledVersion) return;
+    this.settledSeen = this.runs.settledVersion;
+    put(this.settled, this.runs.settledRows());
   }
 
   private noteActivity(activity: Activity): void {
@@ -150,13 +171,27 @@ export class Watch {
     try {
       const letters = await this.inbox.deadLetters();
       if (this.closed) return;
-      this.dead = { total: letters.length, rows: letters.slice(-MAX_DEAD_ROWS).reverse().map(deadRow) };
-      this.deadVersion += 1;
+      put(this.dead, { total: letters.length, rows: letters.slice(-MAX_DEAD_ROWS).reverse().map(deadRow) });
       this.changed = true;
     } catch {
       // The ledger says so itself, in the log and as an alarm; the last list stays.
     }
   }
+}
+
+/** A list, and how often it has been made anew. */
+interface Versioned<T> {
+  list: Rows<T>;
+  version: number;
+}
+
+function versioned<T>(): Versioned<T> {
+  return { list: { total: 0, rows: [] }, version: 1 };
+}
+
+function put<T>(versioned: Versioned<T>, list: Rows<T>): void {
+  versioned.list = list;
+  versioned.version += 1;
 }
 
 function deadRow({ message, at, attempts, error }: LedgerEntry): DeadRow {

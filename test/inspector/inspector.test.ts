@@ -129,7 +129,7 @@ describe("watching", () => {
       clock.advance(1);
     }
     const chars: number[] = [];
-    for (let update = 0; update < 5; update += 1) chars.push((await next()).live.rows[0]?.chars ?? 0);
+    for (let update = 0; update < 5; update += 1) chars.push((await next()).live?.rows[0]?.chars ?? 0);
     expect(chars).toEqual([100, 200, 300, 400, 500]);
     inbox.handle({ runId: "r", sessionKey: "s", seq: 501, state: "aborted" });
     clock.advance(100);

@@ -8,9 +8,10 @@ const KEY = "agent:main:collavre:42:creative:100";
 let clock = createTestClock(1_000_000);
 let inbox: Inbox;
 let watch: Watch;
-const seen = { settled: 0, dead: 0, samples: 0 };
+const seen = { live: 0, settled: 0, dead: 0, samples: 0 };
 /** Lists are sent only when they have changed: the last that were. */
-let lists: Pick<Update, "settled" | "dead"> = {};
+const none = { total: 0, rows: [] };
+let lists: Required<Pick<Update, "live" | "settled" | "dead">> = { live: none, settled: none, dead: none };
 
 function open(options: InboxOptions = {}, showText = false): void {
   clock = createTestClock(1_000_000);
@@ -20,8 +21,8 @@ function open(options: InboxOptions = {}, showText = false): void {
 
 function startWatching(showText = false): void {
   watch = new Watch(inbox, clock, showText);
-  Object.assign(seen, { settled: 0, dead: 0, samples: 0 });
-  lists = {};
+  Object.assign(seen, { live: 0, settled: 0, dead: 0, samples: 0 });
+  lists = { live: none, settled: none, dead: none };
 }
 
 afterEach(async () => {
@@ -29,9 +30,10 @@ afterEach(async () => {
   await inbox.stop();
 });
 
-function look(): Update {
+function look(): Update & typeof lists {
   const update = watch.updateFor(watch.shared(), seen);
-  lists = { ...lists, ...update };
+  const { live = lists.live, settled = lists.settled, dead = lists.dead } = update;
+  lists = { live, settled, dead };
   return { ...update, ...lists };
 }
 
@@ -41,7 +43,7 @@ const say = (text: string) => ({ message: { role: "assistant", content: [{ type:
 
 function detailsOf(runId: string): RunDetails {
   const update = look();
-  const row = [...update.live.rows, ...(update.settled?.rows ?? [])].find((run) => run.runId === runId);
+  const row = [...update.live.rows, ...update.settled.rows].find((run) => run.runId === runId);
   return watch.details(row?.id ?? -1) as RunDetails;
 }
 
@@ -93,7 +95,7 @@ describe("what the inspector sees of a run", () => {
       "600 attempt 2",
       "600 delivered 2",
     ]);
-    expect(look().settled?.rows).toMatchObject([
+    expect(look().settled.rows).toMatchObject([
       { runId: "r", status: "dispatched", delivery: "delivered", attempts: 2, late: 1, duplicates: 1, chars: 6 },
     ]);
     expect(look().live).toEqual({ total: 0, rows: [] });
@@ -102,7 +104,7 @@ describe("what the inspector sees of a run", () => {
   it("goes on in one line when a final comes after the end", async () => {
     open();
     hear("r", "error", 1, { errorMessage: "overloaded" });
-    expect(look().settled?.rows).toMatchObject([{ status: "errored", reason: "overloaded" }]);
+    expect(look().settled.rows).toMatchObject([{ status: "errored", reason: "overloaded" }]);
     hear("r", "final", 2, say("after all"));
     await handled();
     expect(look().settled).toMatchObject({ total: 1, rows: [{ status: "dispatched", reason: "late" }] });
@@ -142,7 +144,7 @@ describe("what the inspector sees of a run", () => {
     clock.advance(60_000);
     hear("stopped", "aborted", 1);
     hear("quiet", "final", 1);
-    expect(look().settled?.rows.map(({ runId, status, reason }) => [runId, status, reason])).toEqual([
+    expect(look().settled.rows.map(({ runId, status, reason }) => [runId, status, reason])).toEqual([
       ["quiet", "discarded", "empty"],
       ["stopped", "aborted", undefined],
       ["slow", "expired", undefined],
@@ -157,7 +159,7 @@ describe("what the inspector sees of a run", () => {
     startWatching();
     clock.advance(10);
     await handled();
-    expect(look().settled?.rows).toMatchObject([{ runId: "r", status: "dispatched", delivery: "dead", attempts: 2 }]);
+    expect(look().settled.rows).toMatchObject([{ runId: "r", status: "dispatched", delivery: "dead", attempts: 2 }]);
     clock.advance(1_000);
     watch.takeChange();
     await handled();
@@ -179,7 +181,7 @@ describe("message text", () => {
   it("is hidden", () => {
     open();
     expect(tell()).not.toContain("secret");
-    expect(look().settled?.rows.find(({ runId }) => runId === "bad")?.reason).toBe("(16 characters)");
+    expect(look().settled.rows.find(({ runId }) => runId === "bad")?.reason).toBe("(16 characters)");
   });
 
   it("is shown where it is asked for", () => {
@@ -187,7 +189,7 @@ describe("message text", () => {
     tell();
     expect(detailsOf("r").text).toBe(secret);
     expect(detailsOf("live")).toMatchObject({ text: secret, entries: [{ what: { text: secret } }] });
-    expect(look().settled?.rows).toContainEqual(expect.objectContaining({ runId: "bad", reason: secret }));
+    expect(look().settled.rows).toContainEqual(expect.objectContaining({ runId: "bad", reason: secret }));
   });
 });
 
@@ -205,7 +207,7 @@ describe("the bounds of what the inspector keeps", () => {
     open();
     for (let run = 0; run < 1_500; run += 1) hear(`run-${run}`, "aborted", 1);
     expect(look().settled).toMatchObject({ total: 1_000 });
-    expect(look().settled?.rows.map(({ runId }) => runId)).toEqual(
+    expect(look().settled.rows.map(({ runId }) => runId)).toEqual(
       Array.from({ length: 100 }, (_, index) => `run-${1_499 - index}`),
     );
     expect(watch.details(1)).toBeUndefined();

@@ -30,6 +30,8 @@ export function createLists(onOpen) {
     linkLine,
   );
   const dead = keyedRows(byId("dead"), (/** @type {DeadRow} */ { id }) => id, deadLine);
+  /** @type {Rows<LiveRow>} */
+  let lastLive = { total: 0, rows: [] };
   /** @type {Rows<SettledRow>} */
   let lastSettled = { total: 0, rows: [] };
   /** @type {Rows<DeadRow>} */
@@ -40,13 +42,14 @@ export function createLists(onOpen) {
     show(update) {
       now = update.at;
       ttlMs = update.ttlMs;
+      lastLive = update.live ?? lastLive;
       lastSettled = update.settled ?? lastSettled;
       lastDead = update.dead ?? lastDead;
-      live(update.live.rows);
+      live(lastLive.rows);
       settled(lastSettled.rows);
       links(update.links);
       dead(lastDead.rows);
-      note("live", update.live, "No run is going on.", "newest");
+      note("live", lastLive, "No run is going on.", "newest");
       note("settled", lastSettled, "None since this page was opened.", "latest");
       note("dead", lastDead, "None.", "latest");
       byId("links-note").hidden = update.links.length > 0;

@@ -110,7 +110,7 @@ async function main() {
   const plots = createPlots();
   byId("plots").append(...plots.nodes);
 
-  /** What the lists were not shown while they were held. @type {Pick<Update, "settled" | "dead">} */
+  /** What the lists were not shown while they were held. @type {Pick<Update, "live" | "settled" | "dead">} */
   let missed = {};
   /** @param {Update} update */
   function onUpdate(update) {
@@ -122,8 +122,8 @@ async function main() {
       `Runs are followed since ${ago(update.at - update.since).replace(" ago", "")}${update.showText ? "" : "; texts are hidden"}.`,
     );
     if (byId("counters").closest("details")?.open) showCounters(update.stats);
-    const { settled, dead } = update;
-    missed = { ...missed, ...(settled && { settled }), ...(dead && { dead }) };
+    const { live, settled, dead } = update;
+    missed = { ...missed, ...(live && { live }), ...(settled && { settled }), ...(dead && { dead }) };
     if (isHeld()) return;
     lists.show({ ...update, ...missed });
     missed = {};

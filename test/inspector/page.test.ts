@@ -1,0 +1,298 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AxeResults } from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createInbox, type Inbox, type InboxOptions } from "../../src/index.ts";
+import { createInspector, type Inspector, type InspectorOptions } from "../../src/inspector/index.ts";
+import { createFakeGateway, type FakeGateway } from "../../src/testing/index.ts";
+import { chromiumFor, launchChromium } from "../helpers/chromium.ts";
+
+const chromium = chromiumFor("THE INSPECTOR'S PAGE");
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const KEY = "agent:main:collavre:42:creative:100:topic:200";
+
+let browser: Browser;
+let page: Page;
+let gateway: FakeGateway;
+let inbox: Inbox;
+let inspector: Inspector;
+/** What the page complained of: nothing, in the end. */
+let complaints: string[];
+
+async function open(inboxOptions: InboxOptions = {}, options: InspectorOptions = {}): Promise<void> {
+  gateway = await createFakeGateway();
+  inbox = createInbox({ gateway: { url: gateway.url, token: gateway.token }, ...inboxOptions });
+  await inbox.start();
+  inspector = await createInspector(inbox, options);
+  await page.goto(inspector.url);
+  await page.locator('#connection[data-state="watching"]').waitFor();
+}
+
+const rowOf = (list: "live" | "settled", session: string) =>
+  page.locator(`#${list} tr`, { has: page.getByRole("button", { name: session, exact: true }) });
+const countIn = (machine: string, state: string) =>
+  page.locator(`#machine-${machine} [data-state="${state}"]`).getAttribute("data-count").then(Number);
+const takenIn = (machine: string, transition: string) =>
+  page.locator(`#machine-${machine} [data-transition="${transition}"]`).getAttribute("data-taken").then(Number);
+const until = (probe: () => Promise<unknown> | unknown) => expect.poll(probe, { timeout: 5_000, interval: 30 });
+
+describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_000 }, () => {
+  beforeAll(async () => {
+    browser = await launchChromium(chromium ?? "");
+  });
+
+  afterAll(() => browser?.close());
+
+  beforeEach(async () => {
+    page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    complaints = [];
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+  });
+
+  afterEach(async () => {
+    await page.close();
+    await inspector?.close();
+    await inbox?.stop({ drainMs: 0 });
+    await gateway?.close();
+    expect(complaints).toEqual([]);
+  });
+
+  it("shows each run of a recording through its states", async () => {
+    /** The lengths of the messages, latest first. */
+    const chars: string[] = [];
+    await open({ deliver: ({ text }) => void chars.unshift(`${text.length}`) });
+    const playing = gateway.play("k2-ten-at-once", { speed: 2 });
+    await until(() => countIn("run", "buffering")).toBeGreaterThan(5);
+    await until(() => page.locator("#live tr").count()).toBeGreaterThan(5);
+    await playing;
+    await until(() => countIn("run", "dispatched")).toBe(10);
+    await until(() => countIn("delivery", "delivered")).toBe(10);
+    await until(() => countIn("run", "buffering")).toBe(0);
+    expect(await countIn("link", "live")).toBe(1);
+    expect(await page.locator("#live tr").count()).toBe(0);
+    const settled = await page.locator("#settled tr").allInnerTexts();
+    expect(settled.map((line) => /dispatched.*delivered\s+([\d,]+)/s.exec(line)?.[1])).toEqual(chars);
+    expect(await takenIn("run", "buffering:final:dispatched")).toBe(10);
+    expect(await takenIn("run", "buffering:delta:buffering")).toBe(inbox.stats().events - 10);
+    expect(await takenIn("delivery", "attempting:succeeded:delivered")).toBe(10);
+  });
+
+  it("shows a run's timeline at a click: what each event did, repeats and late ones marked, and the attempts", async () => {
+    let fails = 1;
+    await open({
+      random: () => 0.1,
+      deliver: () => {
+        if (fails-- > 0) throw new Error("The receiver is busy");
+      },
+    });
+    const hear = (seq: number, state: string, more: object = {}) =>
+      inbox.handle({ runId: "run-1", sessionKey: KEY, seq, state, ...more });
+    hear(1, "delta", { deltaText: "Hel" });
+    hear(2, "delta", { deltaText: "lo" });
+    hear(2, "delta", { deltaText: "lo" });
+    await rowOf("live", KEY).waitFor();
+    expect(await rowOf("live", KEY).textContent()).toContain("1 duplicate");
+    await rowOf("live", KEY).getByRole("button").click();
+    const lines = page.locator("#details-timeline li");
+    await until(() => lines.count()).toBe(3);
+    hear(3, "final");
+    hear(4, "delta", { deltaText: "!" });
+    // Four events, two marked ones, the end, and two attempts: the first failed.
+    await until(() => lines.count()).toBe(10);
+    const told = (await lines.allInnerTexts()).map((line) =>
+      line.replace(/^\+[\d.]+ s\s+/, "").replaceAll("\n", " | "),
+    );
+    expect(told).toEqual([
+      "delta · seq 1 · +3 → 3 characters",
+      "delta · seq 2 · +2 → 5 characters",
+      "delta · seq 2 | duplicate",
+      "final · seq 3 · +0 → 5 characters",
+      "run dispatched",
+      "delta · seq 4 | after the end",
+      "handler called, attempt 1",
+      "attempt 1 failed: The receiver is busy; again in 100 ms | retry",
+      "handler called, attempt 2",
+      "delivered after 2 attempts",
+    ]);
+    await page.getByRole("button", { name: "Close" }).click();
+    await until(() => page.locator("dialog[open]").count()).toBe(0);
+  });
+
+  it("is worked by keyboard alone", async () => {
+    await open();
+    inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
+    await rowOf("settled", KEY).waitFor();
+    const focused = () => page.evaluate<string>("document.activeElement?.textContent ?? ''");
+    for (let steps = 0; steps < 20 && (await focused()) !== KEY; steps += 1) await page.keyboard.press("Tab");
+    expect(await focused()).toBe(KEY);
+    await page.keyboard.press("Enter");
+    await page.locator("#details-timeline li").first().waitFor();
+    await page.keyboard.press("Escape");
+    await until(() => page.locator("dialog[open]").count()).toBe(0);
+    expect(await focused()).toBe(KEY);
+  });
+
+  it("hides texts, and shows them where the inspector was told to", async () => {
+    const tell = async () => {
+      for (const state of ["delta", "final"])
+        inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state, message: { content: "the secret words" } });
+      await rowOf("settled", KEY).getByRole("button").click();
+      await page.locator("#details-timeline li").nth(2).waitFor();
+      return page.evaluate<string>("document.documentElement.outerHTML");
+    };
+    await open();
+    expect(await tell()).not.toContain("secret");
+    expect(await page.locator("#details-facts").textContent()).toContain("16 characters");
+    await inspector.close();
+    await inbox.stop();
+    await gateway.close();
+    // The page that lost its server says so; that is no defect of it.
+    complaints = [];
+    await open({}, { showText: true });
+    expect(await tell()).toContain("the secret words");
+    expect(await page.locator("#details-text").textContent()).toBe("the secret words");
+  });
+
+  it("comes back by itself when the server has been away", async () => {
+    const token = "the-same-as-before";
+    await open({}, { token });
+    const { port } = inspector;
+    await inspector.close();
+    await page.locator('#connection[data-state="lost"]').waitFor();
+    inspector = await createInspector(inbox, { token, port });
+    await page.locator('#connection[data-state="watching"]').waitFor();
+    inbox.handle({ runId: "after", sessionKey: KEY, seq: 1, state: "delta", deltaText: "Hello" });
+    await rowOf("live", KEY).waitFor();
+    complaints = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|INCOMPLETE/.test(text));
+  });
+
+  it("says that it needs the new address when the server came back with another token", async () => {
+    await open();
+    const { port } = inspector;
+    await inspector.close();
+    inspector = await createInspector(inbox, { port });
+    await page.locator('#connection[data-state="refused"]').waitFor();
+    complaints = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|INCOMPLETE|404/.test(text));
+  });
+
+  it("cannot be read by a page of another origin", async () => {
+    await open();
+    const stranger = await browser.newPage();
+    await stranger.route("https://stranger.example/", (route) => route.fulfill({ body: "<p>Hello</p>" }));
+    await stranger.goto("https://stranger.example/");
+    const read = await stranger.evaluate(async (url) => {
+      const attempts = [fetch(url), fetch(`${url}updates`), fetch(new URL("/metrics", url))];
+      return (await Promise.allSettled(attempts)).map(({ status }) => status);
+    }, inspector.url);
+    expect(read).toEqual(["rejected", "rejected", "rejected"]);
+    await stranger.setContent(`<iframe src="${inspector.url}"></iframe>`);
+    await until(() => stranger.frames()[1]?.url()).toMatch(/^chrome-error:/);
+    await stranger.close();
+  });
+
+  it("has links and dead letters, and every counter", async () => {
+    await open({ retry: { maxAttempts: 1 }, deliver: () => Promise.reject(new Error("No such room")) });
+    inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
+    await until(() => page.locator("#dead tr").textContent()).toContain("No such room");
+    expect(await page.locator("#dead-count").textContent()).toBe("1");
+    expect(await page.locator("#links tr").textContent()).toMatch(/^default.*live/);
+    await page.getByText("All counters").click();
+    await until(() => page.locator("#counters dt").count()).toBe(Object.keys(inbox.stats()).length);
+    gateway.drop();
+    await until(() => takenIn("link", "live:lost:offline")).toBe(1);
+  });
+
+  it("holds its lists still when it is asked to", async () => {
+    await open();
+    await page.getByRole("button", { name: "Hold the lists" }).click();
+    inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "aborted" });
+    await until(() => countIn("run", "aborted")).toBe(1);
+    expect(await page.locator("#settled tr").count()).toBe(0);
+    await page.getByRole("button", { name: "Hold the lists" }).click();
+    await rowOf("settled", KEY).waitFor();
+  });
+
+  it.each([
+    ["light", 1280],
+    ["dark", 1280],
+    ["light", 400],
+    ["dark", 400],
+  ] as const)("has no serious flaw for axe, and nothing sticks out: %s, %i wide", async (colorScheme, width) => {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 900 });
+    await open({ retry: { maxAttempts: 1 }, deliver: () => Promise.reject(new Error("No such room")) });
+    await gateway.play(["b-cron-isolated.subscribed", "g6-error-chat-send", "h1-abort-agent-run"]);
+    inbox.handle({ runId: "long".repeat(30), sessionKey: KEY.repeat(4), seq: 1, state: "delta", deltaText: "Hello" });
+    await until(() => page.locator("#live tr").count()).toBe(1);
+    await until(() => page.locator("#settled tr").count()).toBeGreaterThan(2);
+    await until(() => page.locator("#dead tr").count()).toBeGreaterThan(0);
+    expect(await flaws()).toEqual([]);
+    await page.locator("#settled button").first().click();
+    await page.locator("#details-timeline li").first().waitFor();
+    expect(await flaws()).toEqual([]);
+    expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+  });
+
+  async function flaws(): Promise<readonly string[]> {
+    // The animations of a light-up would be judged in mid-colour.
+    await until(() => page.evaluate<number>("document.getAnimations().length")).toBe(0);
+    // By way of the debugger: the page's own policy lets no foreign script in.
+    await page.evaluate(axe);
+    const { violations, passes } = await page.evaluate<AxeResults>("axe.run()");
+    expect(passes.length).toBeGreaterThan(15);
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  }
+
+  it("stays quick with 10,000 live runs and 2,000 events a second", async () => {
+    await open({ settledWindowMs: 1_000 });
+    const live = 10_000;
+    const seqs = new Array<number>(live).fill(0);
+    const speak = (run: number) => {
+      seqs[run] = (seqs[run] ?? 0) + 1;
+      inbox.handle({
+        runId: `run-${run}`,
+        sessionKey: `${KEY}:${run}`,
+        seq: seqs[run],
+        state: "delta",
+        deltaText: "Hi ",
+      });
+    };
+    for (let run = 0; run < live; run += 1) speak(run);
+    await until(() => page.locator("#live-note").textContent()).toBe("The newest 100 of 10,000.");
+    const gaps = page.evaluate<number[]>(framesOf(4_000));
+    let next = 0;
+    const talking = setInterval(() => {
+      for (let event = 0; event < 40; event += 1) {
+        speak(next);
+        next = (next + 7) % live;
+      }
+    }, 20);
+    const frames = (await gaps).sort((a, b) => a - b);
+    clearInterval(talking);
+    expect(await page.locator("#live tr").count()).toBe(100);
+    expect(inbox.stats().events).toBeGreaterThan(live + 5_000);
+    expect(frames[Math.floor(frames.length * 0.95)]).toBeLessThan(100);
+    expect(frames.at(-1)).toBeLessThan(500);
+  });
+});
+
+/** A script that gives the time between one drawn frame and the next, for `durationMs`. */
+function framesOf(durationMs: number): string {
+  return `new Promise((resolve) => {
+    const seen = [];
+    let last = performance.now();
+    const end = last + ${durationMs};
+    requestAnimationFrame(function frame(now) {
+      seen.push(now - last);
+      last = now;
+      if (now < end) requestAnimationFrame(frame);
+      else resolve(seen);
+    });
+  })`;
+}
