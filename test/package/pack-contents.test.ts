@@ -1,0 +1,35 @@
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, vi } from "vitest";
+import { checkContents, type Packed } from "../../scripts/pack-contents.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const documents = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
+const types = "dist/src/index.d.ts";
+
+function packed(paths: readonly string[], bytes = 1_000): Packed {
+  const files = paths.map((path) => ({ path, size: bytes }));
+  return { filename: "openclaw-inbox.tgz", size: bytes, unpackedSize: bytes, files };
+}
+
+describe("the check of the tarball", () => {
+  vi.spyOn(console, "log").mockImplementation(() => {});
+
+  it("holds for documents and what was built", () => {
+    checkContents(packed([...documents, types, "dist/src/inspector/page/index.html"]), root);
+  });
+
+  it.each([
+    ["a document is missing", documents.slice(1), "CHANGELOG.md is missing"],
+    ["a test slipped in", [...documents, "test/readme.test.ts"], "test/readme.test.ts comes from no source"],
+    ["a built file's source is gone", [...documents, "dist/src/gone.d.ts"], "dist/src/gone.d.ts comes from no source"],
+    ["there is a map", [...documents, "dist/src/index.js.map"], "dist/src/index.js.map is a map"],
+  ])("fails when %s", (_what, paths, complaint) => {
+    expect(() => checkContents(packed(paths), root)).toThrow(complaint);
+  });
+
+  it("fails when it has grown", () => {
+    expect(() => checkContents(packed([...documents, types], 700_000), root)).toThrow(
+      "the tarball: 700000 bytes are more than 620000",
+    );
+  });
+});
