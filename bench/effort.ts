@@ -16,14 +16,14 @@ export interface Effort {
 }
 
 export const full: Effort = {
-  rounds: 5,
+  rounds: 3,
   fewRounds: 3,
-  events: 300_000,
+  events: 180_000,
   live: [1, 100, 10_000, 100_000],
   idiomaticLive: [1, 100],
   spawnRuns: { ours: 2_000, idiomatic: 50 },
   memoryLive: 100_000,
-  latencySeconds: 15,
+  latencySeconds: 6,
   words: [1_000, 10_000, 50_000, 200_000],
   everything: true,
 };
@@ -31,12 +31,12 @@ export const full: Effort = {
 export const brief: Effort = {
   rounds: 3,
   fewRounds: 1,
-  events: 90_000,
+  events: 60_000,
   live: [100, 100_000],
   idiomaticLive: [],
   spawnRuns: { ours: 500, idiomatic: 10 },
   memoryLive: 20_000,
-  latencySeconds: 3,
+  latencySeconds: 2,
   words: [1_000, 200_000],
   everything: false,
 };

@@ -4,7 +4,7 @@ import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { brief, type Effort, full } from "./effort.ts";
-import { type Budget, budgetTable, keeps, type Section, sectionText } from "./report.ts";
+import { type Budget, budgetTable, isKept, isKeptWithSlack, type Section, sectionText } from "./report.ts";
 import {
   distinctSection,
   latencySection,
@@ -48,7 +48,8 @@ Written by \`npm run bench\` on ${date}: ${machine}, Node ${process.version}, co
 
 Every figure comes from a process of its own; rivals take turns, round after round, and a ratio is that of two
 measurements of one round. Given are the median and, in brackets, the least and the most. \`npm run bench -- --check\`
-measures briefly and fails when a budget is missed by more than ${Math.round((SLACK - 1) * 100)} %.
+measures briefly, beside whatever else the machine does, and fails when a budget is missed by more than
+${Math.round((SLACK - 1) * 100)} %, or one that is explained under "What is missed" by more than it is today.
 
 ${budgetTable(budgets)}
 
@@ -63,6 +64,6 @@ const budgets = sections.flatMap((section) => section.budgets);
 console.log(budgetTable(budgets));
 console.log(`\n${Math.round((performance.now() - began) / 1_000)} s`);
 if (!values.check) writeFileSync(new URL("docs/benchmarks.md", root), document(sections, budgets));
-const missed = budgets.filter((budget) => !keeps(budget, values.check ? SLACK : 1));
+const missed = budgets.filter((budget) => !(values.check ? isKeptWithSlack(budget, SLACK) : isKept(budget)));
 for (const { name } of missed) console.error(`Missed: ${name}`);
 process.exitCode = missed.length > 0 ? 1 : 0;
