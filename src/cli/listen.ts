@@ -3,10 +3,11 @@ import type { Deliver } from "../delivery/deliver.ts";
 import { webhook } from "../delivery/webhook.ts";
 import { createInbox, type Inbox } from "../inbox.ts";
 import { collavre } from "../protocol/session-key.ts";
-import { assertNoArgument, fromFlags } from "./arguments.ts";
+import { fromFlags } from "./arguments.ts";
 import { defineCommand } from "./command.ts";
 import { exitCode } from "./exit-code.ts";
 import { gatewayFromFlags, gatewayOptions } from "./gateway-flags.ts";
+import { inspectOptions, inspectPort, serveInspector, serveStately, statelyOptions } from "./inspect.ts";
 import { createLogger, logLevelOption } from "./logger.ts";
 import { plainText } from "./plain-text.ts";
 import { createPrinter } from "./printer.ts";
@@ -18,7 +19,7 @@ const DRAIN_MS = 10_000;
 
 /** Listens to a Gateway until a signal, and prints each message or posts it. */
 export const listen = defineCommand({
-  usage: ["listen --url URL [options]"],
+  usage: ["listen --url URL [options]", "listen --url URL --inspect [PORT] [options]"],
   about: `Listens to a Gateway and prints each message when it is complete, until Ctrl-C or SIGTERM. Then it
 takes no new run, lets deliveries finish for ten seconds at most, and exits with 0; a second signal
 ends it at once. A lost connection comes back by itself.
@@ -37,10 +38,12 @@ printed once the receiver has taken it. With --ledger nothing is lost to a crash
     json: { type: "boolean", help: "one line of JSON a message, and nothing else on stdout" },
     ledger: { type: "string", value: "FILE", help: "remember messages in this file; made when it is not there" },
     webhook: { type: "string", value: "URL", help: "post each message to this address" },
+    ...inspectOptions,
+    ...statelyOptions,
     "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default info` },
   },
   async run(values, positionals, terminal) {
-    assertNoArgument(positionals);
+    const port = inspectPort(values, positionals);
     const { name, owner, ledger } = values;
     const source = gatewayFromFlags(values, {
       ...(name !== undefined && { name }),
@@ -50,8 +53,10 @@ printed once the receiver has taken it. With --ledger nothing is lost to a crash
     const logger = createLogger(terminal, values["log-level"], "info");
     const post = values.webhook === undefined ? undefined : webhookTo(values.webhook);
     const printer = createPrinter(terminal, { json: values.json });
+    await using stately = values.stately === true ? await serveStately(terminal) : undefined;
     await using inbox = createInbox({
       source,
+      ...(stately && { inspect: stately.inspect }),
       ...(session && { session }),
       ...(ledger !== undefined && { ledger }),
       deliver: post ?? printer.deliver,
@@ -63,6 +68,8 @@ printed once the receiver has taken it. With --ledger nothing is lost to a crash
         if (status === "delivered") void printer.message(message);
       });
     }
+    await using _inspector =
+      port === undefined ? undefined : await serveInspector(inbox, port, values["show-text"], terminal);
     const stop = listenForStop();
     const paused = allPaused(inbox);
     const failed = new Promise<never>((_resolve, reject) => inbox.start().catch(reject));

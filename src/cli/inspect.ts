@@ -1,0 +1,69 @@
+import type { Inbox } from "../inbox.ts";
+import { createInspector, type Inspector } from "../inspector/inspector.ts";
+import { createStatelyInspector, type StatelyInspector } from "../inspector/stately.ts";
+import { assertNoArgument } from "./arguments.ts";
+import type { OptionValues } from "./command.ts";
+import type { Terminal } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** The options of commands whose inbox can be looked at. */
+export const inspectOptions = {
+  inspect: {
+    type: "boolean",
+    help: "show what goes on in a page on this machine; its address is printed",
+  },
+  "show-text": { type: "boolean", help: "show message texts on that page, not only how long they are" },
+} as const;
+
+/** The option of commands whose actors can be shown in Stately's inspector. */
+export const statelyOptions = {
+  stately: { type: "boolean", help: "show runs in Stately's inspector; needs the package @statelyai/inspect" },
+} as const;
+
+const TOKEN = "OPENCLAW_INBOX_INSPECT_TOKEN";
+
+/**
+ * The port that stands behind `--inspect`, 0 for any; undefined without that option.
+ *
+ * @throws {UsageError} for anything else that stands there, and for an argument without `--inspect`.
+ */
+export function inspectPort(
+  { inspect, "show-text": showText }: OptionValues<typeof inspectOptions>,
+  positionals: readonly string[],
+): number | undefined {
+  if (inspect !== true) {
+    assertNoArgument(positionals);
+    if (showText === true) throw new UsageError("`--show-text` needs `--inspect`");
+    return undefined;
+  }
+  const [given = "0", ...others] = positionals;
+  assertNoArgument(others);
+  const port = Number(given);
+  if (!/^\d+$/.test(given) || port > 65_535)
+    throw new UsageError("Expected a port from 0 to 65535 after `--inspect`, or nothing");
+  return port;
+}
+
+/** Serves the page and prints its address. */
+export async function serveInspector(
+  inbox: Inbox,
+  port: number,
+  showText: boolean | undefined,
+  terminal: Terminal,
+): Promise<Inspector> {
+  const token = process.env[TOKEN];
+  const inspector = await createInspector(inbox, {
+    port,
+    ...(showText !== undefined && { showText }),
+    ...(token !== undefined && token !== "" && { token }),
+  });
+  terminal.note(`Inspector: ${inspector.url}`);
+  return inspector;
+}
+
+/** Serves Stately's inspector and prints its address. */
+export async function serveStately(terminal: Terminal): Promise<StatelyInspector> {
+  const stately = await createStatelyInspector();
+  terminal.note(`Stately's inspector: ${stately.url}`);
+  return stately;
+}
