@@ -13,7 +13,7 @@ interface Arrow {
 }
 
 // The page writes both in a monospaced font of these widths, so that no text has to be measured here.
-const STATE_CHAR_WIDTH = 8.5;
+const STATE_CHAR_WIDTH = 8.2;
 const LABEL_CHAR_WIDTH = 7;
 
 const layoutOptions = {
@@ -23,15 +23,15 @@ const layoutOptions = {
   "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
   "elk.layered.cycleBreaking.strategy": "MODEL_ORDER",
   "elk.spacing.nodeNode": "26",
-  "elk.spacing.edgeEdge": "14",
+  "elk.spacing.edgeEdge": "11",
   "elk.spacing.edgeNode": "18",
   "elk.spacing.edgeLabel": "6",
   "elk.spacing.nodeSelfLoop": "20",
-  "elk.layered.spacing.nodeNodeBetweenLayers": "22",
-  "elk.layered.spacing.edgeNodeBetweenLayers": "14",
+  "elk.layered.spacing.nodeNodeBetweenLayers": "16",
+  "elk.layered.spacing.edgeNodeBetweenLayers": "11",
   "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
   "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
-  "elk.padding": "[top=12,left=12,bottom=12,right=12]",
+  "elk.padding": "[top=6,left=4,bottom=6,right=4]",
 };
 
 /** Lays out every machine from its own definition. The same machines give the same drawings. */
@@ -51,7 +51,7 @@ async function draw(machine: AnyStateMachine, direction: "RIGHT" | "DOWN"): Prom
   const graph: ElkNode = await new elkModule.default().layout<ElkNode>({
     id: "machine",
     layoutOptions: { ...layoutOptions, "elk.direction": direction },
-    children: names.map((id) => ({ id, width: Math.max(84, id.length * STATE_CHAR_WIDTH + 54), height: 44 })),
+    children: names.map((id) => ({ id, width: Math.max(84, id.length * STATE_CHAR_WIDTH + 52), height: 44 })),
     edges: arrows.map(toElkEdge),
   });
   const placed = new Map((graph.children ?? []).map((node) => [node.id, node]));

@@ -1,4 +1,4 @@
-import type { Inbox } from "../inbox.ts";
+import type { Inbox } from "../inbox-api.ts";
 import type { Activity, DeliveryOutcome, ProactiveMessage, RunOutcome } from "../types.ts";
 import { FollowedRun, identityOf, type RunIdentity } from "./followed-run.ts";
 import type { LiveRow, Rows, RunDetails, SettledRow } from "./update.ts";

@@ -1,8 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { type Clock, systemClock } from "../clock.ts";
-import { assertKnownKeys } from "../delivery/option-keys.ts";
-import { optionError } from "../errors.ts";
-import type { Inbox } from "../inbox.ts";
+import { assertKnownKeys, optionError } from "../errors.ts";
+import type { Inbox } from "../inbox-api.ts";
 import { createMetricsText } from "../metrics/text.ts";
 import type { Session } from "../types.ts";
 import { inspectorFiles, readAssets } from "./assets.ts";

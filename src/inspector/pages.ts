@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";
-import type { Inbox } from "../inbox.ts";
+import type { Inbox } from "../inbox-api.ts";
 import { beginEventStream, reply } from "./loopback.ts";
 import type { RunDetails, Update } from "./update.ts";
 import { type Seen, type SharedUpdate, Watch } from "./watch.ts";

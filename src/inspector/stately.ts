@@ -1,7 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { InspectionEvent } from "xstate";
-import { assertKnownKeys } from "../delivery/option-keys.ts";
-import { InboxError, optionError } from "../errors.ts";
+import { assertKnownKeys, InboxError, optionError } from "../errors.ts";
 import { readAssets, statelyFiles } from "./assets.ts";
 import { beginEventStream, listenOnLoopback, reply } from "./loopback.ts";
 import { StatelySample } from "./stately-sample.ts";

@@ -1,6 +1,6 @@
 import type { Subscription } from "rxjs";
 import type { Clock } from "../clock.ts";
-import type { Inbox } from "../inbox.ts";
+import type { Inbox } from "../inbox-api.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
 import type { Activity } from "../types.ts";
 import { Flow, stateCounts } from "./flow.ts";

@@ -98,7 +98,7 @@ function entryLine({ afterMs, what }) {
   line.append(element("span", { class: "after" }, `+${(afterMs / 1_000).toFixed(3)} s`));
   line.append(element("span", { class: "what" }, title));
   if (tag !== "") line.append(element("span", { class: "tag" }, tag));
-  if (text !== undefined && text !== "") line.append(element("span", { class: "said" }, text));
+  if (text !== undefined && text !== "") line.append(element("span", { class: "said" }, `“${text}”`));
   return line;
 }
 
@@ -154,6 +154,6 @@ function describedEvent({ state, seq, effect, chars, gained, replaced, recovered
     title: `${state}${place}${grown}`,
     tag: tags.filter((word) => word !== "").join(", "),
     tone: effect === "taken" ? "plain" : "warn",
-    text,
+    text: effect === "taken" ? text : undefined,
   };
 }

@@ -5,6 +5,8 @@ import { number } from "./format.js";
 
 /** How round corners are, in px. */
 const CORNER = 7;
+/** Smaller than this part of its size its words could not be read: then it is scrolled. */
+const SMALLEST = 0.78;
 /** How long a transition stays lit, in ms. */
 const LIT_MS = 1_100;
 
@@ -42,6 +44,7 @@ export function createMachine(name, drawing) {
     ...[...transitions.values()].map(({ label }) => label),
     ...[...states.values()].map(({ node }) => node),
   );
+  svg.style.minWidth = `${Math.round(drawing.width * SMALLEST)}px`;
   for (const { path } of transitions.values()) path.setAttribute("marker-end", `url(#${arrow})`);
 
   return {
