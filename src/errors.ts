@@ -80,6 +80,23 @@ function quoted(value: unknown): string {
   return `\`${String(value).slice(0, 100)}\` (${typeof value})`;
 }
 
+/**
+ * Refuses an option that is not one of `known`, so that a typo is an error and not a silent default.
+ * The value is not quoted: it may be a secret.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` naming the option and the known ones.
+ */
+export function assertKnownKeys(of: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue;
+    throw new InboxError(
+      "ERR_INBOX_OPTION",
+      `Expected the options of ${of} to be of ${known.map((name) => `\`${name}\``).join(", ")}, got \`${key}\``,
+      { option: key },
+    );
+  }
+}
+
 /** The text of whatever was thrown, for a log line or a record. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -15,6 +15,7 @@ export interface Logbook {
   hostError(option: string, error: unknown): void;
   ledgerError(error: unknown): void;
   ledgerSafe(): void;
+  claimFailed(error: unknown): void;
   catchingUp(gateway: string, read: number, pending: number): void;
   caughtUp(gateway: string, result: CaughtUp, recovered: number, tookMs: number): void;
   recoveryLate(gateway: string, pending: number): void;
@@ -84,6 +85,7 @@ export function createLogbook(log: Logger = silent): Logbook {
       const fields = { gateway, method, sessionKey, error: errorText(error) };
       log[isRepeat ? "debug" : "warn"](fields, "request to the Gateway failed");
     },
+    claimFailed: (error) => log.error({ err: error }, "could not look for what other processes left undelivered"),
     ledgerSafe: () => log.info({}, "the ledger is on disk again"),
     stopped: (unfinished, pending) =>
       log[unfinished + pending > 0 ? "warn" : "info"]({ unfinished, pending }, "inbox stopped"),

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { firstValueFrom } from "rxjs";
-import { createInbox, type Inbox } from "../inbox.ts";
+import { createInbox } from "../inbox.ts";
+import type { Inbox } from "../inbox-api.ts";
 import type { Inspector } from "../inspector/inspector.ts";
 import { gatewaySource } from "../source/gateway.ts";
 import type { Source } from "../source/source.ts";

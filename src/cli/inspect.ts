@@ -1,4 +1,4 @@
-import type { Inbox } from "../inbox.ts";
+import type { Inbox } from "../inbox-api.ts";
 import { createInspector, type Inspector } from "../inspector/inspector.ts";
 import { createStatelyInspector, type StatelyInspector } from "../inspector/stately.ts";
 import { assertNoArgument } from "./arguments.ts";

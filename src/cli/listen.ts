@@ -1,7 +1,8 @@
 import { filter, firstValueFrom, map } from "rxjs";
 import type { Deliver } from "../delivery/deliver.ts";
 import { webhook } from "../delivery/webhook.ts";
-import { createInbox, type Inbox } from "../inbox.ts";
+import { createInbox } from "../inbox.ts";
+import type { Inbox } from "../inbox-api.ts";
 import { collavre } from "../protocol/session-key.ts";
 import { fromFlags } from "./arguments.ts";
 import { defineCommand } from "./command.ts";

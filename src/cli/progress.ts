@@ -1,4 +1,4 @@
-import type { Inbox } from "../inbox.ts";
+import type { Inbox } from "../inbox-api.ts";
 import type { Terminal } from "./terminal.ts";
 
 const REFRESH_MS = 100;

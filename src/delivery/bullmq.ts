@@ -1,9 +1,8 @@
 import { MAX_DELAY_MS } from "../clock.ts";
-import { errorText, InboxError, optionError } from "../errors.ts";
+import { assertKnownKeys, errorText, InboxError, optionError } from "../errors.ts";
 import type { ProactiveMessage } from "../types.ts";
 import { assertRetention, type RetentionOptions, retentionSeconds } from "./bullmq-retention.ts";
 import type { Deliver } from "./deliver.ts";
-import { assertKnownKeys } from "./option-keys.ts";
 
 export type { KeepJobs, RetentionOptions } from "./bullmq-retention.ts";
 

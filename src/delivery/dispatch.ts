@@ -1,3 +1,4 @@
+import { errorText, InboxError, isInboxError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Logbook } from "../logbook.ts";
 import type { InboxStats } from "../stats.ts";
@@ -12,6 +13,8 @@ export interface DispatchOptions extends Omit<DeliveryOptions, "stats" | "onDone
   /** The message was recorded and is given to delivery. */
   readonly onDispatched: (message: ProactiveMessage) => void;
   readonly onDelivery: (outcome: DeliveryOutcome) => void;
+  /** A message could not be recorded and is delivered from memory; undefined when one could again. */
+  readonly onUnsafe: (error: InboxError | undefined) => void;
 }
 
 // What a process leaves behind when it dies is taken up by the others within a minute, without a restart.
@@ -23,6 +26,7 @@ export class Dispatch {
   private readonly delivery: Delivery;
   private readonly taking = new Set<Promise<void>>();
   private claiming: unknown;
+  private unsafe = false;
 
   constructor(options: DispatchOptions) {
     this.options = options;
@@ -47,7 +51,7 @@ export class Dispatch {
     try {
       for (const entry of await ledger.claim()) this.deliver(entry);
     } catch (error) {
-      log.ledgerError(error);
+      log.claimFailed(error);
     }
     if (this.claiming !== null) this.claiming = clock.setTimeout(() => void this.resume(), CLAIM_EVERY_MS);
   }
@@ -57,9 +61,13 @@ export class Dispatch {
     const taken = this.options.ledger.take(message);
     if (typeof taken === "boolean") return this.dispatch(message, taken);
     const taking = taken
+      .then((isNew) => {
+        if (this.unsafe) this.noteUnsafe(undefined);
+        return isNew;
+      })
       .catch((error: unknown) => {
         // Better delivered from memory than not at all: the ledger's trouble is not the reader's.
-        this.options.log.ledgerError(error);
+        this.noteUnsafe(error);
         return true;
       })
       .then((isNew) => this.dispatch(message, isNew))
@@ -100,6 +108,13 @@ export class Dispatch {
     stats.pending += 1;
     if (stats.pending <= maxPending) return this.delivery.accept(entry);
     this.noteDead(entry.message, entry.attempts, `Over \`maxPending\` (${maxPending})`);
+  }
+
+  private noteUnsafe(error: unknown): void {
+    this.unsafe = error !== undefined;
+    if (error === undefined || isInboxError(error)) return this.options.onUnsafe(error);
+    const text = `The ledger could not take a message: ${errorText(error)}`;
+    this.options.onUnsafe(new InboxError("ERR_INBOX_LEDGER", text, {}, error));
   }
 
   private noteDelivered(message: ProactiveMessage, attempts: number): void {

@@ -1,7 +1,6 @@
 import { Webhook } from "standardwebhooks";
 import { type Clock, systemClock } from "../clock.ts";
-import { InboxError, optionError } from "../errors.ts";
-import { assertKnownKeys } from "./option-keys.ts";
+import { assertKnownKeys, InboxError, optionError } from "../errors.ts";
 
 /** How {@link webhook} posts. */
 export interface WebhookOptions {

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../clock.ts";
-import { type InboxError, optionError } from "../errors.ts";
+import { assertKnownKeys, type InboxError, optionError } from "../errors.ts";
 
 /** Options of {@link createLmdbLedger}. */
 export interface LmdbLedgerOptions {
@@ -43,6 +43,7 @@ export type Settings = Required<Omit<LmdbLedgerOptions, "onAlarm">> & Pick<LmdbL
 
 /** @throws {InboxError} `ERR_INBOX_OPTION` for the first option that is wrong. */
 export function resolveLmdbOptions(options: LmdbLedgerOptions): Settings {
+  assertKnownKeys("createLmdbLedger()", options, [...Object.keys(defaults), "onAlarm"]);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const settings: Settings = { ...defaults, ...given };
   const least = { retainMs: 1, retainDeadMs: 1, leaseMs: 1_000, maxUnsaved: 1 } as const;

@@ -1,21 +1,30 @@
 import { AgingMap } from "../aging-map.ts";
 import { type Clock, systemClock } from "../clock.ts";
+import { assertKnownKeys, optionError } from "../errors.ts";
 import type { ProactiveMessage } from "../types.ts";
 import type { Ledger, LedgerEntry } from "./ledger.ts";
 
 /** Options of {@link createMemoryLedger}. */
 export interface MemoryLedgerOptions {
-  /** How long delivered and dead ids are remembered, in ms. Default 86,400,000 (24 hours). */
+  /** How long delivered and dead ids are remembered, in ms, from 1. Default 86,400,000 (24 hours). */
   readonly retainMs?: number;
-  /** How many delivered ids, and how many dead letters, are remembered at most; one more forgets the oldest. Default 100,000. */
+  /** How many delivered ids, and how many dead letters, are remembered at most, from 1; one more forgets the oldest. Default 100,000. */
   readonly maxEntries?: number;
   /** Default: the system's. */
   readonly clock?: Clock;
 }
 
-/** A ledger that lasts as long as the process. Nothing in it survives a crash. */
+/**
+ * A ledger that lasts as long as the process. Nothing in it survives a crash.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
+ */
 export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
   const { retainMs = 86_400_000, maxEntries = 100_000, clock = systemClock } = options;
+  assertKnownKeys("createMemoryLedger()", options, ["retainMs", "maxEntries", "clock"]);
+  for (const [name, value] of Object.entries({ retainMs, maxEntries })) {
+    if (!Number.isSafeInteger(value) || value < 1) throw optionError(name, "an integer >= 1", value);
+  }
   const taken = new Map<string, LedgerEntry>();
   const delivered = new AgingMap<true>({ windowMs: retainMs, maxKeys: maxEntries, clock });
   const dead = new AgingMap<LedgerEntry>({ windowMs: retainMs, maxKeys: maxEntries, clock });

@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
 import type { LinkEvent } from "../../machines/link.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import { errorText, InboxError } from "../errors.ts";
+import { assertKnownKeys, errorText, InboxError, optionError } from "../errors.ts";
 import { redactSecrets } from "./secrets.ts";
 import type { SourceListener } from "./source.ts";
 
@@ -50,9 +50,15 @@ export interface RecordingWriter extends SourceListener {
  * passwords and signatures are blanked out; the texts of messages are not, they are what is recorded: a new file is
  * readable by its owner only.
  * Every attempt to connect is written as the challenge that it begins with, every hello as the answer to it.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
  */
 export function createRecordingWriter(file: string | URL, options: RecordingWriterOptions = {}): RecordingWriter {
   const { conn = "listener", maxWaitingBytes = 64 * 1024 * 1024, onError, clock = systemClock } = options;
+  assertKnownKeys("createRecordingWriter()", options, ["conn", "maxWaitingBytes", "onError", "clock"]);
+  if (!Number.isSafeInteger(maxWaitingBytes) || maxWaitingBytes < 1) {
+    throw optionError("maxWaitingBytes", "an integer >= 1", maxWaitingBytes);
+  }
   const startedAt = clock.now();
   const stream = createWriteStream(file, { flags: "a", mode: 0o600 });
   let failure: InboxError | undefined;

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Clock, systemClock } from "../clock.ts";
-import { errorText, optionError } from "../errors.ts";
+import { assertKnownKeys, errorText, optionError } from "../errors.ts";
 import { readLines } from "./read-lines.ts";
 import { type RecordedLine, readRecordedLine } from "./recorded-line.ts";
 import { createPace, type Pace } from "./recording-pace.ts";
@@ -51,6 +51,7 @@ const FRAMES_PER_TURN = 64;
  */
 export function recordingSource(file: string | URL, options: RecordingOptions = {}): RecordingSource {
   const { name = "default", owner, speed = Number.POSITIVE_INFINITY, clock = systemClock } = options;
+  assertKnownKeys("recordingSource()", options, ["name", "owner", "speed", "clock"]);
   checkOptions(file, name, owner, speed);
   let stop: AbortController | undefined;
   let played = Promise.resolve();

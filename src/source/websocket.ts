@@ -1,4 +1,4 @@
-import { optionError } from "../errors.ts";
+import { assertKnownKeys, optionError } from "../errors.ts";
 import { createSocketRequests, type SocketRequests } from "./socket-requests.ts";
 import type { Source, SourceListener } from "./source.ts";
 
@@ -45,6 +45,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
  */
 export function webSocketSource(ws: HostWebSocket, options: WebSocketSourceOptions = {}): Source {
   const { name = "default", owner, requests: mayRequest = false } = options;
+  assertKnownKeys("webSocketSource()", options, ["name", "owner", "requests"]);
   checkOptions(ws, name, owner, mayRequest);
   const requests = mayRequest ? createSocketRequests(ws, name, REQUEST_TIMEOUT_MS) : undefined;
   let detach: ((reason: string) => void) | undefined;

@@ -2,10 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   createInbox,
+  createLmdbLedger,
+  createMemoryLedger,
   type DeliveryOutcome,
   type Inbox,
   InboxError,
   type InboxOptions,
+  type Ledger,
   PermanentError,
 } from "../../src/index.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
@@ -258,6 +261,37 @@ describe("delivery", () => {
       }),
       { numRuns: 50 },
     );
+  });
+});
+
+describe("a ledger that cannot take a message", () => {
+  it("raises an alarm, the message is delivered from memory, and the next success ends the alarm", async () => {
+    const memory = createMemoryLedger({ clock });
+    let broken = true;
+    const ledger: Ledger = {
+      ...memory,
+      take: (message) => (broken ? Promise.reject(new Error("no room")) : Promise.resolve(memory.take(message))),
+    };
+    const { inbox, ends } = open({ ledger });
+    const alarms: (string | undefined)[] = [];
+    inbox.alarms$.subscribe(({ error }) => alarms.push(error?.message));
+    say(inbox, "first");
+    await settle();
+    expect(ends).toMatchObject([{ status: "delivered", message: { text: "first" } }]);
+    expect(alarms).toEqual(["The ledger could not take a message: no room"]);
+    expect(inbox.stats().unsafe).toBe(1);
+    broken = false;
+    say(inbox, "second");
+    await settle();
+    expect(alarms.slice(1)).toEqual([undefined]);
+    expect(inbox.stats().unsafe).toBe(0);
+    await inbox.stop();
+  });
+
+  it("is looked after with a misspelt or impossible option refused", () => {
+    expect(() => createMemoryLedger({ maxEntires: 5 } as never)).toThrow("got `maxEntires`");
+    expect(() => createMemoryLedger({ retainMs: 0 })).toThrow("Expected `retainMs` to be an integer >= 1");
+    expect(() => createLmdbLedger("x.lmdb", { retain: 5 } as never)).toThrow("got `retain`");
   });
 });
 

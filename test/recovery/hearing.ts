@@ -1,6 +1,7 @@
 /** A fake Gateway, an inbox that listens to it over a real socket, and what the inbox told. */
 import { afterEach } from "vitest";
-import { createInbox, type Inbox } from "../../src/inbox.ts";
+import { createInbox } from "../../src/inbox.ts";
+import type { Inbox } from "../../src/inbox-api.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { createMemoryLedger } from "../../src/ledger/memory.ts";
 import type { InboxOptions } from "../../src/options.ts";
