@@ -10,6 +10,8 @@ const steps = {
   "docs:machines": ["npm", "run", "--silent", "docs:machines", "--", "--check"],
   "pack:check": ["npm", "run", "--silent", "pack:check"],
   test: ["npm", "run", "--silent", "test"],
+  chaos: ["npm", "run", "--silent", "chaos", "--", "--short"],
+  bench: ["npm", "run", "--silent", "bench", "--", "--check"],
 };
 
 const { values } = parseArgs({ options: { skip: { type: "string", multiple: true, default: [] } } });
