@@ -20,6 +20,8 @@ export const inspectorFiles = [
   "icon.svg",
   "style.css",
   "machines.css",
+  "plots.css",
+  "lists.css",
   "details.css",
   "drawings.json",
   "main.js",
