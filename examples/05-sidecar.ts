@@ -27,7 +27,11 @@ const webhook = `http://127.0.0.1:${(app.address() as AddressInfo).port}/opencla
 const command = ["--import", "tsx", "src/cli/main.ts", "listen", "--webhook", webhook, "--log-level", "error"];
 const OPENCLAW = { OPENCLAW_GATEWAY_URL: gateway.url, OPENCLAW_GATEWAY_TOKEN: gateway.token };
 const env = { ...process.env, ...OPENCLAW, OPENCLAW_INBOX_WEBHOOK_SECRET: secret };
-const sidecar = spawn(process.execPath, command, { env, stdio: "inherit", cwd: new URL("..", import.meta.url) });
+const sidecar = spawn(process.execPath, command, {
+  env,
+  stdio: ["ignore", "ignore", "inherit"],
+  cwd: new URL("..", import.meta.url),
+});
 await gateway.nextRequest("sessions.subscribe");
 gateway.say("The report is ready.", { sessionKey: "agent:main:team", origin: "cron" });
 

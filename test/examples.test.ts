@@ -121,8 +121,6 @@ describe("the examples", { timeout: 60_000 }, () => {
     expect(withoutIds(lines)).toEqual([
       "refused msg_…: The report is ready.",
       "took msg_…: The report is ready.",
-      "agent:main:team  cron",
-      "  The report is ready.",
       "the sidecar ended with 0",
     ]);
     expect(lines[1]?.replace("took", "refused")).toBe(lines[0]);
