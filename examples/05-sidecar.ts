@@ -1,6 +1,6 @@
 // For an app that is not in Node: the command line listens, and posts each message as a signed webhook.
 // Watch for: the app verifies the signature, refuses the first attempt, and gets the same webhook-id again.
-import { spawn } from "node:child_process";
+import { type StdioOptions, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -27,11 +27,8 @@ const webhook = `http://127.0.0.1:${(app.address() as AddressInfo).port}/opencla
 const command = ["--import", "tsx", "src/cli/main.ts", "listen", "--webhook", webhook, "--log-level", "error"];
 const OPENCLAW = { OPENCLAW_GATEWAY_URL: gateway.url, OPENCLAW_GATEWAY_TOKEN: gateway.token };
 const env = { ...process.env, ...OPENCLAW, OPENCLAW_INBOX_WEBHOOK_SECRET: secret };
-const sidecar = spawn(process.execPath, command, {
-  env,
-  stdio: ["ignore", "ignore", "inherit"],
-  cwd: new URL("..", import.meta.url),
-});
+const quiet: StdioOptions = ["ignore", "ignore", "inherit"]; // It would print each message, too.
+const sidecar = spawn(process.execPath, command, { env, stdio: quiet, cwd: new URL("..", import.meta.url) });
 await gateway.nextRequest("sessions.subscribe");
 gateway.say("The report is ready.", { sessionKey: "agent:main:team", origin: "cron" });
 
