@@ -1,4 +1,4 @@
-import { closeSync, openSync, realpathSync } from "node:fs";
+import { closeSync, openSync, realpathSync, statfsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import type * as Lmdb from "lmdb";
@@ -127,6 +127,12 @@ function loadLmdb(file: string): typeof Lmdb {
   }
 }
 
+/**
+ * With less room than this nothing is written. A write that LMDB itself finds no room for makes it
+ * print more than it has set memory aside for (mdb.c, as of 3.5), which may end the process.
+ */
+const MIN_ROOM_BYTES = 33_554_432;
+
 /** Makes the file where there is none: for its owner's eyes only, since it holds texts. One that is there stays as it is. */
 function createPrivately(path: string): void {
   closeSync(openSync(path, "a", 0o600));
@@ -201,6 +207,16 @@ export function openLedgerFile(file: string): LedgerFile {
     throw await writeError(file, error);
   };
   let minding = false;
+  let isFull = false;
+
+  /** Asks the disk once a turn of the event loop. */
+  function refuseIfFull(): Promise<never> | undefined {
+    if (!minding) {
+      const { bavail, bsize } = statfsSync(dirname(path));
+      isFull = bavail * bsize < MIN_ROOM_BYTES;
+    }
+    return isFull ? failed(new Error("less than 32 MiB are left on its disk")) : undefined;
+  }
 
   /**
    * For the writes of a turn lmdb makes one more promise, which it hands to nobody. When the disk
@@ -231,11 +247,15 @@ export function openLedgerFile(file: string): LedgerFile {
     tables,
     ifExists,
     write(start) {
+      const refused = refuseIfFull();
+      if (refused !== undefined) return refused;
       const written = start();
       mindHiddenPromise();
       return written.catch(failed);
     },
     transaction(change) {
+      const refused = refuseIfFull();
+      if (refused !== undefined) return refused;
       const done = root.transaction(change);
       mindHiddenPromise();
       return done.catch(failed);

@@ -1,36 +1,24 @@
-import { execFileSync } from "node:child_process";
-import { statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { InboxError } from "../../src/errors.ts";
 import { createLmdbLedger, type LmdbLedger } from "../../src/ledger/lmdb.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
 import { messageOf } from "./messages.ts";
-import { useTemporaryFolder } from "./temporary-folder.ts";
-
-const inFolder = useTemporaryFolder();
-
-/** No file of this process may grow beyond `size` bytes: what a full disk is to a ledger. Linux only. */
-function limitFiles(size: number | "unlimited"): void {
-  execFileSync("prlimit", ["--pid", `${process.pid}`, `--fsize=${size}:`]);
-}
-
-/** Without a listener the kernel would end the process instead of failing the write. */
-function ignoreSignal(): void {}
+import { canMount, useSmallDisk } from "./small-disk.ts";
 
 function big(id: string) {
   return messageOf(id, { text: id.repeat(4_000) });
 }
 
-describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
+describe.runIf(canMount())("a ledger on a full disk", () => {
+  const disk = useSmallDisk();
   let clock: TestClock;
   let alarms: (InboxError | undefined)[];
   let ledger: LmdbLedger;
 
   beforeEach(async () => {
-    process.on("SIGXFSZ", ignoreSignal);
     clock = createTestClock(1_700_000_000_000);
     alarms = [];
-    ledger = createLmdbLedger(inFolder("inbox.lmdb"), {
+    ledger = createLmdbLedger(disk.path("inbox.lmdb"), {
       clock,
       maxUnsaved: 50,
       onAlarm: (error) => alarms.push(error),
@@ -42,40 +30,35 @@ describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
   });
 
   afterEach(async () => {
-    limitFiles("unlimited");
+    disk.makeRoom();
     await ledger.close();
-    process.off("SIGXFSZ", ignoreSignal);
   });
-
-  function fillDisk(): void {
-    limitFiles(statSync(inFolder("inbox.lmdb")).size);
-  }
 
   /** Makes room and lets the ledger find out by itself. */
   async function makeRoom(): Promise<void> {
-    limitFiles("unlimited");
+    disk.makeRoom();
     clock.advance(30_000);
     await ledger.flush();
   }
 
   it("takes messages on in memory, each once, says so once, and claims no safety", async () => {
-    fillDisk();
+    disk.fill();
     const ids = Array.from({ length: 20 }, (_, index) => `m${index}`);
     expect(await Promise.all(ids.map((id) => ledger.take(big(id))))).toEqual(ids.map(() => true));
     expect(await Promise.all(ids.map((id) => ledger.take(big(id))))).toEqual(ids.map(() => false));
     expect(await ledger.take(big("before"))).toBe(false);
     expect(await ledger.take(big("buried"))).toBe(false);
     expect(alarms).toEqual([
-      expect.objectContaining({ code: "ERR_INBOX_LEDGER", message: expect.stringContaining(inFolder("inbox.lmdb")) }),
+      expect.objectContaining({ code: "ERR_INBOX_LEDGER", message: expect.stringContaining(disk.path("inbox.lmdb")) }),
     ]);
-    expect(alarms[0]?.message).toContain("File too large");
+    expect(alarms[0]?.message).toContain("less than 32 MiB are left");
     expect(ledger.stats()).toEqual({ safe: false, unsaved: 20, forgotten: 0 });
     await expect(ledger.flush()).rejects.toMatchObject({ code: "ERR_INBOX_LEDGER" });
     expect(alarms).toHaveLength(1);
   });
 
   it("brings everything to disk by itself when there is room again", async () => {
-    fillDisk();
+    disk.fill();
     for (const id of ["delivered", "dead", "taken", "dropped", "revived"]) await ledger.take(big(id));
     ledger.attempted("taken", 2, "not yet");
     ledger.delivered("delivered", 1);
@@ -98,7 +81,7 @@ describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
     expect(alarms).toEqual([expect.any(Error), undefined]);
     await ledger.close();
 
-    const next = createLmdbLedger(inFolder("inbox.lmdb"), { clock });
+    const next = createLmdbLedger(disk.path("inbox.lmdb"), { clock });
     expect((await next.claim()).map(({ message, attempts, error }) => [message.id, attempts, error])).toEqual([
       ["taken", 2, "not yet"],
       ["revived", 0, undefined],
@@ -110,23 +93,23 @@ describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
   });
 
   it("writes no cursor ahead of the messages it speaks of", async () => {
-    fillDisk();
+    disk.fill();
     const taking = ledger.take(big("m"));
     ledger.setCursor("cursor", "after m");
     await taking;
     await ledger.flush().catch(() => {});
-    const other = createLmdbLedger(inFolder("inbox.lmdb"), { clock });
+    const other = createLmdbLedger(disk.path("inbox.lmdb"), { clock });
     expect(other.cursor("cursor")).toBeUndefined();
     await other.close();
     await makeRoom();
-    const later = createLmdbLedger(inFolder("inbox.lmdb"), { clock });
+    const later = createLmdbLedger(disk.path("inbox.lmdb"), { clock });
     expect(later.cursor("cursor")).toBe("after m");
     expect(await later.take(big("m"))).toBe(false);
     await later.close();
   });
 
   it("keeps a bounded number of delivered ids, and counts the others", async () => {
-    fillDisk();
+    disk.fill();
     for (let index = 0; index < 80; index += 1) {
       await ledger.take(big(`m${index}`));
       ledger.delivered(`m${index}`, 1);
@@ -140,7 +123,7 @@ describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
 
   it("can fill up and recover again and again", async () => {
     for (let round = 0; round < 3; round += 1) {
-      fillDisk();
+      disk.fill();
       const ids = Array.from({ length: 40 }, (_, index) => `r${round}-${index}`);
       for (const id of ids) await ledger.take(big(id));
       expect(ledger.stats().safe).toBe(false);
@@ -151,12 +134,12 @@ describe.runIf(process.platform === "linux")("a ledger on a full disk", () => {
   });
 
   it("says at close what it could not write, and leaves what is on disk to be claimed", async () => {
-    limitFiles(0);
+    disk.fill();
     await ledger.take(big("m"));
     await ledger.close();
     expect(alarms.at(-1)?.message).toContain("1 of its entries in memory only");
-    limitFiles("unlimited");
-    const next = createLmdbLedger(inFolder("inbox.lmdb"), { clock });
+    disk.makeRoom();
+    const next = createLmdbLedger(disk.path("inbox.lmdb"), { clock });
     expect((await next.claim()).map(({ message }) => message.id)).toEqual(["before"]);
     await next.close();
   });

@@ -1,5 +1,3 @@
-import { execFileSync } from "node:child_process";
-import { statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Alarm, createInbox, type Inbox } from "../../src/index.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
@@ -7,24 +5,15 @@ import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
 import { messageId } from "../../src/supervisor/message-id.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
 import { messageOf } from "../ledger/messages.ts";
-import { useTemporaryFolder } from "../ledger/temporary-folder.ts";
-
-const inFolder = useTemporaryFolder();
-
-/** No file of this process may grow beyond `size` bytes: what a full disk is to a ledger. Linux only. */
-function limitFiles(size: number | "unlimited"): void {
-  execFileSync("prlimit", ["--pid", `${process.pid}`, `--fsize=${size}:`]);
-}
-
-/** Without a listener the kernel would end the process instead of failing the write. */
-function ignoreSignal(): void {}
+import { canMount, useSmallDisk } from "../ledger/small-disk.ts";
 
 /** Whether the ledger knows the message of a run. */
 async function isKnown(ledger: Ledger, runId: string): Promise<boolean> {
   return !(await ledger.take(messageOf(messageId("default", runId))));
 }
 
-describe.runIf(process.platform === "linux")("an inbox whose disk is full", () => {
+describe.runIf(canMount())("an inbox whose disk is full", () => {
+  const disk = useSmallDisk();
   let clock: TestClock;
   let inbox: Inbox;
   let delivered: string[];
@@ -35,7 +24,6 @@ describe.runIf(process.platform === "linux")("an inbox whose disk is full", () =
   let count = 0;
 
   beforeEach(async () => {
-    process.on("SIGXFSZ", ignoreSignal);
     clock = createTestClock(1_700_000_000_000);
     delivered = [];
     alarms = [];
@@ -43,7 +31,7 @@ describe.runIf(process.platform === "linux")("an inbox whose disk is full", () =
     broken = false;
     inbox = createInbox({
       clock,
-      ledger: inFolder("inbox.lmdb"),
+      ledger: disk.path("inbox.lmdb"),
       retry: { maxAttempts: 2, firstDelayMs: 10 },
       random: () => 0.5,
       deliver({ runId }) {
@@ -59,9 +47,8 @@ describe.runIf(process.platform === "linux")("an inbox whose disk is full", () =
   });
 
   afterEach(async () => {
-    limitFiles("unlimited");
+    disk.makeRoom();
     await inbox.stop({ drainMs: 0 });
-    process.off("SIGXFSZ", ignoreSignal);
   });
 
   /** Says something long and waits until it is delivered. */
@@ -79,7 +66,7 @@ describe.runIf(process.platform === "linux")("an inbox whose disk is full", () =
   it("goes on delivering from memory, raises one alarm, and claims no message safe that is not", async () => {
     const safe = await say();
     expect(unsafeAt).toEqual({ [safe]: 0 });
-    limitFiles(statSync(inFolder("inbox.lmdb")).size);
+    disk.fill();
     const unsafe: string[] = [];
     for (let i = 0; i < 10; i += 1) unsafe.push(await say());
     expect(delivered).toEqual([safe, ...unsafe]);
@@ -87,7 +74,7 @@ describe.runIf(process.platform === "linux")("an inbox whose disk is full", () =
     expect(inbox.stats()).toMatchObject({ unsafe: 1, delivered: 11, dispatched: 11, pending: 0 });
 
     // What another process would find is what was claimed safe, and no more.
-    const other = createLmdbLedger(inFolder("inbox.lmdb"), { clock });
+    const other = createLmdbLedger(disk.path("inbox.lmdb"), { clock });
     const onDisk = new Set<string>();
     for (const runId of [safe, ...unsafe]) if (await isKnown(other, runId)) onDisk.add(runId);
     await other.close();
@@ -97,7 +84,7 @@ describe.runIf(process.platform === "linux")("an inbox whose disk is full", () =
 
   it("drops repeats, keeps dead letters, and says so when everything is on disk again", async () => {
     await say();
-    limitFiles(statSync(inFolder("inbox.lmdb")).size);
+    disk.fill();
     for (let i = 0; i < 10; i += 1) await say();
     broken = true;
     const dead = await say();
@@ -106,13 +93,13 @@ describe.runIf(process.platform === "linux")("an inbox whose disk is full", () =
     await until(() => inbox.stats().dead === 1);
     expect(await inbox.deadLetters()).toMatchObject([{ message: { runId: dead } }]);
 
-    limitFiles("unlimited");
+    disk.makeRoom();
     clock.advance(30_000);
     await until(() => alarms.length === 2);
     expect(alarms[1]).toEqual({ part: "ledger" });
     expect(inbox.stats().unsafe).toBe(0);
     await inbox.stop();
-    const next = createLmdbLedger(inFolder("inbox.lmdb"), { clock });
+    const next = createLmdbLedger(disk.path("inbox.lmdb"), { clock });
     expect(await next.claim()).toEqual([]);
     expect(await next.deadLetters()).toMatchObject([{ message: { runId: dead } }]);
     await next.close();
