@@ -102,15 +102,15 @@ async function makeLedgers({ mode, kills, folder }: TrialOptions): Promise<reado
   mkdirSync(join(folder, "ledgers"));
   const own = mode.shares === "queue";
   const files = Array.from({ length: mode.hosts }, (_, index) => join(folder, "ledgers", `${own ? index : 0}.lmdb`));
-  if (kills > 0) for (const file of new Set(files)) await fillWithOld(file);
+  if (kills > 0) for (const file of new Set(files)) await fillWithOld(file, kills);
   return files;
 }
 
-/** 20,000 delivered ids that come of age one after the other within the next ten minutes. */
-async function fillWithOld(file: string): Promise<void> {
+/** Delivered ids that come of age one after the other, 200 of them, within 6 seconds, for each of the `lives`. */
+async function fillWithOld(file: string, lives: number): Promise<void> {
   const clock = createTestClock(Date.now() - RETAIN_MS);
   const ledger = createLmdbLedger(file, { clock, retainMs: 2 * RETAIN_MS });
-  for (let step = 0; step < 200; step += 1) {
+  for (let step = 0; step < lives * 2; step += 1) {
     const ids = Array.from({ length: 100 }, (_, index) => `old-${step}-${index}`);
     await Promise.all(ids.map((id) => ledger.take(messageOf(id))));
     for (const id of ids) {
