@@ -7,7 +7,7 @@ export interface Budget {
   /** Whether `limit` is the most or the least that it may be. */
   readonly keeps: "at most" | "at least";
   readonly unit: "x" | " ms";
-  /** Where the limit is not reached, for reasons given in `notes.md`: what a brief run still lets pass. */
+  /** What a brief run lets pass: where the limit is not reached (`notes.md` says why), or where other processes decide. */
   readonly accepted?: number;
   readonly measured: Spread;
 }

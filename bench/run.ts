@@ -49,7 +49,8 @@ Written by \`npm run bench\` on ${date}: ${machine}, Node ${process.version}, co
 Every figure comes from a process of its own; rivals take turns, round after round, and a ratio is that of two
 measurements of one round. Given are the median and, in brackets, the least and the most. \`npm run bench -- --check\`
 measures briefly, beside whatever else the machine does, and fails when a budget is missed by more than
-${Math.round((SLACK - 1) * 100)} %, or one that is explained under "What is missed" by more than it is today.
+${Math.round((SLACK - 1) * 100)} %, one that is explained under "What is missed" by more than it is today, or the latency by
+more than other processes account for.
 
 ${budgetTable(budgets)}
 
