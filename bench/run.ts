@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { brief, type Effort, full } from "./effort.ts";
@@ -33,7 +33,14 @@ async function measure(effort: Effort): Promise<readonly Section[]> {
   return sections;
 }
 
-function document(sections: readonly Section[], budgets: readonly Budget[]): string {
+/** What is measured is what was compiled: the commit is that of the beginning. */
+function currentCommit(): string {
+  return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: fileURLToPath(root) })
+    .toString()
+    .trim();
+}
+
+function document(sections: readonly Section[], budgets: readonly Budget[], commit: string): string {
   const [cpu] = cpus();
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: fileURLToPath(root) })
     .toString()
@@ -45,6 +52,7 @@ function document(sections: readonly Section[], budgets: readonly Budget[]): str
   return `# Benchmarks
 
 Written by \`npm run bench\` on ${date}: ${machine}, Node ${process.version}, commit ${commit}.
+The machine's load average over the last quarter of an hour was ${load}; above 1 or so, other processes were at work, too.
 
 Every figure comes from a process of its own; rivals take turns, round after round, and a ratio is that of two
 measurements of one round. Given are the median and, in brackets, the least and the most. \`npm run bench -- --check\`
@@ -60,11 +68,12 @@ ${notes}`;
 
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 const began = performance.now();
+const commit = values.check ? "" : currentCommit();
 const sections = await measure(values.check ? brief : full);
 const budgets = sections.flatMap((section) => section.budgets);
 console.log(budgetTable(budgets));
 console.log(`\n${Math.round((performance.now() - began) / 1_000)} s`);
-if (!values.check) writeFileSync(new URL("docs/benchmarks.md", root), document(sections, budgets));
+if (!values.check) writeFileSync(new URL("docs/benchmarks.md", root), document(sections, budgets, commit));
 const missed = budgets.filter((budget) => !(values.check ? isKeptWithSlack(budget, SLACK) : isKept(budget)));
 for (const { name } of missed) console.error(`Missed: ${name}`);
 process.exitCode = missed.length > 0 ? 1 : 0;
