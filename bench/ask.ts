@@ -13,7 +13,7 @@ const worker = fileURLToPath(new URL("./worker.js", import.meta.url));
 const OPTIONS = ["--expose-gc", "--max-old-space-size=6144"];
 
 /** Measures one thing in a process of its own: no rival inherits another's heap or compiled code. */
-export async function ask<Q extends Question>(question: Q, task: TaskOf<Q>): Promise<AnswerTo<Q>> {
+async function ask<Q extends Question>(question: Q, task: TaskOf<Q>): Promise<AnswerTo<Q>> {
   const { stdout } = await run(process.execPath, [...OPTIONS, worker, question, JSON.stringify(task)], {
     timeout: 600_000,
   });

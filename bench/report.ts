@@ -31,7 +31,7 @@ export function isKeptWithSlack({ accepted, ...budget }: Budget, slack: number):
   return isKept({ ...budget, limit });
 }
 
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? "").length)));
   const line = (cells: readonly string[]) =>
     `| ${widths.map((width, i) => (cells[i] ?? "")[i === 0 ? "padEnd" : "padStart"](width)).join(" | ")} |`;
