@@ -42,9 +42,7 @@ function currentCommit(): string {
 
 function document(sections: readonly Section[], budgets: readonly Budget[], commit: string): string {
   const [cpu] = cpus();
-  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: fileURLToPath(root) })
-    .toString()
-    .trim();
+  const load = loadavg()[2]?.toFixed(1);
   const gib = Math.round(totalmem() / 2 ** 30);
   const machine = `${cpus().length} cores of ${cpu?.model.trim() ?? "an unknown model"}, ${gib} GiB`;
   const date = new Date().toISOString().slice(0, 10);
