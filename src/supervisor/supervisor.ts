@@ -16,6 +16,7 @@ import type {
 } from "../types.ts";
 import { flatLogic } from "./flat-logic.ts";
 import type { Judge } from "./judge.ts";
+import { liveRun } from "./live-run.ts";
 import { runKey } from "./message-id.ts";
 
 const quickRun = flatLogic(runMachine);
@@ -128,16 +129,17 @@ export class Supervisor {
 
   /** The runs in `buffering`. */
   live(): LiveRun[] {
-    return Array.from(this.runs.values(), liveRun);
+    return Array.from(this.runs.values(), ({ actor }) => liveRun(actor.getSnapshot().context));
   }
 
   /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch; costs what it returns. */
   oldest(startedBy: number): LiveRun[] {
     const found: LiveRun[] = [];
     // A map keeps the order of insertion, which is that of their beginnings but for late runs: those pass at once.
-    for (const run of this.runs.values()) {
-      if (run.actor.getSnapshot().context.startedAt > startedBy) break;
-      found.push(liveRun(run));
+    for (const { actor } of this.runs.values()) {
+      const { context } = actor.getSnapshot();
+      if (context.startedAt > startedBy) break;
+      found.push(liveRun(context));
     }
     return found;
   }
@@ -295,15 +297,3 @@ export class Supervisor {
  * cost of short runs.
  */
 const NOTHING = { actor: createActor(quickRun), text: new RunText(), message: undefined };
-
-function liveRun({ actor }: Run): LiveRun {
-  const { runId, gateway, owner, sessionKey, text, startedAt } = actor.getSnapshot().context;
-  return {
-    runId,
-    gateway,
-    ...(owner !== undefined && { owner }),
-    ...(sessionKey !== undefined && { sessionKey }),
-    text,
-    startedAt,
-  };
-}
