@@ -1,5 +1,6 @@
 import type { Origin } from "../types.ts";
 import { MAX_ID_CHARS } from "./chat-event.ts";
+import { fields } from "./fields.ts";
 import { messageText } from "./text.ts";
 
 /**
@@ -111,8 +112,4 @@ function withoutSuffix(value: unknown, suffix: string): string | undefined {
 
 function isId(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= MAX_ID_CHARS;
-}
-
-function fields(value: unknown): Fields {
-  return typeof value === "object" && value !== null ? (value as Fields) : {};
 }

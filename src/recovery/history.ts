@@ -1,7 +1,7 @@
 import { isInboxError } from "../errors.ts";
+import { fields } from "../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../protocol/session-row.ts";
 import type { Requests } from "./requests.ts";
-import { fields } from "./session-list.ts";
 
 /** What the Gateway keeps of a session. */
 export interface SessionHistory {

@@ -2,6 +2,7 @@ import { AgingMap } from "../aging-map.ts";
 import type { Clock } from "../clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { readSessionKey } from "../protocol/chat-event.ts";
+import { fields } from "../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../protocol/session-row.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { historyCursorName } from "./catch-up.ts";
@@ -9,7 +10,6 @@ import { originAfter } from "./ended-runs.ts";
 import type { HeldRun } from "./held-rows.ts";
 import { isHiddenUnlessSubscribed, type OurSessions } from "./our-sessions.ts";
 import type { Progress } from "./progress.ts";
-import { fields } from "./session-list.ts";
 import type { Teller } from "./teller.ts";
 
 /** What {@link LiveRows} need. */

@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { InboxError, isInboxError, optionError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { fields } from "../protocol/fields.ts";
 import type { Source } from "../source/source.ts";
-import { fields, isTime } from "./session-list.ts";
+import { isTime } from "./session-list.ts";
 
 /** What to say to an agent. */
 export interface SendRequest {

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { fields, isTime } from "./session-list.ts";
+import { fields } from "../protocol/fields.ts";
+import { isTime } from "./session-list.ts";
 
 /** What {@link Progress} needs. */
 export interface ProgressOptions {

@@ -1,4 +1,5 @@
 import { readSessionKey } from "../protocol/chat-event.ts";
+import { fields } from "../protocol/fields.ts";
 import type { Requests } from "./requests.ts";
 
 /** What `sessions.list` says of a session. */
@@ -69,9 +70,4 @@ function readSession(raw: Record<string, unknown>): ListedSession | undefined {
 /** Whether `value` can be a time in ms since the epoch. */
 export function isTime(value: unknown): value is number {
   return typeof value === "number" && value > 0 && value <= 8.64e15;
-}
-
-/** The fields of an answer that may be anything. */
-export function fields(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -1,5 +1,6 @@
 import { MAX_DELAY_MS } from "../clock.ts";
 import { InboxError, optionError } from "../errors.ts";
+import { assertLabels } from "./labels.ts";
 
 /** A device that is, or is to be, paired with a Gateway: an Ed25519 key pair and the token that pairing brings. */
 export interface GatewayDevice {
@@ -99,9 +100,7 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
       );
     }
   }
-  if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);
-  if (options.owner !== undefined && typeof options.owner !== "string")
-    throw optionError("owner", "a string", options.owner);
+  assertLabels(name, options.owner);
   if (
     !Array.isArray(scopes) ||
     scopes.length === 0 ||

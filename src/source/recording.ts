@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Clock, systemClock } from "../clock.ts";
 import { assertKnownKeys, errorText, optionError } from "../errors.ts";
+import { assertLabels } from "./labels.ts";
 import { readLines } from "./read-lines.ts";
 import { type RecordedLine, readRecordedLine } from "./recorded-line.ts";
 import { createPace, type Pace } from "./recording-pace.ts";
@@ -132,7 +133,6 @@ function checkOptions(file: unknown, name: unknown, owner: unknown, speed: unkno
   if (!(file instanceof URL) && (typeof file !== "string" || file === ""))
     throw optionError("file", "a path or a file: URL", file);
   if (file instanceof URL && file.protocol !== "file:") throw optionError("file", "a path or a file: URL", file.href);
-  if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);
-  if (owner !== undefined && typeof owner !== "string") throw optionError("owner", "a string", owner);
+  assertLabels(name, owner);
   if (typeof speed !== "number" || !(speed > 0)) throw optionError("speed", "a number above 0", speed);
 }

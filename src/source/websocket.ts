@@ -1,4 +1,5 @@
 import { assertKnownKeys, optionError } from "../errors.ts";
+import { assertLabels } from "./labels.ts";
 import { createSocketRequests, type SocketRequests } from "./socket-requests.ts";
 import type { Source, SourceListener } from "./source.ts";
 
@@ -117,7 +118,6 @@ function checkOptions(ws: unknown, name: unknown, owner: unknown, requests: unkn
   ) {
     throw optionError("ws", "a WebSocket of the `ws` package", ws);
   }
-  if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);
-  if (owner !== undefined && typeof owner !== "string") throw optionError("owner", "a string", owner);
+  assertLabels(name, owner);
   if (typeof requests !== "boolean") throw optionError("requests", "true or false", requests);
 }
