@@ -29,7 +29,7 @@ function blockText(block: unknown): string | undefined {
 const CERTAIN_CHARS = 4;
 
 /**
- * The text of one run, put together from its deltas whatever the sender's generation:
+ * Reads the text of one run out of its deltas, whatever the sender's generation:
  *
  * - `message` beside `deltaText` (protocol 4): `message` is the text so far, and always right, even
  *   when this connection joined midway or missed a delta;
@@ -38,53 +38,50 @@ const CERTAIN_CHARS = 4;
  * - `message` alone: either the text so far or only a piece of it. Both readings are kept until the
  *   messages themselves tell which.
  */
-export class RunText {
-  text = "";
+export class TextReader {
   private form: "open" | "snapshots" | "pieces" = "open";
   /** The last message, and all of them in a row: kept while `form` is open. */
   private last = "";
   private inARow = "";
   private grew = false;
 
-  /** Takes one delta in and returns the text so far. */
-  read(event: Pick<ChatEvent, "deltaText" | "messageText" | "replace">): string {
+  /** Takes one delta in and returns the text so far, which was `before`. */
+  read(event: Pick<ChatEvent, "deltaText" | "messageText" | "replace">, before: string): string {
     const { deltaText, messageText, replace } = event;
-    if (replace === true) this.restart(deltaText ?? messageText ?? "");
-    else if (deltaText !== undefined) this.text = messageText ?? this.text + deltaText;
-    else if (messageText !== undefined) this.readMessage(messageText);
-    return this.text;
+    if (replace === true) return this.restart(deltaText ?? messageText ?? "");
+    if (deltaText !== undefined) return messageText ?? before + deltaText;
+    return messageText === undefined ? before : this.readMessage(messageText, before);
   }
 
-  private restart(text: string): void {
-    this.text = text;
+  private restart(text: string): string {
     this.last = text;
     this.inARow = text;
+    return text;
   }
 
-  private readMessage(message: string): void {
-    if (this.form === "snapshots") this.text = message;
-    else if (this.form === "pieces") this.text += message;
-    else this.weigh(message);
+  private readMessage(message: string, before: string): string {
+    if (this.form === "snapshots") return message;
+    return this.form === "pieces" ? before + message : this.weigh(message, before);
   }
 
-  private weigh(message: string): void {
+  private weigh(message: string, before: string): string {
     const { last } = this;
     const extendsLast = message.length > last.length && message.startsWith(last);
     this.last = message;
     this.inARow += message;
-    if (last === "") {
-      this.text += message;
-    } else if (extendsLast) {
+    if (last === "") return before + message;
+    if (extendsLast) {
       this.grew = true;
-      this.text = message;
       if (last.length >= CERTAIN_CHARS) this.settleOn("snapshots");
-    } else if (message !== last) {
-      this.text = this.inARow;
-      this.settleOn("pieces");
-    } else if (!this.grew) {
-      // Equal messages prove nothing: a sender of snapshots may repeat one, and "ha" "ha" may be laughter.
-      this.text = this.inARow;
+      return message;
     }
+    const { inARow } = this;
+    if (message !== last) {
+      this.settleOn("pieces");
+      return inARow;
+    }
+    // Equal messages prove nothing: a sender of snapshots may repeat one, and "ha" "ha" may be laughter.
+    return this.grew ? before : inARow;
   }
 
   private settleOn(form: "snapshots" | "pieces"): void {

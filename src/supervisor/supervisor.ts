@@ -3,7 +3,7 @@ import { type RunOutput, runMachine } from "../../machines/run.ts";
 import { AgingMap } from "../aging-map.ts";
 import type { Clock } from "../clock.ts";
 import { isSubagent, originOf } from "../protocol/origin.ts";
-import { RunText } from "../protocol/text.ts";
+import { TextReader } from "../protocol/text.ts";
 import type { InboxStats } from "../stats.ts";
 import type {
   ChatEvent,
@@ -40,9 +40,10 @@ export interface SupervisorOptions {
 }
 
 interface Run {
-  readonly key: string;
   actor: Actor<typeof runMachine>;
-  text: RunText;
+  reader: TextReader;
+  /** The length of the text so far. */
+  chars: number;
   readonly late: boolean;
   recovered: boolean;
   origin: Origin;
@@ -63,8 +64,8 @@ interface SettledRun {
  */
 export class Supervisor {
   private readonly options: SupervisorOptions;
-  private readonly runs = new Map<string, Run>();
-  private readonly gateways = new Set<string>();
+  /** By Gateway, then by run id: a key made of both would have to be put together for each event. */
+  private readonly gateways = new Map<string, Map<string, Run>>();
   private readonly settled: AgingMap<SettledRun>;
   private readonly solicited: AgingMap<true>;
   private readonly hints: AgingMap<Origin>;
@@ -90,14 +91,13 @@ export class Supervisor {
       this.options.stats.unknownStates += 1;
       return this.options.onEvent(routed, "unknown-state", 0);
     }
-    const key = runKey(gateway, event.runId);
-    const run = this.runs.get(key) ?? this.spawn(key, routed);
+    const run = this.gateways.get(gateway)?.get(event.runId) ?? this.spawn(routed);
     if (run === undefined) return;
     if (event.recovered === true) run.recovered = true;
     if (event.origin !== undefined) run.origin = event.origin;
     const reason = this.notProactive(event);
     if (reason === undefined && state === "delta") return this.sendDelta(run, routed);
-    this.options.onEvent(routed, "taken", run.text.text.length);
+    this.options.onEvent(routed, "taken", run.chars);
     if (reason !== undefined) run.actor.send({ type: "discard", reason });
     else this.send(run, event);
   }
@@ -105,41 +105,39 @@ export class Supervisor {
   /** Marks a run as asked for by this host, whether it has begun or not. */
   solicit(runId: string): void {
     this.solicited.set(runId, true);
-    for (const gateway of this.gateways) {
-      this.runs.get(runKey(gateway, runId))?.actor.send({ type: "discard", reason: "solicited" });
-    }
+    for (const runs of this.gateways.values()) runs.get(runId)?.actor.send({ type: "discard", reason: "solicited" });
   }
 
   /** Notes where a run comes from, before or after it has begun. */
   hint(gateway: string, runId: string, origin: Origin): void {
-    const key = runKey(gateway, runId);
-    const run = this.runs.get(key);
-    if (run === undefined) this.hints.set(key, origin);
+    const run = this.gateways.get(gateway)?.get(runId);
+    if (run === undefined) this.hints.set(runKey(gateway, runId), origin);
     else run.origin = origin;
   }
 
   /** Whether a run is in `buffering` or was settled within the settled window; `"unspoken"`: so that a final is still handed over. */
   knows(gateway: string, runId: string): "live" | "settled" | "unspoken" | undefined {
-    const key = runKey(gateway, runId);
-    if (this.runs.has(key)) return "live";
-    const before = this.settled.get(key);
+    if (this.gateways.get(gateway)?.has(runId)) return "live";
+    const before = this.settled.get(runKey(gateway, runId));
     if (before === undefined) return undefined;
     return before.mayStillSpeak ? "unspoken" : "settled";
   }
 
   /** The runs in `buffering`. */
   live(): LiveRun[] {
-    return Array.from(this.runs.values(), ({ actor }) => liveRun(actor.getSnapshot().context));
+    return this.all().map(({ actor }) => liveRun(actor.getSnapshot().context));
   }
 
   /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch; costs what it returns. */
   oldest(startedBy: number): LiveRun[] {
     const found: LiveRun[] = [];
-    // A map keeps the order of insertion, which is that of their beginnings but for late runs: those pass at once.
-    for (const { actor } of this.runs.values()) {
-      const { context } = actor.getSnapshot();
-      if (context.startedAt > startedBy) break;
-      found.push(liveRun(context));
+    for (const runs of this.gateways.values()) {
+      // A map keeps the order of insertion, which is that of their beginnings but for late runs: those pass at once.
+      for (const { actor } of runs.values()) {
+        const { context } = actor.getSnapshot();
+        if (context.startedAt > startedBy) break;
+        found.push(liveRun(context));
+      }
     }
     return found;
   }
@@ -147,8 +145,8 @@ export class Supervisor {
   /** Stops every actor. The runs that were still going on get no outcome. */
   stop(): void {
     const { stats } = this.options;
-    const unfinished = [...this.runs.values()];
-    this.runs.clear();
+    const unfinished = this.all();
+    this.gateways.clear();
     for (const { actor } of unfinished) actor.stop();
     stats.unfinished += unfinished.length;
     stats.liveRuns = 0;
@@ -158,9 +156,15 @@ export class Supervisor {
     this.hints.clear();
   }
 
-  private spawn(key: string, routed: RoutedEvent): Run | undefined {
+  private all(): Run[] {
+    return [...this.gateways.values()].flatMap((runs) => [...runs.values()]);
+  }
+
+  private spawn(routed: RoutedEvent): Run | undefined {
     const { clock, inspect, stats, ttlMs, maxRuns } = this.options;
     const { gateway, owner, event } = routed;
+    const { runId, sessionKey } = event;
+    const key = runKey(gateway, runId);
     const before = this.settled.get(key);
     const speaks = event.state === "final" && (event.messageText ?? "").trim() !== "";
     if (before !== undefined && !(before.mayStillSpeak && speaks)) {
@@ -170,31 +174,29 @@ export class Supervisor {
       if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
       return undefined;
     }
-    if (this.runs.size >= maxRuns && event.state !== "final") return this.refuse(key, routed);
+    if (stats.liveRuns >= maxRuns && event.state !== "final") return this.refuse(key, routed);
     const startedAt = before?.startedAt ?? clock.now();
-    const { runId, sessionKey } = event;
     // Whoever inspects gets the interpreter, for its microsteps and actions.
     const actor = createActor(inspect ? runMachine : quickRun, {
       clock,
       input: { runId, gateway, owner, sessionKey, startedAt, ttlMs },
       ...(inspect && { inspect }),
     });
-    const origin = this.hints.get(key) ?? originOf(runId, sessionKey);
     const run: Run = {
-      key,
       actor,
-      text: new RunText(),
+      reader: new TextReader(),
+      chars: 0,
       late: before !== undefined,
       recovered: false,
-      origin,
+      origin: this.hints.get(key) ?? originOf(runId, sessionKey),
       message: undefined,
     };
     actor.subscribe({ complete: () => this.retire(run) });
     this.settled.delete(key);
-    this.runs.set(key, run);
-    this.gateways.add(gateway);
+    const runs = this.gateways.get(gateway) ?? new Map<string, Run>();
+    this.gateways.set(gateway, runs.set(runId, run));
     stats.started += 1;
-    stats.liveRuns = this.runs.size;
+    stats.liveRuns += 1;
     actor.start();
     return run;
   }
@@ -207,9 +209,8 @@ export class Supervisor {
     stats.overLimit += 1;
     this.settled.set(key, { mayStillSpeak: true, startedAt });
     const text = messageText ?? deltaText ?? "";
-    const error = `Over \`maxRuns\` (${maxRuns})`;
     const run = { runId, gateway, owner, sessionKey, startedAt, text, reason: undefined };
-    onSettled({ ...run, status: "errored", error, errorKind: "maxRuns" }, undefined);
+    onSettled({ ...run, status: "errored", error: `Over \`maxRuns\` (${maxRuns})`, errorKind: "maxRuns" }, undefined);
   }
 
   private notProactive(event: ChatEvent): DiscardReason | undefined {
@@ -240,9 +241,9 @@ export class Supervisor {
   private sendDelta(run: Run, routed: RoutedEvent): void {
     const { stats, maxBufferedBytes, onEvent } = this.options;
     const { event } = routed;
-    const before = run.text.text.length;
-    const text = run.text.read(event);
-    stats.bufferedBytes += (text.length - before) * 2;
+    const text = run.reader.read(event, run.actor.getSnapshot().context.text);
+    stats.bufferedBytes += (text.length - run.chars) * 2;
+    run.chars = text.length;
     onEvent(routed, "taken", text.length);
     if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
     else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
@@ -278,13 +279,13 @@ export class Supervisor {
   private retire(run: Run): void {
     const { output } = run.actor.getSnapshot();
     // No output: the actor was stopped, not finished.
-    if (output === undefined || !this.runs.delete(run.key)) return;
+    if (output === undefined || !this.gateways.get(output.gateway)?.delete(output.runId)) return;
     const { stats } = this.options;
-    stats.liveRuns = this.runs.size;
-    stats.bufferedBytes -= run.text.text.length * 2;
-    const { status, reason, startedAt } = output;
+    stats.liveRuns -= 1;
+    stats.bufferedBytes -= run.chars * 2;
+    const { status, reason, startedAt, gateway, runId } = output;
     const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";
-    this.settled.set(run.key, { mayStillSpeak, startedAt });
+    this.settled.set(runKey(gateway, runId), { mayStillSpeak, startedAt });
     const { message } = run;
     Object.assign(run, NOTHING);
     this.options.onSettled(output, message);
@@ -292,8 +293,8 @@ export class Supervisor {
 }
 
 /**
- * What a retired run holds in place of its actor and its text. V8 keeps what was deleted from a busy
+ * What a retired run holds in place of its actor and its reader. V8 keeps what was deleted from a busy
  * map reachable until the next full collection; with an actor of 4 kB on each, that would double the
  * cost of short runs.
  */
-const NOTHING = { actor: createActor(quickRun), text: new RunText(), message: undefined };
+const NOTHING = { actor: createActor(quickRun), reader: new TextReader(), message: undefined };

@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { messageText, RunText } from "../../src/protocol/text.ts";
+import { messageText, TextReader } from "../../src/protocol/text.ts";
 
-function read(...deltas: Parameters<RunText["read"]>[0][]): string {
-  const text = new RunText();
-  for (const delta of deltas) text.read(delta);
-  return text.text;
+function read(...deltas: Parameters<TextReader["read"]>[0][]): string {
+  const reader = new TextReader();
+  return deltas.reduce((text, delta) => reader.read(delta, text), "");
 }
 
 const pieces = (...texts: string[]) => texts.map((messageText) => ({ messageText }));

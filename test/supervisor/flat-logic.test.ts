@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AnyActorRef, assign, createActor, setup } from "xstate";
+import { type AnyActorRef, assign, createActor, type SnapshotFrom, setup } from "xstate";
 import { deliveryMachine } from "../../machines/delivery.ts";
 import { type RunEvent, runMachine } from "../../machines/run.ts";
 import { flatLogic } from "../../src/supervisor/flat-logic.ts";
@@ -26,24 +26,28 @@ const event: fc.Arbitrary<RunEvent> = fc.oneof(
 const step = fc.oneof({ weight: 6, arbitrary: event }, fc.nat(700), fc.constant("stop" as const));
 const input = { runId: "r", gateway: "g", owner: "o", sessionKey: undefined, startedAt: 5, ttlMs: 1_000 };
 
+/** A snapshot as it is now. */
+const copy = (snapshot: Snapshot) => ({ ...snapshot, context: { ...snapshot.context } });
+type Snapshot = SnapshotFrom<typeof runMachine>;
+
 /** Everything that can be seen of an actor after each step. */
 function watch(machine: typeof runMachine, steps: readonly (RunEvent | number | "stop")[]) {
   const clock = createTestClock();
   const seen: unknown[] = [];
   const actor = createActor(machine, { clock, input });
   actor.subscribe({
-    next: (snapshot) => seen.push(["next", snapshot]),
+    next: (snapshot) => seen.push(["next", copy(snapshot)]),
     complete: () => seen.push("complete"),
     error: () => seen.push("error"),
   });
-  seen.push(actor.getSnapshot());
+  seen.push(copy(actor.getSnapshot()));
   actor.start();
   for (const step of steps) {
     if (step === "stop") actor.stop();
     else if (typeof step === "number") clock.advance(step);
     else if (actor.getSnapshot().status === "active") actor.send(step);
     const snapshot = actor.getSnapshot();
-    seen.push(snapshot, snapshot.can({ type: "aborted" }), snapshot.matches("buffering"), clock.pending);
+    seen.push(copy(snapshot), snapshot.can({ type: "aborted" }), snapshot.matches("buffering"), clock.pending);
   }
   return seen;
 }
