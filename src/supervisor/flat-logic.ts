@@ -1,4 +1,12 @@
-import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine, AnyStateNode, EventObject } from "xstate";
+import type {
+  AnyActor,
+  AnyActorRef,
+  AnyActorScope,
+  AnyMachineSnapshot,
+  AnyStateMachine,
+  AnyStateNode,
+  EventObject,
+} from "xstate";
 
 interface Args {
   readonly context: object;
@@ -32,9 +40,13 @@ interface Delayed {
  * change. A new one for each event would outlive a few collections before the next event replaces it,
  * and with many actors that costs more than all the rest.
  *
- * Only for the plainest of machines: one state to wait in, the others final; actions that assign, and
- * nothing that happens on the way in or out but the start and the end of delays. Any other machine
- * comes back as it is. So does, by the interpreter, every event that the waiting state does not name.
+ * The delay waits on the actor's clock, not in XState's scheduler, which looks through the delays of a
+ * whole system whenever one of its actors ends.
+ *
+ * Only for the plainest of machines: one state to wait in, with one delay at most, the others final;
+ * actions that assign, and nothing that happens on the way in or out but the start and the end of the
+ * delay. Any other machine comes back as it is. So does, by the interpreter, every event that the
+ * waiting state does not name.
  *
  * Not for inspected actors: there is no interpreter to tell of its microsteps and actions.
  */
@@ -42,30 +54,45 @@ export function flatLogic<M extends AnyStateMachine>(machine: M): M {
   const waiting = waitingState(machine);
   const ways = waiting && waysOf(machine, waiting);
   if (waiting === undefined || ways === undefined) return machine;
-  const delayed = delaysOf(machine, waiting);
+  const delayed = delayOf(machine, waiting);
   const initial = machine.resolveState({ value: waiting.key, context: {} });
+  const timers = new WeakMap<AnyActorRef, unknown>();
 
   function getInitialSnapshot(scope: AnyActorScope, input: unknown): object {
-    const { self, system } = scope;
+    const self = scope.self as AnyActor;
     const given: unknown = machine.config.context;
-    const context: object = typeof given === "function" ? given({ input, self }) : { ...(given as object | undefined) };
+    const context = typeof given === "function" ? given({ input, self }) : { ...(given as object | undefined) };
     const args = { context, event: { type: "xstate.init", input } };
-    for (const { event, delayMs } of delayed) {
+    if (delayed !== undefined) {
+      const { event, delayMs } = delayed;
+      const wait = () => self.clock.setTimeout(() => self.send(event), delayMs(args));
       // Deferred, as the interpreter does: a timer begins when the actor is started.
-      scope.defer(() => system.scheduler.schedule(self as never, self as never, event, delayMs(args), event.type));
+      scope.defer(() => timers.set(self, wait()));
     }
     return { ...initial, context };
   }
 
+  function stopTimer({ self }: AnyActorScope): void {
+    if (delayed === undefined) return;
+    (self as AnyActor).clock.clearTimeout(timers.get(self));
+    // It would go by itself, but its place in the table would not.
+    timers.delete(self);
+  }
+
   function transition(snapshot: AnyMachineSnapshot, event: EventObject, scope: AnyActorScope): object {
     const candidates = snapshot.status === "active" ? ways?.get(event.type) : undefined;
-    if (candidates === undefined) return machine.transition(snapshot, event, scope);
+    if (candidates === undefined) {
+      if (event.type === "xstate.stop") stopTimer(scope);
+      return machine.transition(snapshot, event, scope);
+    }
     const { context } = snapshot;
     const args = { context, event };
     for (const { guard, assignments, end } of candidates) {
       if (guard !== undefined && !guard(args)) continue;
       for (const assignment of assignments) Object.assign(context, assignment(args));
-      return end === undefined ? snapshot : end(context, event, scope);
+      if (end === undefined) return snapshot;
+      stopTimer(scope);
+      return end(context, event, scope);
     }
     return snapshot;
   }
@@ -80,9 +107,10 @@ function waitingState({ root }: AnyStateMachine): AnyStateNode | undefined {
   const isPlain = (state: AnyStateNode) =>
     Object.keys(state.states).length === 0 && state.always === undefined && state.invoke.length === 0;
   const delays = waiting?.after.length ?? 0;
-  if (waiting?.type !== "atomic" || others.length > 0 || root.initial.target[0] !== waiting) return undefined;
+  if (waiting?.type !== "atomic" || others.length > 0 || delays > 1) return undefined;
+  if (root.initial.target[0] !== waiting) return undefined;
   if (!states.every(isPlain) || root.transitions.size + root.entry.length + root.exit.length > 0) return undefined;
-  // Each delay is an entry and an exit action of the waiting state.
+  // A delay is an entry and an exit action of the waiting state.
   const actions = states.flatMap(({ entry, exit }) => [...entry, ...exit]).length + root.initial.actions.length;
   return actions === 2 * delays ? waiting : undefined;
 }
@@ -124,7 +152,7 @@ function assignmentOf(action: unknown): Assignment | undefined {
     Object.fromEntries(fields.map(([name, field]) => [name, typeof field === "function" ? field(args) : field]));
 }
 
-/** The step into a final state. The timers need no thought: they end with the actor. */
+/** The step into a final state. */
 function ending(machine: AnyStateMachine, end: AnyStateNode): Way["end"] {
   const { root } = machine;
   const ended = { ...machine.resolveState({ value: end.key, context: {} }), _nodes: [end, root] };
@@ -139,10 +167,10 @@ function mapped(output: unknown, args: object): unknown {
   return typeof output === "function" ? output(args) : output;
 }
 
-function delaysOf({ implementations }: AnyStateMachine, waiting: AnyStateNode): readonly Delayed[] {
-  return waiting.after.map(({ delay, eventType }) => {
-    const named: unknown = typeof delay === "string" ? implementations.delays[delay] : delay;
-    const delayMs = typeof named === "function" ? (named as Delayed["delayMs"]) : () => Number(named);
-    return { event: { type: eventType }, delayMs };
-  });
+function delayOf({ implementations }: AnyStateMachine, { after: [after] }: AnyStateNode): Delayed | undefined {
+  if (after === undefined) return undefined;
+  const { delay, eventType } = after;
+  const named: unknown = typeof delay === "string" ? implementations.delays[delay] : delay;
+  const delayMs = typeof named === "function" ? (named as Delayed["delayMs"]) : () => Number(named);
+  return { event: { type: eventType }, delayMs };
 }

@@ -1,5 +1,5 @@
-import { type Actor, createActor, type InspectionEvent } from "xstate";
-import { type RunOutput, runMachine } from "../../machines/run.ts";
+import type { InspectionEvent } from "xstate";
+import type { RunOutput } from "../../machines/run.ts";
 import { AgingMap } from "../aging-map.ts";
 import type { Clock } from "../clock.ts";
 import { isSubagent, originOf } from "../protocol/origin.ts";
@@ -14,12 +14,10 @@ import type {
   ProactiveMessage,
   RoutedEvent,
 } from "../types.ts";
-import { flatLogic } from "./flat-logic.ts";
 import type { Judge } from "./judge.ts";
 import { liveRun } from "./live-run.ts";
 import { runKey } from "./message-id.ts";
-
-const quickRun = flatLogic(runMachine);
+import { noActor, type RunActor, RunActors } from "./run-actors.ts";
 
 export interface SupervisorOptions {
   readonly clock: Clock;
@@ -40,7 +38,7 @@ export interface SupervisorOptions {
 }
 
 interface Run {
-  actor: Actor<typeof runMachine>;
+  actor: RunActor;
   reader: TextReader;
   /** The length of the text so far. */
   chars: number;
@@ -59,19 +57,20 @@ interface SettledRun {
 
 /**
  * Keeps one actor per run: spawns it at the run's first event, hands it every further one, retires
- * it when it settles, and remembers for a while that it did. Independent root actors in a map, so
- * that the cost of an event does not grow with the number of live runs.
+ * it when it settles, and remembers for a while that it did.
  */
 export class Supervisor {
   private readonly options: SupervisorOptions;
   /** By Gateway, then by run id: a key made of both would have to be put together for each event. */
   private readonly gateways = new Map<string, Map<string, Run>>();
+  private readonly actors: RunActors;
   private readonly settled: AgingMap<SettledRun>;
   private readonly solicited: AgingMap<true>;
   private readonly hints: AgingMap<Origin>;
 
   constructor(options: SupervisorOptions) {
     this.options = options;
+    this.actors = new RunActors(options);
     const { clock, ttlMs, settledWindowMs, maxSettledRuns, stats } = options;
     this.settled = new AgingMap({
       windowMs: settledWindowMs,
@@ -147,7 +146,7 @@ export class Supervisor {
     const { stats } = this.options;
     const unfinished = this.all();
     this.gateways.clear();
-    for (const { actor } of unfinished) actor.stop();
+    for (const { actor } of unfinished) this.actors.stop(actor);
     stats.unfinished += unfinished.length;
     stats.liveRuns = 0;
     stats.bufferedBytes = 0;
@@ -161,7 +160,7 @@ export class Supervisor {
   }
 
   private spawn(routed: RoutedEvent): Run | undefined {
-    const { clock, inspect, stats, ttlMs, maxRuns } = this.options;
+    const { clock, stats, ttlMs, maxRuns } = this.options;
     const { gateway, owner, event } = routed;
     const { runId, sessionKey } = event;
     const key = runKey(gateway, runId);
@@ -176,12 +175,7 @@ export class Supervisor {
     }
     if (stats.liveRuns >= maxRuns && event.state !== "final") return this.refuse(key, routed);
     const startedAt = before?.startedAt ?? clock.now();
-    // Whoever inspects gets the interpreter, for its microsteps and actions.
-    const actor = createActor(inspect ? runMachine : quickRun, {
-      clock,
-      input: { runId, gateway, owner, sessionKey, startedAt, ttlMs },
-      ...(inspect && { inspect }),
-    });
+    const actor = this.actors.spawn({ runId, gateway, owner, sessionKey, startedAt, ttlMs });
     const run: Run = {
       actor,
       reader: new TextReader(),
@@ -294,7 +288,7 @@ export class Supervisor {
 
 /**
  * What a retired run holds in place of its actor and its reader. V8 keeps what was deleted from a busy
- * map reachable until the next full collection; with an actor of 4 kB on each, that would double the
+ * map reachable until the next full collection; with an actor of 2 kB on each, that would double the
  * cost of short runs.
  */
-const NOTHING = { actor: createActor(quickRun), reader: new TextReader(), message: undefined };
+const NOTHING = { actor: noActor, reader: new TextReader(), message: undefined };

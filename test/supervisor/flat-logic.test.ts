@@ -89,6 +89,7 @@ describe("the logic of a run without the interpreter", () => {
     ["a wildcard", { states: { on: { on: { "*": "off" } } } }],
     ["a transition of the machine as a whole", { states: { on: {} }, on: { go: ".off" } }],
     ["a transition without an event", { states: { on: { always: { guard: () => false, target: "off" } } } }],
+    ["two delays", { states: { on: { after: { 5: "off", 9: "off" } } } }],
     ["states within", { states: { on: { initial: "a", states: { a: {} } } } }],
     ["a spawned actor", { states: { on: { invoke: { src: "other" } } } }],
   ])("leaves a machine alone that has %s", (_, { states, ...rest }) => {
