@@ -6,7 +6,8 @@ export interface Effort {
   readonly events: number;
   /** Live runs, for the throughput table. The budgets are about 100 and 100,000. */
   readonly live: readonly number[];
-  readonly idiomaticLive: readonly number[];
+  /** For the idiomatic supervisor: events to measure, by live runs. */
+  readonly idiomaticEvents: Readonly<Record<number, number>>;
   readonly spawnRuns: { readonly ours: number; readonly idiomatic: number };
   readonly memoryLive: number;
   readonly latencySeconds: number;
@@ -20,7 +21,7 @@ export const full: Effort = {
   fewRounds: 3,
   events: 180_000,
   live: [1, 100, 10_000, 100_000],
-  idiomaticLive: [1, 100],
+  idiomaticEvents: { 1: 60_000, 100: 60_000, 10000: 1_000, 100000: 500 },
   spawnRuns: { ours: 2_000, idiomatic: 50 },
   memoryLive: 100_000,
   latencySeconds: 6,
@@ -33,7 +34,7 @@ export const brief: Effort = {
   fewRounds: 1,
   events: 60_000,
   live: [100, 100_000],
-  idiomaticLive: [],
+  idiomaticEvents: {},
   spawnRuns: { ours: 500, idiomatic: 10 },
   memoryLive: 20_000,
   latencySeconds: 2,

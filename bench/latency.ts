@@ -35,7 +35,7 @@ const cpuClock: ClockMs = () => {
 const LIVE = 100;
 // Runs end every 20 deltas here, so that a few seconds hold enough finals for a p99.9.
 const STEPS = 20;
-const WARM_UP_EVENTS = 60_000;
+const WARM_UP_EVENTS = 30_000;
 
 const whole = deltaHeavy();
 const last = whole.frames.at(-1) as readonly [string, string];

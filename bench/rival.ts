@@ -6,6 +6,8 @@ export interface Said {
 
 /** One way of turning frames into messages. */
 export interface Rival {
+  /** Begins many runs at once, for a rival that would take minutes to begin them one by one. */
+  beginMany?(runIds: readonly string[]): void;
   /** Takes one frame, as text. */
   take(frame: string): void;
   /** The messages since the last call. */

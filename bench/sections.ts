@@ -64,7 +64,7 @@ run once all have come and gone and every window has passed.`,
   };
 }
 
-export async function latencySection({ latencySeconds: seconds, fewRounds, everything }: Effort): Promise<Section> {
+export async function latencySection({ latencySeconds: seconds, rounds, everything }: Effort): Promise<Section> {
   const few: TaskOf<"latency">[] = [{ eventsPerSecond: 2_000, seconds, ledger: "memory" }];
   const more: TaskOf<"latency">[] = [
     { eventsPerSecond: 10_000, seconds, ledger: "memory" },
@@ -72,7 +72,7 @@ export async function latencySection({ latencySeconds: seconds, fewRounds, every
     { eventsPerSecond: 10_000, seconds, ledger: "file" },
   ];
   const tasks = everything ? [...few, ...more] : few;
-  const answers = await askInRounds("latency", tasks, fewRounds);
+  const answers = await askInRounds("latency", tasks, rounds);
   const rows = tasks.flatMap(({ eventsPerSecond, ledger }, i) =>
     (["cpu", "wall"] as const).map((clock) => {
       const measured = (answers[i] ?? []).map((answer) => answer[clock]);
@@ -88,18 +88,19 @@ export async function latencySection({ latencySeconds: seconds, fewRounds, every
     title: "Latency, from a final's arrival to the handler's call",
     text: `In milliseconds, in a whole inbox with 100 live runs that end after 20 deltas. A frame arrives when it is due, whether
 the process has time for it or not. By the wall clock, whatever else the machine does is in it; by the process's own
-CPU time only what the process does (its garbage collection is in it, waiting for the disk is not): the budget is about
-that.`,
+CPU time, what its threads do beside each other (compiling, collecting garbage) is added up, and waiting for the disk is
+not in it. Both are more than the process alone would need by the wall clock; the budget, without a disk, is about the
+lesser.`,
     header: ["ledger", "events/s", "by", "p50", "p99", "p99.9"],
     rows,
     budgets: [
       {
         name: "p99 from final to handler at 2,000 events/s, ledger in memory",
         limit: 2,
-        accepted: 10,
+        accepted: 4,
         keeps: "at most",
         unit: " ms",
-        measured: spread((answers[0] ?? []).map(({ cpu }) => cpu.p99)),
+        measured: spread((answers[0] ?? []).map(({ wall, cpu }) => Math.min(wall.p99, cpu.p99))),
       },
     ],
   };

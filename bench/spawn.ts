@@ -1,6 +1,6 @@
 import { createIdiomatic } from "./idiomatic.ts";
 import { createOurs } from "./ours.ts";
-import { checkMessages } from "./rival.ts";
+import { checkMessages, type Rival } from "./rival.ts";
 import { type Cost, Stopwatch } from "./stopwatch.ts";
 import { short } from "./traffic.ts";
 
@@ -19,9 +19,9 @@ export async function measureSpawn({ rival, live, runs }: SpawnTask): Promise<Co
     (parts) => (runId: string) => parts?.join(runId) ?? "",
   );
   if (first === undefined || final === undefined) throw new Error("The recorded run has no frames");
-  const contender = rival === "ours" ? createOurs() : createIdiomatic();
+  const contender: Rival = rival === "ours" ? createOurs() : createIdiomatic();
   const bystanders = Array.from({ length: live }, (_, i) => `bystander-${i}`);
-  if ("beginMany" in contender) contender.beginMany(bystanders);
+  if (contender.beginMany) contender.beginMany(bystanders);
   else for (const runId of bystanders) contender.take(first(runId));
 
   const stopwatch = new Stopwatch();

@@ -48,7 +48,7 @@ export async function throughputSection(effort: Effort): Promise<Section> {
 garbage collector's threads, frames/s is by the wall clock. A delta-heavy run has 200 deltas and a final (frames of 890
 characters on average), a short run two deltas and a final (300 characters), both made from recordings of a real
 Gateway. Events come from a run chosen at random; a run that ends is followed by a new one. The idiomatic supervisor
-cannot be filled with 10,000 runs in reasonable time.`,
+gets its first 10,000 or 100,000 runs all in one step, since one by one would take it minutes or hours.`,
     header: ["rival", "traffic", "live runs", "CPU µs per frame", "frames/s", "over the floor"],
     rows,
     budgets,
@@ -65,7 +65,7 @@ function atMost(name: string, limit: number, of: Lookup, traffic: Task["traffic"
 function flat(traffic: Task["traffic"], live: number, of: Lookup): Budget {
   const measured = ratios(of("ours", traffic, live), of("ours", traffic, 100), cpu);
   const name = `an event at ${digits(live)} live runs, ${traffic}, over one at 100`;
-  return { name, limit: 1.5, accepted: 6.5, keeps: "at most", unit: "x", measured };
+  return { name, limit: 1.5, accepted: 3, keeps: "at most", unit: "x", measured };
 }
 
 function nameOf({ rival, traffic, live }: Pick<Task, "rival" | "traffic" | "live">): string {
@@ -73,19 +73,21 @@ function nameOf({ rival, traffic, live }: Pick<Task, "rival" | "traffic" | "live
 }
 
 function tasksOf(effort: Effort, traffic: Task["traffic"]): Task[] {
-  const { events, live, idiomaticLive, everything } = effort;
-  const task = (rival: Task["rival"], liveRuns: number): Task => {
-    const own = rival === "idiomatic" ? events / 3 : events;
+  const { events, live, idiomaticEvents, everything } = effort;
+  const task = (rival: Task["rival"], liveRuns: number, own = events): Task => {
     return { rival, traffic, live: liveRuns, warmUpEvents: own / 3, events: own };
   };
   if (!everything) {
     const large = traffic === "delta-heavy" ? live.slice(1) : [];
     return [task("floor", 100), task("ours", 100), ...large.map((liveRuns) => task("ours", liveRuns))];
   }
-  return live.flatMap((liveRuns) => [
-    task("floor", liveRuns),
-    task("ours", liveRuns),
-    ...(liveRuns === 100 ? [task("inbox", liveRuns)] : []),
-    ...(idiomaticLive.includes(liveRuns) ? [task("idiomatic", liveRuns)] : []),
-  ]);
+  return live.flatMap((liveRuns) => {
+    const idiomatic = idiomaticEvents[liveRuns];
+    return [
+      task("floor", liveRuns),
+      task("ours", liveRuns),
+      ...(liveRuns === 100 ? [task("inbox", liveRuns)] : []),
+      ...(idiomatic === undefined ? [] : [task("idiomatic", liveRuns, idiomatic)]),
+    ];
+  });
 }

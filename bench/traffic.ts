@@ -115,6 +115,11 @@ export class Traffic {
     for (let i = 0; i < live; i++) this.speakers.push({ runId: this.newId(), step: this.below(kind.deltas) });
   }
 
+  /** The ids of the runs that go on now. */
+  get runIds(): string[] {
+    return this.speakers.map(({ runId }) => runId);
+  }
+
   /** One delta of every run, each run being somewhere between its beginning and its end. */
   *opening(chunk = 5_000): Generator<string[]> {
     for (let from = 0; from < this.speakers.length; from += chunk) {
