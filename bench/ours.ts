@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../src/clock.ts";
 import { createInbox } from "../src/inbox.ts";
 import { defaults } from "../src/options.ts";
 import { createPipeline } from "../src/pipeline/pipeline.ts";
-import { createStats } from "../src/stats.ts";
+import { createCounters } from "../src/stats.ts";
 import { createJudge } from "../src/supervisor/judge.ts";
 import { Supervisor } from "../src/supervisor/supervisor.ts";
 import type { Rival, Said } from "./rival.ts";
@@ -16,7 +16,7 @@ export function createOurs({ clock = systemClock }: { readonly clock?: Clock } =
   readonly payload: (frame: unknown) => void;
 } {
   const settings = { ...limits, clock };
-  const stats = createStats();
+  const stats = createCounters();
   let said: Said[] = [];
   const judge = createJudge({ ...settings, onHostError: fail });
   const supervisor = new Supervisor({

@@ -1,4 +1,5 @@
 import { measureDistinct } from "./distinct.ts";
+import { measureInspection } from "./inspection.ts";
 import { measureLatency } from "./latency.ts";
 import { measureLongReply } from "./long-replies.ts";
 import { measureMemory } from "./memory.ts";
@@ -13,6 +14,7 @@ export const questions = {
   sockets: measureSockets,
   memory: measureMemory,
   latency: measureLatency,
+  inspection: measureInspection,
   longReply: measureLongReply,
   distinct: measureDistinct,
 };

@@ -106,6 +106,25 @@ lesser.`,
   };
 }
 
+export async function inspectionSection({ rounds }: Effort): Promise<Section> {
+  const rivals = ["no inspector", "no page", "one page"] as const;
+  const eventsPerSecond = 2_000;
+  const tasks = rivals.map((rival) => ({ rival, live: 10_000, eventsPerSecond, seconds: 6 }));
+  const answers = await askInRounds("inspection", tasks, rounds);
+  const names = ["without an inspector", "with one, and no page open", "with a page open"];
+  return {
+    title: "The inspector",
+    text: `Delta-heavy frames from a fake Gateway in another process, 2,000 a second, of 10,000 live runs, into a whole inbox; the
+page, a third process, reads all it is sent. CPU time is that of the inbox's process.`,
+    header: ["", "CPU µs per frame", "of one core"],
+    rows: names.map((name, i) => {
+      const measured = spread((answers[i] ?? []).map(({ cpuUs }) => cpuUs));
+      return [name, withSpread(measured), `${digits((measured.median * eventsPerSecond) / 10_000)} %`];
+    }),
+    budgets: [],
+  };
+}
+
 export async function longReplySection({ words, fewRounds }: Effort): Promise<Section> {
   const tasks = words.map((count) => ({ words: count, rounds: 2 }));
   const answers = await askInRounds("longReply", tasks, fewRounds);

@@ -1,13 +1,15 @@
 import { createFakeGateway } from "../src/testing/index.ts";
 import { deltaHeavy, Traffic } from "./traffic.ts";
 
-// The other end of `sockets.ts`, in a process of its own. It prints its address, waits for a client
+// The Gateway of `sockets.ts` and `inspection.ts`, in a process of its own. It prints its address, waits for a client
 // and for a line on stdin, and sends as many frames as that line says.
 const gateway = await createFakeGateway({ token: "bench" });
-const traffic = new Traffic(deltaHeavy(), 100, 5);
+const traffic = new Traffic(deltaHeavy(), Number(process.argv[2] ?? 100), 5);
 process.stdout.write(`${gateway.url}\n`);
 process.stdin.setEncoding("utf8");
-process.stdin.on("data", (line) => void send(Number(line)));
+process.stdin.on("data", (lines: string) => {
+  for (const line of lines.trim().split("\n")) void send(Number(line));
+});
 process.stdin.on("end", () => void gateway.close());
 
 async function send(count: number): Promise<void> {

@@ -14,7 +14,7 @@ import { OwnRuns, type SendRequest } from "./recovery/own-runs.ts";
 import { Recoveries } from "./recovery/recoveries.ts";
 import { Link, type LinkStatus } from "./source/link.ts";
 import { toSources } from "./source/to-sources.ts";
-import { createStats, type InboxStats } from "./stats.ts";
+import { createCounters, type InboxStats } from "./stats.ts";
 import { createJudge } from "./supervisor/judge.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { unsent } from "./supervisor/unsent.ts";
@@ -46,7 +46,7 @@ export function createInbox<S extends Session = Session>(options: InboxOptions<S
 
 class RunningInbox implements Inbox {
   readonly #settings: InboxSettings;
-  readonly #stats = createStats();
+  readonly #stats = createCounters();
   readonly #log;
   readonly #ledger: Ledger;
   readonly #dispatch: Dispatch;

@@ -1,73 +1,76 @@
 /** Everything the inbox counts, since it was created; from `sessions` on, how many there are now. */
 export interface InboxStats {
   /** Frames that came from sources. */
-  frames: number;
+  readonly frames: number;
   /** Chat events that were taken to their run, from frames, `handle()` and recovery; duplicates are not among them. */
-  events: number;
+  readonly events: number;
   /** Frames and events that could not be read: the sum over `rejections$`. */
-  rejected: number;
+  readonly rejected: number;
   /** Events dropped because the same `(runId, state, seq)` came within the dedup window. */
-  duplicates: number;
+  readonly duplicates: number;
   /** Event keys forgotten before their time because of `maxDedupKeys`. */
-  dedupEvicted: number;
+  readonly dedupEvicted: number;
   /** Events with a `state` that this version does not know. */
-  unknownStates: number;
+  readonly unknownStates: number;
   /** Events of runs that had settled already. */
-  afterEnd: number;
+  readonly afterEnd: number;
   /** Events that came after `stop()`. */
-  afterStop: number;
+  readonly afterStop: number;
   /** Runs begun: actors spawned. */
-  started: number;
+  readonly started: number;
   /** Messages recorded in the ledger and given to delivery. */
-  dispatched: number;
-  discarded: number;
-  errored: number;
-  aborted: number;
-  expired: number;
+  readonly dispatched: number;
+  readonly discarded: number;
+  readonly errored: number;
+  readonly aborted: number;
+  readonly expired: number;
   /** Dispatched messages whose run had been given up before; part of `dispatched`. */
-  late: number;
+  readonly late: number;
   /** Messages the ledger knew already: from before a restart, or taken on by another process. */
-  alreadyTaken: number;
+  readonly alreadyTaken: number;
   /** Runs ended as `errored` because of `maxRuns`, `maxTextBytes` or `maxBufferedBytes`; part of `errored`. */
-  overLimit: number;
+  readonly overLimit: number;
   /** Settled runs forgotten before their time because of `maxSettledRuns`. */
-  settledEvicted: number;
+  readonly settledEvicted: number;
   /** Runs that were still in `buffering` at `stop()`. */
-  unfinished: number;
+  readonly unfinished: number;
   /** Runs whose end was missed and found in a Gateway's history; those known already are not among them. */
-  recovered: number;
+  readonly recovered: number;
   /** Requests sent to Gateways to subscribe and to catch up, repeats included. */
-  recoveryRequests: number;
+  readonly recoveryRequests: number;
   /** Requests that were given up after being repeated, and ended runs that could not be looked up. */
-  recoveryFailed: number;
+  readonly recoveryFailed: number;
   /** Times that a session of ours was not subscribed to because of `maxSessions`. */
-  sessionsOverLimit: number;
-  delivered: number;
+  readonly sessionsOverLimit: number;
+  readonly delivered: number;
   /** Attempts that failed and were, or will be, repeated. */
-  retried: number;
+  readonly retried: number;
   /** Messages whose delivery gave up. */
-  dead: number;
+  readonly dead: number;
   /** Times that a function of the host's (`session`, `accept`) threw. */
-  hostErrors: number;
+  readonly hostErrors: number;
   /** Sessions subscribed to. */
-  sessions: number;
+  readonly sessions: number;
   /** Sessions that wait to be brought up to date. */
-  recoveryPending: number;
+  readonly recoveryPending: number;
   /** 1 while the ledger file cannot be written, so that messages are not safe from a crash; else 0. */
-  unsafe: number;
+  readonly unsafe: number;
   /** Runs in `buffering`. */
-  liveRuns: number;
+  readonly liveRuns: number;
   /** Messages taken on and neither delivered nor dead. */
-  pending: number;
+  readonly pending: number;
   /** Messages that the handler has right now; part of `pending`. */
-  attempting: number;
+  readonly attempting: number;
   /** Messages that wait for their next attempt; part of `pending`. The rest wait for their turn. */
-  waiting: number;
+  readonly waiting: number;
   /** Characters buffered for live runs, in bytes of memory at two bytes a character. */
-  bufferedBytes: number;
+  readonly bufferedBytes: number;
 }
 
-export function createStats(): InboxStats {
+/** The same while it is being counted. */
+export type Counters = { -readonly [K in keyof InboxStats]: InboxStats[K] };
+
+export function createCounters(): Counters {
   return {
     frames: 0,
     events: 0,

@@ -13,6 +13,9 @@
  * - **ledger**: remembers which messages were taken on, delivered, or are dead.
  * - **delivery**: calling the host's handler until it succeeds or gives up.
  * - **dead letter**: a message whose delivery gave up; kept, listed, can be replayed.
+ * - **holder**: the process that has taken a message on, and so delivers it.
+ * - **lane**: the undelivered messages of one session, in their order.
+ * - **catching up**: finding in a Gateway's history what ended while nobody listened.
  * - **link**: the state of our connection to one Gateway.
  *
  * @module

@@ -4,7 +4,7 @@ import { type Clock, MAX_DELAY_MS } from "../clock.ts";
 import { errorText, InboxError, isInboxError } from "../errors.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
 import { Queue } from "../queue.ts";
-import type { InboxStats } from "../stats.ts";
+import type { Counters } from "../stats.ts";
 import type { ProactiveMessage } from "../types.ts";
 import type { Deliver } from "./deliver.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -21,7 +21,7 @@ export interface DeliveryOptions {
   /** A number in [0, 1), for the jitter. */
   readonly random: () => number;
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
-  readonly stats: Pick<InboxStats, "attempting" | "waiting">;
+  readonly stats: Pick<Counters, "attempting" | "waiting">;
   /** The handler is about to be called. */
   readonly onAttempt: (message: ProactiveMessage, attempt: number) => void;
   /** An attempt failed and another will follow in `delayMs`. */

@@ -1,13 +1,13 @@
 import { errorText, InboxError, isInboxError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Logbook } from "../logbook.ts";
-import type { InboxStats } from "../stats.ts";
+import type { Counters } from "../stats.ts";
 import type { DeliveryOutcome, ProactiveMessage } from "../types.ts";
 import { Delivery, type DeliveryOptions, type Undelivered } from "./delivery.ts";
 
 export interface DispatchOptions extends Omit<DeliveryOptions, "stats" | "onDone"> {
   readonly ledger: Ledger;
-  readonly stats: InboxStats;
+  readonly stats: Counters;
   readonly log: Logbook;
   readonly maxPending: number;
   /** The message was recorded and is given to delivery. */

@@ -1,4 +1,5 @@
 import type { Inbox } from "../inbox-api.ts";
+import { RunTable } from "../run-table.ts";
 import type { Activity, DeliveryOutcome, ProactiveMessage, RunOutcome } from "../types.ts";
 import { FollowedRun, identityOf, type RunIdentity } from "./followed-run.ts";
 import type { LiveRow, Rows, RunDetails, SettledRow } from "./update.ts";
@@ -19,9 +20,9 @@ export class FollowedRuns {
   /** Goes up with each change of the settled runs. */
   settledVersion = 1;
   private readonly showText: boolean;
-  private readonly byKey = new Map<string, FollowedRun>();
+  private readonly known = new RunTable<FollowedRun>();
   private readonly byId = new Map<number, FollowedRun>();
-  private readonly live = new Map<string, FollowedRun>();
+  private readonly live = new RunTable<FollowedRun>();
   private readonly settled: FollowedRun[] = [];
   private lastId = 0;
 
@@ -31,22 +32,22 @@ export class FollowedRuns {
 
   /** How many entries a timeline may have now. */
   private get limit(): number {
-    const fair = Math.floor(MAX_ENTRIES / Math.max(1, this.byKey.size));
+    const fair = Math.floor(MAX_ENTRIES / Math.max(1, this.known.size));
     return Math.min(MOST_ENTRIES, Math.max(FEWEST_ENTRIES, fair));
   }
 
   /** Takes up the runs that are live already, and notices those that have gone without a word. */
   reconcile(runs: ReturnType<Inbox["runs"]>, now: number): void {
-    const there = new Set<string>();
+    const there = new Set<FollowedRun | undefined>();
     for (const { text, ...identity } of runs) {
-      const key = keyOf(identity.gateway, identity.runId);
-      there.add(key);
-      if (!this.live.has(key)) this.begin(key, identity)?.joined(text.length, text, now);
+      const { gateway, runId } = identity;
+      if (this.live.get(gateway, runId) === undefined) this.begin(identity)?.joined(text.length, text, now);
+      there.add(this.live.get(gateway, runId));
     }
-    for (const [key, run] of this.live) {
-      if (there.has(key)) continue;
+    for (const run of [...this.live.values()]) {
+      if (there.has(run)) continue;
       run.gone("its message was known already, or the inbox was stopped", now, this.limit);
-      this.retire(key, run);
+      this.retire(run);
     }
   }
 
@@ -56,8 +57,7 @@ export class FollowedRuns {
 
   event({ effect, chars, gateway, owner, event }: Extract<Activity, { kind: "event" }>, now: number): void {
     const { runId, sessionKey } = event;
-    const key = keyOf(gateway, runId);
-    let run = this.byKey.get(key);
+    let run = this.known.get(gateway, runId);
     if (effect === "taken" && (run === undefined || run.settlement !== undefined)) {
       const identity = {
         gateway,
@@ -66,7 +66,7 @@ export class FollowedRuns {
         ...(owner !== undefined && { owner }),
         ...(sessionKey !== undefined && { sessionKey }),
       };
-      run = this.begin(key, identity);
+      run = this.begin(identity);
     }
     run?.event(event, effect, chars, now, this.limit);
     if (run?.settlement !== undefined) this.settledVersion += 1;
@@ -74,10 +74,9 @@ export class FollowedRuns {
 
   outcome(outcome: RunOutcome, now: number): void {
     const ended = outcome.status === "dispatched" ? outcome.message : outcome;
-    const key = keyOf(ended.gateway, ended.runId);
-    const run = this.byKey.get(key) ?? this.create(key, identityOf(ended, now));
+    const run = this.known.get(ended.gateway, ended.runId) ?? this.create(identityOf(ended, now));
     run.settle(outcome, now, this.limit);
-    this.retire(key, run);
+    this.retire(run);
   }
 
   attempt({ message, attempt }: Extract<Activity, { kind: "attempt" }>, now: number): void {
@@ -110,7 +109,7 @@ export class FollowedRuns {
   }
 
   clear(): void {
-    this.byKey.clear();
+    this.known.clear();
     this.byId.clear();
     this.live.clear();
     this.settled.length = 0;
@@ -118,52 +117,49 @@ export class FollowedRuns {
   }
 
   /** A run that is live now; one that had settled (a late final opens it again) goes on as it was. */
-  private begin(key: string, identity: RunIdentity): FollowedRun | undefined {
-    const before = this.byKey.get(key);
+  private begin(identity: RunIdentity): FollowedRun | undefined {
+    const { gateway, runId } = identity;
+    const before = this.known.get(gateway, runId);
     if (before === undefined && this.live.size >= MAX_LIVE) return undefined;
-    const run = before ?? this.create(key, identity);
+    const run = before ?? this.create(identity);
     const place = before === undefined ? -1 : this.settled.indexOf(before);
     if (place >= 0) this.settled.splice(place, 1);
     run.settlement = undefined;
-    this.live.set(key, run);
+    this.live.set(gateway, runId, run);
     return run;
   }
 
-  private create(key: string, identity: RunIdentity): FollowedRun {
+  private create(identity: RunIdentity): FollowedRun {
     this.lastId += 1;
     const run = new FollowedRun(this.lastId, identity, this.showText);
-    this.byKey.set(key, run);
+    this.known.set(identity.gateway, identity.runId, run);
     this.byId.set(run.id, run);
     return run;
   }
 
-  private retire(key: string, run: FollowedRun): void {
+  private retire(run: FollowedRun): void {
+    const { gateway, runId } = run.identity;
     this.settledVersion += 1;
     // It may have settled before: a late final that the ledger took its time over.
-    if (!this.live.delete(key) && this.settled.includes(run)) return;
+    if (!this.live.delete(gateway, runId) && this.settled.includes(run)) return;
     this.settled.push(run);
     if (this.settled.length <= MAX_SETTLED) return;
     const oldest = this.settled.shift();
     if (oldest === undefined) return;
-    this.byKey.delete(keyOf(oldest.identity.gateway, oldest.identity.runId));
+    this.known.delete(oldest.identity.gateway, oldest.identity.runId);
     this.byId.delete(oldest.id);
   }
 
   /** The run of a message; one that was dispatched before anyone looked is taken up as it is. */
   private ofMessage(message: ProactiveMessage, now: number): FollowedRun {
-    const key = keyOf(message.gateway, message.runId);
-    const known = this.byKey.get(key);
+    const known = this.known.get(message.gateway, message.runId);
     this.settledVersion += 1;
     if (known !== undefined) return known;
-    const run = this.create(key, identityOf(message, message.startedAt));
+    const run = this.create(identityOf(message, message.startedAt));
     run.settle({ status: "dispatched", message }, now, this.limit);
-    this.retire(key, run);
+    this.retire(run);
     return run;
   }
-}
-
-function keyOf(gateway: string, runId: string): string {
-  return `${gateway}\u0000${runId}`;
 }
 
 /** The last rows of many, newest first. */

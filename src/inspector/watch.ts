@@ -16,7 +16,7 @@ const ERROR_CHARS = 300;
 
 /** A list of more rows than this is sent at most so often, in ms: nobody reads it faster, and it costs. */
 const MANY_ROWS = 30;
-const MANY_ROWS_PAUSE_MS = 400;
+const MANY_ROWS_PAUSE_MS = 1_000;
 
 /** What one page has been sent already. */
 export interface Seen {

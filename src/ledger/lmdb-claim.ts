@@ -1,22 +1,22 @@
 import { type HeldEntry, readable, readEntry } from "./lmdb-entries.ts";
 import type { LedgerFile, LedgerTables, TakenRow } from "./lmdb-file.ts";
-import { isGone, NOBODY } from "./lmdb-owner.ts";
+import { isGone, NOBODY } from "./lmdb-holder.ts";
 
 /** Entries moved in one transaction. Other writers wait for it, so it is kept short. */
 const STEP = 500;
 
 /**
- * Owners in this process that were closed while the disk refused to let their entries go. Their
+ * Holders in this process that were closed while the disk refused to let their entries go. Their
  * process lives, so only we can tell.
  */
 export const closedHere = new Set<number>();
 
 /** Who claims, and by what it judges others. */
 export interface Claimer {
-  readonly owner: number;
+  readonly holder: number;
   readonly leaseMs: number;
   now(): number;
-  /** Makes sure that the claimer is listed as an owner; called in the transaction. */
+  /** Makes sure that the claimer is listed as a holder; called in the transaction. */
   register(): void;
 }
 
@@ -28,20 +28,20 @@ export interface Claimed {
   readonly error?: unknown;
 }
 
-function isAbandoned(tables: LedgerTables, owner: number, { owner: me, leaseMs, now }: Claimer): boolean {
-  if (owner === me) return false;
-  if (owner === NOBODY || closedHere.has(owner)) return true;
-  const record = tables.owners.get(owner);
+function isAbandoned(tables: LedgerTables, holder: number, { holder: me, leaseMs, now }: Claimer): boolean {
+  if (holder === me) return false;
+  if (holder === NOBODY || closedHere.has(holder)) return true;
+  const record = tables.holders.get(holder);
   return record === undefined || isGone(record, now(), leaseMs);
 }
 
-/** Everyone who holds entries or is listed. Leaps from owner to owner, however many entries each has. */
-function allOwners(tables: LedgerTables): number[] {
-  const owners = new Set<number>(tables.owners.getKeys());
+/** Everyone who holds entries or is listed. Leaps from holder to holder, however many entries each has. */
+function allHolders(tables: LedgerTables): number[] {
+  const holders = new Set<number>(tables.holders.getKeys());
   for (let from = NOBODY; ; ) {
     const [row] = [...tables.taken.getKeys({ start: [from], limit: 1 })];
-    if (row === undefined) return [...owners];
-    owners.add(row[0]);
+    if (row === undefined) return [...holders];
+    holders.add(row[0]);
     from = row[0] + 1;
   }
 }
@@ -60,11 +60,11 @@ function moveStep(
     const record = readable(() => tables.entries.get(key));
     if (record === undefined) return false;
     tables.taken.put([to, order, key], true);
-    tables.entries.put(key, { ...record, owner: to });
+    tables.entries.put(key, { ...record, holder: to });
     return true;
   });
   const more = rows.length === STEP;
-  if (!more) tables.owners.remove(from);
+  if (!more) tables.holders.remove(from);
   return { moved, more };
 }
 
@@ -76,19 +76,19 @@ function readMoved(tables: LedgerTables, rows: readonly TakenRow[]): HeldEntry[]
   });
 }
 
-/** Claims what was taken and belongs to no living owner. It looks before it writes, so it is cheap when there is nothing. */
+/** Claims what was taken and belongs to no living holder. It looks before it writes, so it is cheap when there is nothing. */
 export async function claimAbandoned(file: LedgerFile, claimer: Claimer): Promise<Claimed> {
   const { tables } = file;
   const entries: HeldEntry[] = [];
   let unreadable = 0;
   try {
-    for (const owner of allOwners(tables).filter((candidate) => isAbandoned(tables, candidate, claimer))) {
+    for (const holder of allHolders(tables).filter((candidate) => isAbandoned(tables, candidate, claimer))) {
       for (let more = true; more; ) {
         const step = await file.transaction(() => {
           claimer.register();
-          // Asked again where nobody else can write: its owner may have come back.
-          return isAbandoned(tables, owner, claimer)
-            ? moveStep(tables, owner, claimer.owner)
+          // Asked again where nobody else can write: its holder may have come back.
+          return isAbandoned(tables, holder, claimer)
+            ? moveStep(tables, holder, claimer.holder)
             : { moved: [], more: false };
         });
         const read = readMoved(tables, step.moved);
@@ -103,7 +103,7 @@ export async function claimAbandoned(file: LedgerFile, claimer: Claimer): Promis
   return { entries: entries.sort((a, b) => a.order - b.order), unreadable };
 }
 
-/** Gives up all that `owner` holds, and the owner with it. */
-export async function releaseAll(file: LedgerFile, owner: number): Promise<void> {
-  for (let more = true; more; ) more = await file.transaction(() => moveStep(file.tables, owner, NOBODY).more);
+/** Gives up all that `holder` holds, and the holder with it. */
+export async function releaseAll(file: LedgerFile, holder: number): Promise<void> {
+  for (let more = true; more; ) more = await file.transaction(() => moveStep(file.tables, holder, NOBODY).more);
 }

@@ -13,14 +13,14 @@ export interface HeldEntry extends LedgerEntry {
 /** Longer errors are cut: they are for a person, and a handler may put anything into them. */
 const MAX_ERROR_CHARS = 1_000;
 
-function recordOf(entry: HeldEntry, owner: number): EntryRecord {
+function recordOf(entry: HeldEntry, holder: number): EntryRecord {
   const { state, attempts, at, order, error } = entry;
   return {
     state,
     attempts,
     at,
     order,
-    ...(state === "taken" ? { owner } : {}),
+    ...(state === "taken" ? { holder } : {}),
     ...(error === undefined ? {} : { error: error.slice(0, MAX_ERROR_CHARS) }),
   };
 }
@@ -30,10 +30,10 @@ function settledKind(state: EntryRecord["state"]): SettledKind {
   return state === "dead" ? 2 : 1;
 }
 
-function putTaken(tables: LedgerTables, key: string, record: EntryRecord, message: string, owner: number): void {
+function putTaken(tables: LedgerTables, key: string, record: EntryRecord, message: string, holder: number): void {
   tables.entries.put(key, record);
   tables.messages.put(key, message);
-  tables.taken.put([owner, record.order, key], true);
+  tables.taken.put([holder, record.order, key], true);
 }
 
 /** Replaces a `taken` entry by a settled one. The text of a dead letter stays. */
@@ -67,20 +67,20 @@ function decodeMessage(text: string | undefined): ProactiveMessage | undefined {
 }
 
 /** Records a new message, `encoded`; resolves with false when its id is known already. */
-export function writeTaken(file: LedgerFile, owner: number, entry: HeldEntry, encoded: string): Promise<boolean> {
+export function writeTaken(file: LedgerFile, holder: number, entry: HeldEntry, encoded: string): Promise<boolean> {
   const { entries } = file.tables;
   const key = keyOf(entry.id);
   return file.write(() =>
-    entries.ifNoExists(key, () => putTaken(file.tables, key, recordOf(entry, owner), encoded, owner)),
+    entries.ifNoExists(key, () => putTaken(file.tables, key, recordOf(entry, holder), encoded, holder)),
   );
 }
 
 /** Records what became of a message; resolves with false when it is not ours in the file. */
-export function writeReport(file: LedgerFile, owner: number, entry: HeldEntry): Promise<boolean> {
+export function writeReport(file: LedgerFile, holder: number, entry: HeldEntry): Promise<boolean> {
   const { entries, taken } = file.tables;
   const key = keyOf(entry.id);
-  const record = recordOf(entry, owner);
-  const row: TakenRow = [owner, entry.order, key];
+  const record = recordOf(entry, holder);
+  const row: TakenRow = [holder, entry.order, key];
   return file.write(() =>
     taken.ifVersion(row, file.ifExists, () => {
       if (record.state === "taken") entries.put(key, record);
@@ -95,21 +95,21 @@ export function writeReport(file: LedgerFile, owner: number, entry: HeldEntry): 
  * has taken the entry over. That a message was delivered counts whoever delivered it; that an
  * attempt failed counts only while the entry is ours.
  */
-export function saveEntry(tables: LedgerTables, owner: number, entry: HeldEntry, wasOnDisk: boolean): void {
+export function saveEntry(tables: LedgerTables, holder: number, entry: HeldEntry, wasOnDisk: boolean): void {
   const key = keyOf(entry.id);
-  const record = recordOf(entry, owner);
+  const record = recordOf(entry, holder);
   const known = readable(() => tables.entries.get(key));
   if (known === undefined) {
     // It was settled by somebody else, and pruned.
     if (wasOnDisk) return;
-    putTaken(tables, key, record, encodeMessage(entry.message), owner);
-    if (record.state !== "taken") putSettled(tables, key, record, [owner, record.order, key]);
+    putTaken(tables, key, record, encodeMessage(entry.message), holder);
+    if (record.state !== "taken") putSettled(tables, key, record, [holder, record.order, key]);
     return;
   }
-  if (known.state !== "taken" || known.owner === undefined) return;
-  const ours = known.owner === owner;
+  if (known.state !== "taken" || known.holder === undefined) return;
+  const ours = known.holder === holder;
   if (record.state === "delivered" || (ours && record.state === "dead")) {
-    putSettled(tables, key, record, [known.owner, known.order, key]);
+    putSettled(tables, key, record, [known.holder, known.order, key]);
   } else if (ours) {
     tables.entries.put(key, record);
   }
@@ -144,10 +144,10 @@ export function readEntry(tables: LedgerTables, key: string): LedgerEntry | unde
   return { message, state, attempts, at, ...(error === undefined ? {} : { error }) };
 }
 
-/** Makes a dead letter `taken` by `owner`. Call it in a transaction. */
+/** Makes a dead letter `taken` by `holder`. Call it in a transaction. */
 export function reviveLetter(
   tables: LedgerTables,
-  owner: number,
+  holder: number,
   id: string,
   at: number,
   order: number,
@@ -158,8 +158,8 @@ export function reviveLetter(
   const { message } = letter;
   const entry: HeldEntry = { id, message, state: "taken", attempts: 0, at, order };
   tables.settled.remove([2, letter.at, key]);
-  tables.entries.put(key, recordOf(entry, owner));
-  tables.taken.put([owner, order, key], true);
+  tables.entries.put(key, recordOf(entry, holder));
+  tables.taken.put([holder, order, key], true);
   return entry;
 }
 

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import type * as Lmdb from "lmdb";
 import { errorText, InboxError } from "../errors.ts";
 import { checkLedgerFile, FORMAT, META_KEY, openError } from "./lmdb-check.ts";
-import type { Owner } from "./lmdb-owner.ts";
+import type { Holder } from "./lmdb-holder.ts";
 
 /** What the file says of one id. */
 export interface EntryRecord {
@@ -13,10 +13,10 @@ export interface EntryRecord {
   readonly attempts: number;
   /** When `state` was reached, in ms since the epoch. */
   readonly at: number;
-  /** Rises with each message that an owner takes on, so that those of one millisecond keep their order. */
+  /** Rises with each message that a holder takes on, so that those of one millisecond keep their order. */
   readonly order: number;
   /** Whose it is while `taken`. */
-  readonly owner?: number;
+  readonly holder?: number;
   readonly error?: string;
 }
 
@@ -27,8 +27,8 @@ export interface CursorRecord {
   readonly at: number;
 }
 
-/** What `taken` entries belong to: `[owner, order, key of the entry]`. */
-export type TakenRow = [owner: number, order: number, key: string];
+/** What `taken` entries belong to: `[holder, order, key of the entry]`. */
+export type TakenRow = [holder: number, order: number, key: string];
 /** What has an age: `[kind, at, key of the entry]`. */
 export type SettledRow = [kind: SettledKind, at: number, key: string];
 /** `1`: an id that is only remembered. `2`: a dead letter. */
@@ -66,7 +66,7 @@ export interface LedgerTables {
   readonly messages: Table<string, string>;
   readonly taken: Table<true, TakenRow>;
   readonly settled: Table<true, SettledRow>;
-  readonly owners: Table<Owner, number>;
+  readonly holders: Table<Holder, number>;
   readonly cursors: Table<CursorRecord, string>;
 }
 
@@ -158,7 +158,7 @@ function openShared(path: string): Shared {
     messages: table("messages", "string"),
     taken: table("taken"),
     settled: table("settled"),
-    owners: table("owners"),
+    holders: table("holders"),
     cursors: table("cursors"),
   };
   return { root, tables, ifExists: IF_EXISTS, users: 0 };

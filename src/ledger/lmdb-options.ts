@@ -11,7 +11,7 @@ export interface LmdbLedgerOptions {
    */
   readonly retainDeadMs?: number;
   /**
-   * Where the process table cannot tell whether an owner lives (another container, another boot,
+   * Where the process table cannot tell whether a holder lives (another container, another boot,
    * systems without `/proc`), it is taken for dead when it has not been heard of for so long, in
    * ms, from 1,000; it makes itself heard four times as often. Default 60,000.
    */

@@ -9,11 +9,11 @@ const STEP = 500;
 /** What a {@link LedgerWriter} needs to know. */
 export interface WriterOptions {
   readonly file: LedgerFile;
-  readonly owner: number;
+  readonly holder: number;
   /** Ids that were delivered while the disk refused them; one more forgets the oldest. */
   readonly maxUnsaved: number;
   now(): number;
-  /** Makes sure that the owner is listed; called in the same turn as the write of its entries, before it. */
+  /** Makes sure that the holder is listed; called in the same turn as the write of its entries, before it. */
   register(): void;
   /** A write failed, and none had before. */
   onUnsafe(error: unknown): void;
@@ -100,7 +100,7 @@ export class LedgerWriter {
     if (!this.safe) return this.takeInMemory(id);
     this.options.register();
     try {
-      const isNew = await this.track(writeTaken(this.options.file, this.options.owner, entry, encoded));
+      const isNew = await this.track(writeTaken(this.options.file, this.options.holder, entry, encoded));
       this.unwritten.delete(id);
       if (!isNew) this.held.delete(id);
       return isNew;
@@ -141,12 +141,12 @@ export class LedgerWriter {
   }
 
   private async save(entry: HeldEntry): Promise<void> {
-    const { file, owner } = this.options;
+    const { file, holder } = this.options;
     try {
-      const applied = await writeReport(file, owner, entry);
+      const applied = await writeReport(file, holder, entry);
       // Another inbox has taken it over, taking us for dead. Only that it was delivered matters to that one.
       const told = applied || entry.state !== "delivered" || !this.held.has(entry.id);
-      if (!told) await file.transaction(() => saveEntry(file.tables, owner, entry, true));
+      if (!told) await file.transaction(() => saveEntry(file.tables, holder, entry, true));
       this.saved(entry);
     } catch (error) {
       this.fail(error);
@@ -238,11 +238,11 @@ export class LedgerWriter {
   }
 
   private async saveStep(): Promise<void> {
-    const { file, owner, register } = this.options;
+    const { file, holder, register } = this.options;
     const step = [...this.unsaved].slice(0, STEP).map((id) => this.held.get(id) as HeldEntry);
     await file.transaction(() => {
       register();
-      for (const entry of step) saveEntry(file.tables, owner, entry, !this.unwritten.has(entry.id));
+      for (const entry of step) saveEntry(file.tables, holder, entry, !this.unwritten.has(entry.id));
     });
     for (const entry of step) {
       this.unwritten.delete(entry.id);

@@ -3,9 +3,9 @@ import type { Ledger, LedgerEntry } from "./ledger.ts";
 import { claimAbandoned, closedHere, releaseAll } from "./lmdb-claim.ts";
 import { dropLetter, type HeldEntry, readDeadLetters, reviveLetter } from "./lmdb-entries.ts";
 import { type LedgerFile, openLedgerFile } from "./lmdb-file.ts";
+import { holderNow, newHolderId } from "./lmdb-holder.ts";
 import { createJobs, type Jobs } from "./lmdb-jobs.ts";
 import { type LmdbLedgerOptions, resolveLmdbOptions, type Settings } from "./lmdb-options.ts";
-import { newOwnerId, ownerNow } from "./lmdb-owner.ts";
 import { prune, pruneCursors } from "./lmdb-prune.ts";
 import { LedgerWriter } from "./lmdb-writer.ts";
 
@@ -37,7 +37,7 @@ const LAST_RETRY_MS = 30_000;
  *
  * `take` resolves when the message is on disk and flushed. What an inbox took belongs to it until
  * it closes or its process ends; then the next `claim` of any other finds it. `claim` is cheap when
- * there is nothing: call it now and then. A living owner on the same machine is never robbed. One
+ * there is nothing: call it now and then. A living holder on the same machine is never robbed. One
  * that was (see `leaseMs`) goes on with what it has; its message may then be handed over twice,
  * and whoever delivers it first settles it for both.
  *
@@ -60,10 +60,10 @@ class LmdbLedgerInstance implements LmdbLedger {
   private readonly name: string;
   private readonly file: LedgerFile;
   private readonly settings: Settings;
-  private readonly owner = newOwnerId();
+  private readonly holder = newHolderId();
   private readonly writer: LedgerWriter;
   private readonly jobs: Jobs;
-  /** Whether the file lists us as an owner, as far as we know. */
+  /** Whether the file lists us as a holder, as far as we know. */
   private registered = false;
   /** Whether there may be entries of ours. */
   private owns = false;
@@ -78,7 +78,7 @@ class LmdbLedgerInstance implements LmdbLedger {
     this.jobs = createJobs(clock);
     this.writer = new LedgerWriter({
       file,
-      owner: this.owner,
+      holder: this.holder,
       maxUnsaved,
       now: () => clock.now(),
       register: () => this.register(),
@@ -87,7 +87,7 @@ class LmdbLedgerInstance implements LmdbLedger {
     this.jobs.every(PRUNE_MS, () => this.attempt(prune(file, clock.now(), settings, this.isOpen)));
     this.jobs.every(PRUNE_CURSORS_MS, () => this.attempt(pruneCursors(file, clock.now(), this.isOpen)));
     this.jobs.every(Math.floor(leaseMs / 4), async () => {
-      if (this.registered) await this.attempt(file.write(() => this.putOwner()));
+      if (this.registered) await this.attempt(file.write(() => this.putHolder()));
     });
   }
 
@@ -115,7 +115,7 @@ class LmdbLedgerInstance implements LmdbLedger {
 
   private async claimNow(): Promise<readonly LedgerEntry[]> {
     const { clock, leaseMs, onAlarm } = this.settings;
-    const claimer = { owner: this.owner, leaseMs, now: () => clock.now(), register: () => this.register() };
+    const claimer = { holder: this.holder, leaseMs, now: () => clock.now(), register: () => this.register() };
     const { entries, unreadable, error } = await claimAbandoned(this.file, claimer);
     for (const entry of entries) this.writer.hold(entry);
     if (error !== undefined) this.failed(error);
@@ -142,7 +142,7 @@ class LmdbLedgerInstance implements LmdbLedger {
     if (unsaved !== undefined) return portEntry(unsaved);
     const revived = await this.change(() => {
       this.register();
-      return reviveLetter(this.file.tables, this.owner, id, this.settings.clock.now(), this.writer.nextOrder());
+      return reviveLetter(this.file.tables, this.holder, id, this.settings.clock.now(), this.writer.nextOrder());
     });
     if (revived === undefined) return undefined;
     this.writer.hold(revived);
@@ -204,10 +204,10 @@ class LmdbLedgerInstance implements LmdbLedger {
       );
     }
     try {
-      if (this.owns) await releaseAll(this.file, this.owner);
+      if (this.owns) await releaseAll(this.file, this.holder);
     } catch {
       // The alarm for this disk has been raised; what is left is claimed when this process ends, or by the next ledger in it.
-      closedHere.add(this.owner);
+      closedHere.add(this.holder);
     }
     await this.file.release();
   }
@@ -223,17 +223,17 @@ class LmdbLedgerInstance implements LmdbLedger {
     return new InboxError("ERR_INBOX_LEDGER", message, { file: this.name });
   }
 
-  /** Lists us as an owner; without that, what we take would look abandoned. */
+  /** Lists us as a holder; without that, what we take would look abandoned. */
   private register(): void {
     if (this.registered) return;
     this.registered = true;
     this.owns = true;
-    void this.attempt(this.file.write(() => this.putOwner()));
+    void this.attempt(this.file.write(() => this.putHolder()));
   }
 
-  private putOwner(): Promise<boolean> {
-    const { owners } = this.file.tables;
-    return owners.batch(() => owners.put(this.owner, ownerNow(this.settings.clock.now())));
+  private putHolder(): Promise<boolean> {
+    const { holders } = this.file.tables;
+    return holders.batch(() => holders.put(this.holder, holderNow(this.settings.clock.now())));
   }
 
   private async attempt(work: Promise<unknown>): Promise<void> {

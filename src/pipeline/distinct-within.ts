@@ -1,5 +1,6 @@
 import { type MonoTypeOperatorFunction, Observable } from "rxjs";
 import { type Clock, systemClock } from "../clock.ts";
+import { assertKnownKeys, optionError } from "../errors.ts";
 import { RecentKeys } from "./recent-keys.ts";
 
 /** Options of {@link distinctWithin}. */
@@ -17,7 +18,7 @@ export interface DistinctWithinOptions<T> {
    * dropped repeat does not make it younger. `0` drops nothing.
    */
   readonly windowMs: number;
-  /** How many keys are remembered at most; one more forgets the oldest. Default 100,000. */
+  /** How many keys are remembered at most, from 1; one more forgets the oldest. Default 100,000. */
   readonly maxKeys?: number;
   /** Default: the system's. */
   readonly clock?: Clock;
@@ -27,10 +28,14 @@ export interface DistinctWithinOptions<T> {
   readonly onEvict?: () => void;
 }
 
+const KNOWN = ["key", "group", "windowMs", "maxKeys", "clock", "onDuplicate", "onEvict"];
+
 /**
  * Drops values whose key was seen within the last `windowMs`. RxJS's own `distinct(key, flushes)`
  * forgets everything at each flush, so a repeat that straddles one passes; this forgets key by key.
  * Each value costs constant time, amortized.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
  */
 export function distinctWithin<T>(options: DistinctWithinOptions<T>): MonoTypeOperatorFunction<T> {
   const {
@@ -42,6 +47,10 @@ export function distinctWithin<T>(options: DistinctWithinOptions<T>): MonoTypeOp
     onDuplicate,
     onEvict,
   } = options;
+  assertKnownKeys("distinctWithin", options, KNOWN);
+  if (typeof keyOf !== "function") throw optionError("key", "a function", keyOf);
+  if (!(windowMs >= 0)) throw optionError("windowMs", "a number >= 0", windowMs);
+  if (!Number.isInteger(maxKeys) || maxKeys < 1) throw optionError("maxKeys", "an integer >= 1", maxKeys);
   return (source$) =>
     new Observable((subscriber) => {
       const recent = new RecentKeys({ windowMs, maxKeys, clock, ...(onEvict && { onEvict }) });

@@ -1,6 +1,6 @@
 import { merge, Subject, type Subscription } from "rxjs";
 import type { Clock } from "../clock.ts";
-import type { InboxStats } from "../stats.ts";
+import type { Counters } from "../stats.ts";
 import type { Rejection, RoutedEvent } from "../types.ts";
 import { distinctWithin } from "./distinct-within.ts";
 import { createEventKey } from "./event-key.ts";
@@ -10,7 +10,7 @@ import { takeChat } from "./take-chat.ts";
 
 export interface PipelineOptions {
   readonly clock: Clock;
-  readonly stats: InboxStats;
+  readonly stats: Counters;
   readonly dedupWindowMs: number;
   readonly maxDedupKeys: number;
   readonly maxFrameBytes: number;

@@ -1,7 +1,7 @@
 import { isInboxError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { CaughtUp } from "../logbook.ts";
-import type { InboxStats } from "../stats.ts";
+import type { Counters } from "../stats.ts";
 import { type EndedRun, endedRuns } from "./ended-runs.ts";
 import { readHistory, type SessionHistory } from "./history.ts";
 import { isHiddenUnlessSubscribed, liveKeyOf, type OurSessions } from "./our-sessions.ts";
@@ -20,7 +20,7 @@ export interface CatchUpOptions {
   readonly ours: OurSessions;
   readonly teller: Teller;
   readonly ledger: Ledger;
-  readonly stats: InboxStats;
+  readonly stats: Counters;
   readonly maxSessions: number;
   readonly maxRows: number;
   /** A run may have begun so long before its session was last touched. */

@@ -4,7 +4,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Logbook } from "../logbook.ts";
 import type { InboundEvent } from "../pipeline/parse-frames.ts";
 import type { Source } from "../source/source.ts";
-import type { InboxStats } from "../stats.ts";
+import type { Counters } from "../stats.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { RoutedEvent, Session } from "../types.ts";
 import { catchUp } from "./catch-up.ts";
@@ -22,7 +22,7 @@ export interface RecoveryOptions {
   readonly source: Pick<Source, "name" | "owner" | "request">;
   readonly clock: Clock;
   readonly ledger: Ledger;
-  readonly stats: InboxStats;
+  readonly stats: Counters;
   readonly supervisor: Supervisor;
   readonly log: Pick<Logbook, "catchingUp" | "caughtUp" | "recoveryLate" | "requestFailed">;
   readonly session: (sessionKey: string) => Session | undefined;

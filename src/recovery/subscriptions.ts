@@ -1,11 +1,11 @@
 import { isInboxError } from "../errors.ts";
-import type { InboxStats } from "../stats.ts";
+import type { Counters } from "../stats.ts";
 import type { Requests } from "./requests.ts";
 
 /** What {@link Subscriptions} need. */
 export interface SubscriptionsOptions {
   readonly requests: Requests;
-  readonly stats: InboxStats;
+  readonly stats: Counters;
   /** How many sessions of this Gateway are subscribed to at most. */
   readonly maxSessions: number;
 }

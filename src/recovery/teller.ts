@@ -1,4 +1,4 @@
-import type { InboxStats } from "../stats.ts";
+import type { Counters } from "../stats.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { RoutedEvent } from "../types.ts";
 import type { EndedRun } from "./ended-runs.ts";
@@ -7,7 +7,7 @@ import type { EndedRun } from "./ended-runs.ts";
 export interface TellerOptions {
   readonly gateway: string;
   readonly owner?: string | undefined;
-  readonly stats: InboxStats;
+  readonly stats: Counters;
   readonly supervisor: Pick<Supervisor, "knows">;
   /** Sends an event down the one path. */
   readonly emit: (event: RoutedEvent) => void;

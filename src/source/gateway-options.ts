@@ -52,7 +52,7 @@ export interface GatewayOptions {
    */
   readonly device?: GatewayDevice;
   /**
-   * How long a request may wait for its answer, in milliseconds, 1 to 2,147,483,647.
+   * How long a request may wait for its answer, in milliseconds, 1 to 2,147,483,647. Those of catching up wait 20,000 at most.
    *
    * @default 30_000
    */

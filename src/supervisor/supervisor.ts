@@ -4,7 +4,8 @@ import { AgingMap } from "../aging-map.ts";
 import type { Clock } from "../clock.ts";
 import { isSubagent, originOf } from "../protocol/origin.ts";
 import { TextReader } from "../protocol/text.ts";
-import type { InboxStats } from "../stats.ts";
+import { RunTable } from "../run-table.ts";
+import type { Counters } from "../stats.ts";
 import type {
   ChatEvent,
   DiscardReason,
@@ -21,7 +22,7 @@ import { noActor, type RunActor, RunActors } from "./run-actors.ts";
 
 export interface SupervisorOptions {
   readonly clock: Clock;
-  readonly stats: InboxStats;
+  readonly stats: Counters;
   readonly ttlMs: number;
   readonly settledWindowMs: number;
   readonly includeSubagents: boolean;
@@ -61,8 +62,7 @@ interface SettledRun {
  */
 export class Supervisor {
   private readonly options: SupervisorOptions;
-  /** By Gateway, then by run id: a key made of both would have to be put together for each event. */
-  private readonly gateways = new Map<string, Map<string, Run>>();
+  private readonly runs = new RunTable<Run>();
   private readonly actors: RunActors;
   private readonly settled: AgingMap<SettledRun>;
   private readonly solicited: AgingMap<true>;
@@ -90,7 +90,7 @@ export class Supervisor {
       this.options.stats.unknownStates += 1;
       return this.options.onEvent(routed, "unknown-state", 0);
     }
-    const run = this.gateways.get(gateway)?.get(event.runId) ?? this.spawn(routed);
+    const run = this.runs.get(gateway, event.runId) ?? this.spawn(routed);
     if (run === undefined) return;
     if (event.recovered === true) run.recovered = true;
     if (event.origin !== undefined) run.origin = event.origin;
@@ -104,19 +104,19 @@ export class Supervisor {
   /** Marks a run as asked for by this host, whether it has begun or not. */
   solicit(runId: string): void {
     this.solicited.set(runId, true);
-    for (const runs of this.gateways.values()) runs.get(runId)?.actor.send({ type: "discard", reason: "solicited" });
+    for (const { actor } of this.runs.named(runId)) actor.send({ type: "discard", reason: "solicited" });
   }
 
   /** Notes where a run comes from, before or after it has begun. */
   hint(gateway: string, runId: string, origin: Origin): void {
-    const run = this.gateways.get(gateway)?.get(runId);
+    const run = this.runs.get(gateway, runId);
     if (run === undefined) this.hints.set(runKey(gateway, runId), origin);
     else run.origin = origin;
   }
 
   /** Whether a run is in `buffering` or was settled within the settled window; `"unspoken"`: so that a final is still handed over. */
   knows(gateway: string, runId: string): "live" | "settled" | "unspoken" | undefined {
-    if (this.gateways.get(gateway)?.has(runId)) return "live";
+    if (this.runs.get(gateway, runId) !== undefined) return "live";
     const before = this.settled.get(runKey(gateway, runId));
     if (before === undefined) return undefined;
     return before.mayStillSpeak ? "unspoken" : "settled";
@@ -124,15 +124,15 @@ export class Supervisor {
 
   /** The runs in `buffering`. */
   live(): LiveRun[] {
-    return this.all().map(({ actor }) => liveRun(actor.getSnapshot().context));
+    return Array.from(this.runs.values(), ({ actor }) => liveRun(actor.getSnapshot().context));
   }
 
   /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch; costs what it returns. */
   oldest(startedBy: number): LiveRun[] {
     const found: LiveRun[] = [];
-    for (const runs of this.gateways.values()) {
-      // A map keeps the order of insertion, which is that of their beginnings but for late runs: those pass at once.
-      for (const { actor } of runs.values()) {
+    for (const runs of this.runs.byGateway()) {
+      // In the order of their beginnings, but for late runs: those pass at once.
+      for (const { actor } of runs) {
         const { context } = actor.getSnapshot();
         if (context.startedAt > startedBy) break;
         found.push(liveRun(context));
@@ -144,8 +144,8 @@ export class Supervisor {
   /** Stops every actor. The runs that were still going on get no outcome. */
   stop(): void {
     const { stats } = this.options;
-    const unfinished = this.all();
-    this.gateways.clear();
+    const unfinished = [...this.runs.values()];
+    this.runs.clear();
     for (const { actor } of unfinished) this.actors.stop(actor);
     stats.unfinished += unfinished.length;
     stats.liveRuns = 0;
@@ -153,10 +153,6 @@ export class Supervisor {
     this.settled.clear();
     this.solicited.clear();
     this.hints.clear();
-  }
-
-  private all(): Run[] {
-    return [...this.gateways.values()].flatMap((runs) => [...runs.values()]);
   }
 
   private spawn(routed: RoutedEvent): Run | undefined {
@@ -173,7 +169,7 @@ export class Supervisor {
       if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
       return undefined;
     }
-    if (stats.liveRuns >= maxRuns && event.state !== "final") return this.refuse(key, routed);
+    if (this.runs.size >= maxRuns && event.state !== "final") return this.refuse(key, routed);
     const startedAt = before?.startedAt ?? clock.now();
     const actor = this.actors.spawn({ runId, gateway, owner, sessionKey, startedAt, ttlMs });
     const run: Run = {
@@ -187,10 +183,9 @@ export class Supervisor {
     };
     actor.subscribe({ complete: () => this.retire(run) });
     this.settled.delete(key);
-    const runs = this.gateways.get(gateway) ?? new Map<string, Run>();
-    this.gateways.set(gateway, runs.set(runId, run));
+    this.runs.set(gateway, runId, run);
     stats.started += 1;
-    stats.liveRuns += 1;
+    stats.liveRuns = this.runs.size;
     actor.start();
     return run;
   }
@@ -273,9 +268,9 @@ export class Supervisor {
   private retire(run: Run): void {
     const { output } = run.actor.getSnapshot();
     // No output: the actor was stopped, not finished.
-    if (output === undefined || !this.gateways.get(output.gateway)?.delete(output.runId)) return;
+    if (output === undefined || !this.runs.delete(output.gateway, output.runId)) return;
     const { stats } = this.options;
-    stats.liveRuns -= 1;
+    stats.liveRuns = this.runs.size;
     stats.bufferedBytes -= run.chars * 2;
     const { status, reason, startedAt, gateway, runId } = output;
     const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";

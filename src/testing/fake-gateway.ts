@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../clock.ts";
-import { optionError } from "../errors.ts";
+import { assertKnownKeys, optionError } from "../errors.ts";
 import { type Clients, createClients } from "./clients.ts";
 import type { FakeConnection } from "./connection.ts";
 import { createCronJobs } from "./cron-jobs.ts";
@@ -26,14 +26,17 @@ interface Parts {
   readonly requests: readonly GatewayRequestFrame[];
 }
 
+const KNOWN = ["token", "port", "scopes", "tickIntervalMs", "maxPayload", "clock", "reply"];
+
 /**
  * Starts a fake Gateway on 127.0.0.1: a real WebSocket server that speaks the protocol of
  * `openclaw@2026.9.6`, so that the official client connects to it, and that fails on command.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a `tickIntervalMs` not above 0.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for an unknown option, and for a `tickIntervalMs` not above 0.
  * @throws {Error} What the operating system says when `port` cannot be had.
  */
 export async function createFakeGateway(options: FakeGatewayOptions = {}): Promise<FakeGateway> {
+  assertKnownKeys("createFakeGateway", options, KNOWN);
   const parts = createParts(options);
   const { port = 0, maxPayload = 26_214_400 } = options;
   const listener = await createListener({ port, maxPayload, accept: parts.clients.accept }).catch((error: unknown) => {

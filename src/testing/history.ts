@@ -2,7 +2,7 @@ import { GatewayRefusal, invalidParams } from "./gateway-errors.ts";
 import { isRecord } from "./handshake.ts";
 import { messagePayload } from "./session-events.ts";
 import { SESSION_DEFAULTS, sessionInfo } from "./session-row.ts";
-import { newSession, type Session, type StoredRow, type Transcripts } from "./transcript.ts";
+import { type FakeSession, newSession, type StoredRow, type Transcripts } from "./transcript.ts";
 import { DISPLAY_CHARS, truncated } from "./truncation.ts";
 
 type Params = Readonly<Record<string, unknown>>;
@@ -62,7 +62,7 @@ export function numberOr(value: unknown, fallback: number): number {
   return typeof value === "number" ? value : fallback;
 }
 
-function since(session: Session, cursor: string, now: number): object {
+function since(session: FakeSession, cursor: string, now: number): object {
   const lastSeq = readCursor(session, cursor);
   const fresh = session.rows.filter((row) => row.rawSeq > (lastSeq ?? 0));
   if (lastSeq === undefined || fresh.length > DELTA_MAX_ROWS || fresh.some(callsTool)) return { kind: "reset" };
@@ -94,12 +94,12 @@ function emptyHistory(key: string, now: number): object {
   };
 }
 
-function inFlightRun({ running }: Session): object {
+function inFlightRun({ running }: FakeSession): object {
   const run = [...running.values()].at(-1);
   return run === undefined ? {} : { inFlightRun: { ...run, sessionAbortable: true } };
 }
 
-function cursorOf(session: Session): string {
+function cursorOf(session: FakeSession): string {
   const { generation, sessionId } = session;
   const lastSeq = lastRawSeq(session.rows);
   return Buffer.from(JSON.stringify({ agentId: "main", generation, lastSeq, sessionId, version: 1 })).toString(
@@ -107,7 +107,7 @@ function cursorOf(session: Session): string {
   );
 }
 
-function readCursor(session: Session, cursor: string): number | undefined {
+function readCursor(session: FakeSession, cursor: string): number | undefined {
   try {
     const { generation, lastSeq } = JSON.parse(Buffer.from(cursor, "base64url").toString()) as Params;
     const known =

@@ -10,9 +10,9 @@ export type { RpcHandler } from "./rpc.ts";
 export type { FakeFailure, FakeRun } from "./run.ts";
 export type { FakeOrigin, RunOptions, SayOptions } from "./speech.ts";
 export type {
+  FakeSession,
   RowPlace,
   RunningRun,
-  Session as FakeSession,
   SessionStatus,
   StoredRow,
   TranscriptRow,

@@ -1,13 +1,13 @@
 import type { Connection } from "./connection.ts";
 import { agentOf, sessionSnapshot } from "./session-row.ts";
-import type { Session, StoredRow } from "./transcript.ts";
+import type { FakeSession, StoredRow } from "./transcript.ts";
 import { DISPLAY_CHARS, truncated } from "./truncation.ts";
 
 /** Sends one event frame to every connection past hello that `to` accepts (default: all that may read). */
 export type Broadcast = (event: string, payload: object, to?: (connection: Connection) => boolean) => void;
 
 /** What the delta of `chat.history` lists: a `session.message` payload, but without the run's id beside the row. */
-export function messagePayload(session: Session, stored: StoredRow, now: number): object {
+export function messagePayload(session: FakeSession, stored: StoredRow, now: number): object {
   const isUser = stored.row["role"] === "user";
   return {
     ...sessionSnapshot(session, now),
@@ -21,7 +21,7 @@ export function messagePayload(session: Session, stored: StoredRow, now: number)
 }
 
 /** Tells of a new row: to those subscribed to its session, and to those with the roster. */
-export function announceRow(broadcast: Broadcast, session: Session, stored: StoredRow, now: number): void {
+export function announceRow(broadcast: Broadcast, session: FakeSession, stored: StoredRow, now: number): void {
   const wants = ({ roster, subscriptions }: Connection) => roster || subscriptions.has(session.key);
   const { hidden, runId } = stored;
   const ofRun = runId === undefined ? {} : { runId };
@@ -33,7 +33,7 @@ export function announceRow(broadcast: Broadcast, session: Session, stored: Stor
 /** Tells those with the roster that a run of the session started or ended. */
 export function announcePhase(
   broadcast: Broadcast,
-  session: Session,
+  session: FakeSession,
   phase: "start" | "end",
   runId: string,
   now: number,
@@ -43,10 +43,10 @@ export function announcePhase(
 }
 
 /** Tells everybody that a cron job was bound to the session, or let go of it. */
-export function announceCronBinding(broadcast: Broadcast, session: Session, now: number): void {
+export function announceCronBinding(broadcast: Broadcast, session: FakeSession, now: number): void {
   broadcast("sessions.changed", changedPayload(session, { reason: "cron-binding" }, now));
 }
 
-function changedPayload(session: Session, what: object, now: number): object {
+function changedPayload(session: FakeSession, what: object, now: number): object {
   return { ...sessionSnapshot(session, now), sessionKey: session.key, ...what, ts: now };
 }

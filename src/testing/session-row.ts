@@ -1,9 +1,9 @@
-import type { Session } from "./transcript.ts";
+import type { FakeSession } from "./transcript.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A session as `sessions.list`, `chat.history` and session events describe it, with the fields of a real Gateway. */
-function sessionRow(session: Session, now: number): Fields {
+function sessionRow(session: FakeSession, now: number): Fields {
   const { key, running } = session;
   const isMain = key === "agent:main:main";
   const active = running.size > 0;
@@ -46,12 +46,12 @@ function sessionRow(session: Session, now: number): Fields {
 }
 
 /** A row of `sessions.list`. */
-export function sessionListRow(session: Session, now: number): Fields {
+export function sessionListRow(session: FakeSession, now: number): Fields {
   return { ...sessionRow(session, now), ...THINKING, lastMessagePreview: preview(session) };
 }
 
 /** The `sessionInfo` of `chat.history`. */
-export function sessionInfo(session: Session, now: number): Fields {
+export function sessionInfo(session: FakeSession, now: number): Fields {
   const activeLeafEntryId = session.rows.at(-1)?.id ?? null;
   return { ...sessionRow(session, now), activitySummary: ACTIVITY_SUMMARY, activeLeafEntryId };
 }
@@ -60,7 +60,7 @@ export function sessionInfo(session: Session, now: number): Fields {
  * What `session.message` and `sessions.changed` say of their session: the whole row under
  * `session`, and most of it once more beside it, with null where there is nothing to say.
  */
-export function sessionSnapshot(session: Session, now: number): Fields {
+export function sessionSnapshot(session: FakeSession, now: number): Fields {
   const {
     snapshotAt,
     placement,
@@ -107,18 +107,18 @@ export const THINKING: Fields = {
   thinkingDefault: "off",
 };
 
-function ended(session: Session, active: boolean): Fields {
+function ended(session: FakeSession, active: boolean): Fields {
   const { endedAt, lastRunId } = session;
   if (active || endedAt === undefined) return {};
   const runtimeMs = endedAt - (session.startedAt ?? endedAt);
   return { endedAt, runtimeMs, lastActivityAt: endedAt, ...(lastRunId === undefined ? {} : { lastRunId }) };
 }
 
-function placement({ createdAt, updatedAt }: Session): Fields {
+function placement({ createdAt, updatedAt }: FakeSession): Fields {
   return { state: "local", generation: 0, createdAtMs: createdAt, updatedAtMs: updatedAt, stateChangedAtMs: createdAt };
 }
 
-function preview(session: Session): string {
+function preview(session: FakeSession): string {
   const content = session.rows.at(-1)?.row["content"];
   const text = Array.isArray(content) ? (content[0] as { text?: unknown } | undefined)?.text : content;
   return typeof text === "string" ? text.slice(0, 200) : "";

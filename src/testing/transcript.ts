@@ -26,7 +26,7 @@ export interface RunningRun {
 export type SessionStatus = "running" | "done" | "failed" | "killed";
 
 /** One conversation: its rows and its running runs. */
-export interface Session {
+export interface FakeSession {
   readonly key: string;
   readonly sessionId: string;
   readonly createdAt: number;
@@ -54,10 +54,10 @@ export interface RowPlace {
 /** Every conversation of a fake Gateway, by key in lower case. Outlives restarts. */
 export interface Transcripts {
   /** The session of that key, made when it is not there. */
-  session(key: string, createdVia?: Session["createdVia"]): Session;
-  find(key: string): Session | undefined;
+  session(key: string, createdVia?: FakeSession["createdVia"]): FakeSession;
+  find(key: string): FakeSession | undefined;
   /** Latest first. */
-  sessions(): readonly Session[];
+  sessions(): readonly FakeSession[];
   /** Writes a row, as if it had been said while nobody listened: no event is sent. */
   add(key: string, row: TranscriptRow, place?: RowPlace): StoredRow;
   /** The rows of a session that a client may see, oldest first. */
@@ -74,9 +74,9 @@ export interface Transcripts {
 
 /** Empty {@link Transcripts}; `now` is the Gateway's clock. */
 export function createTranscripts(now: () => number): Transcripts {
-  const byKey = new Map<string, Session>();
+  const byKey = new Map<string, FakeSession>();
 
-  function session(key: string, createdVia: Session["createdVia"] = "run"): Session {
+  function session(key: string, createdVia: FakeSession["createdVia"] = "run"): FakeSession {
     const lower = key.toLowerCase();
     const known = byKey.get(lower);
     if (known !== undefined) return known;
@@ -128,7 +128,7 @@ export function createTranscripts(now: () => number): Transcripts {
 }
 
 /** A session without rows that no {@link Transcripts} holds. */
-export function newSession(key: string, createdVia: Session["createdVia"], now: number): Session {
+export function newSession(key: string, createdVia: FakeSession["createdVia"], now: number): FakeSession {
   return {
     key: key.toLowerCase(),
     sessionId: randomUUID(),
@@ -146,7 +146,13 @@ export function newSession(key: string, createdVia: Session["createdVia"], now: 
 // A Gateway's transcript files begin with three rows that are not messages.
 const FIRST_RAW_SEQ = 4;
 
-function store(home: Session, row: TranscriptRow, now: number, runId: string | undefined, hidden: boolean): StoredRow {
+function store(
+  home: FakeSession,
+  row: TranscriptRow,
+  now: number,
+  runId: string | undefined,
+  hidden: boolean,
+): StoredRow {
   const last = home.rows.at(-1);
   const seq = (last?.seq ?? 0) + 1;
   const rawSeq = (last?.rawSeq ?? FIRST_RAW_SEQ - 1) + 1;

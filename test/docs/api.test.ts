@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { defaults, retryDefaults } from "../../src/options.ts";
-import { createStats } from "../../src/stats.ts";
+import { createCounters } from "../../src/stats.ts";
 import { type Exported, exportsOf, root } from "./declarations.ts";
 import { type Row, readPage, type Section, sectionsOf } from "./page.ts";
 
@@ -81,7 +81,7 @@ describe("docs/api.md", () => {
 
   it("has a row for each counter that there is when it runs", () => {
     const section = sectionsOfPart("openclaw-inbox").find(({ names }) => names[0] === "InboxStats") as Section;
-    expect(membersIn(section).map(({ name }) => name)).toEqual(Object.keys(createStats()));
+    expect(membersIn(section).map(({ name }) => name)).toEqual(Object.keys(createCounters()));
   });
 });
 

@@ -13,7 +13,7 @@ const DAY_MS = 24 * HOUR_MS;
 /** How many records each table of the file has. */
 async function recordCounts(file: string): Promise<Record<string, number>> {
   const root = open({ path: file, noSubdir: true, overlappingSync: false });
-  const names = ["entries", "messages", "taken", "settled", "owners", "cursors"];
+  const names = ["entries", "messages", "taken", "settled", "holders", "cursors"];
   const counts = Object.fromEntries(names.map((name) => [name, root.openDB({ name, encoding: "binary" }).getCount()]));
   await root.close();
   return counts;
@@ -32,7 +32,7 @@ describe("what a ledger remembers", () => {
       messages: 1,
       taken: 1,
       settled: 1,
-      owners: 1,
+      holders: 1,
       cursors: 0,
     });
     clock.advance(DAY_MS + 60_000);
@@ -42,11 +42,11 @@ describe("what a ledger remembers", () => {
       messages: 1,
       taken: 1,
       settled: 0,
-      owners: 1,
+      holders: 1,
       cursors: 0,
     });
     await ledger.close();
-    expect((await recordCounts(inFolder("inbox.lmdb")))["owners"]).toBe(0);
+    expect((await recordCounts(inFolder("inbox.lmdb")))["holders"]).toBe(0);
   });
 
   it("keeps dead letters for 7 days, one that was dropped for a day, one that was revived until it is delivered", async () => {

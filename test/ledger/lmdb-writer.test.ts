@@ -25,7 +25,7 @@ it("a cursor waits for the messages that were taken before it", async () => {
       return first;
     },
   };
-  const writer = new LedgerWriter({ file: slow, owner: 1, maxUnsaved: 1, now: () => 0, register() {}, onUnsafe() {} });
+  const writer = new LedgerWriter({ file: slow, holder: 1, maxUnsaved: 1, now: () => 0, register() {}, onUnsafe() {} });
 
   const taking = writer.take(messageOf("a"));
   writer.setCursor("session", "after a");

@@ -8,30 +8,30 @@ import { createLmdbLedger, type LmdbLedger } from "../../src/ledger/lmdb.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
 import { messageOf } from "./messages.ts";
 
-/** What a ledger is, in the fewest words: all entries in one map, with their owner. */
+/** What a ledger is, in the fewest words: all entries in one map, with their holder. */
 class Reference {
   readonly entries = new Map<
     string,
-    { state: string; attempts: number; at: number; order: number; error?: string; owner: number | undefined }
+    { state: string; attempts: number; at: number; order: number; error?: string; holder: number | undefined }
   >();
   readonly cursors = new Map<string, string>();
   private order = 0;
 
-  take(id: string, owner: number, at: number): boolean {
+  take(id: string, holder: number, at: number): boolean {
     if (this.entries.has(id)) return false;
     this.order += 1;
-    this.entries.set(id, { state: "taken", attempts: 0, at, order: this.order, owner });
+    this.entries.set(id, { state: "taken", attempts: 0, at, order: this.order, holder });
     return true;
   }
 
-  report(id: string, owner: number, state: string, attempts: number, at: number, error?: string): void {
+  report(id: string, holder: number, state: string, attempts: number, at: number, error?: string): void {
     const entry = this.entries.get(id);
-    if (entry?.state !== "taken" || entry.owner !== owner) return;
+    if (entry?.state !== "taken" || entry.holder !== holder) return;
     entry.attempts = attempts;
     delete entry.error;
     if (error !== undefined) entry.error = error;
     if (state === "taken") return;
-    Object.assign(entry, { state, at, owner: undefined });
+    Object.assign(entry, { state, at, holder: undefined });
   }
 
   with(state: string): string[] {
@@ -48,18 +48,18 @@ class Reference {
     return { message: messageOf(id), state, attempts, at, ...(error === undefined ? {} : { error }) };
   }
 
-  claim(owner: number): LedgerEntry[] {
-    const free = [...this.entries].filter(([, entry]) => entry.state === "taken" && entry.owner === undefined);
+  claim(holder: number): LedgerEntry[] {
+    const free = [...this.entries].filter(([, entry]) => entry.state === "taken" && entry.holder === undefined);
     free.sort(([, a], [, b]) => a.order - b.order);
-    for (const [, entry] of free) entry.owner = owner;
+    for (const [, entry] of free) entry.holder = holder;
     return free.map(([id]) => this.shown(id));
   }
 
-  revive(id: string, owner: number, at: number): LedgerEntry | undefined {
+  revive(id: string, holder: number, at: number): LedgerEntry | undefined {
     const entry = this.entries.get(id);
     if (entry?.state !== "dead") return undefined;
     this.order += 1;
-    this.entries.set(id, { state: "taken", attempts: 0, at, order: this.order, owner });
+    this.entries.set(id, { state: "taken", attempts: 0, at, order: this.order, holder });
     return this.shown(id);
   }
 
@@ -70,8 +70,8 @@ class Reference {
     return true;
   }
 
-  release(owner: number): void {
-    for (const entry of this.entries.values()) if (entry.owner === owner) entry.owner = undefined;
+  release(holder: number): void {
+    for (const entry of this.entries.values()) if (entry.holder === holder) entry.holder = undefined;
   }
 }
 
@@ -99,13 +99,13 @@ type Call = typeof call extends fc.Arbitrary<infer T> ? T : never;
 
 const READS: ReadonlySet<Call["call"]> = new Set(["claim", "deadLetters", "revive", "drop"]);
 
-/** Two ledgers on one file, each closed and opened again at times; owners are numbered by opening. */
+/** Two ledgers on one file, each closed and opened again at times; holders are numbered by opening. */
 class Played {
   readonly reference = new Reference();
   readonly clock: TestClock = createTestClock(1_700_000_000_000);
   private readonly file: string;
-  private readonly slots: { ledger: LmdbLedger; owner: number }[] = [];
-  private owners = 0;
+  private readonly slots: { ledger: LmdbLedger; holder: number }[] = [];
+  private holders = 0;
 
   constructor(file: string) {
     this.file = file;
@@ -113,12 +113,12 @@ class Played {
   }
 
   private open(slot: number): void {
-    this.owners += 1;
-    this.slots[slot] = { ledger: createLmdbLedger(this.file, { clock: this.clock }), owner: this.owners };
+    this.holders += 1;
+    this.slots[slot] = { ledger: createLmdbLedger(this.file, { clock: this.clock }), holder: this.holders };
   }
 
   async play(step: Call): Promise<void> {
-    const { ledger, owner } = this.slots[step.slot] as { ledger: LmdbLedger; owner: number };
+    const { ledger, holder } = this.slots[step.slot] as { ledger: LmdbLedger; holder: number };
     const { reference, clock } = this;
     clock.advance(1);
     const at = clock.now();
@@ -126,22 +126,22 @@ class Played {
     if (READS.has(step.call)) for (const { ledger: any } of this.slots) await any.flush();
     switch (step.call) {
       case "take":
-        return expect(await ledger.take(messageOf(step.id))).toBe(reference.take(step.id, owner, at));
+        return expect(await ledger.take(messageOf(step.id))).toBe(reference.take(step.id, holder, at));
       case "attempted":
         ledger.attempted(step.id, step.attempts, "not yet");
-        return reference.report(step.id, owner, "taken", step.attempts, at, "not yet");
+        return reference.report(step.id, holder, "taken", step.attempts, at, "not yet");
       case "delivered":
         ledger.delivered(step.id, step.attempts);
-        return reference.report(step.id, owner, "delivered", step.attempts, at);
+        return reference.report(step.id, holder, "delivered", step.attempts, at);
       case "dead":
         ledger.dead(step.id, step.attempts, "no");
-        return reference.report(step.id, owner, "dead", step.attempts, at, "no");
+        return reference.report(step.id, holder, "dead", step.attempts, at, "no");
       case "revive":
-        return expect(await ledger.revive(step.id)).toEqual(reference.revive(step.id, owner, at));
+        return expect(await ledger.revive(step.id)).toEqual(reference.revive(step.id, holder, at));
       case "drop":
         return expect(await ledger.drop(step.id)).toBe(reference.drop(step.id));
       case "claim":
-        return expect(await ledger.claim()).toEqual(reference.claim(owner));
+        return expect(await ledger.claim()).toEqual(reference.claim(holder));
       case "deadLetters":
         return this.compareDeadLetters(ledger);
       case "flush":
@@ -156,7 +156,7 @@ class Played {
         return;
       case "reopen":
         await ledger.close();
-        reference.release(owner);
+        reference.release(holder);
         return this.open(step.slot);
     }
   }
@@ -168,13 +168,13 @@ class Played {
 
   /** Whatever was not compared on the way shows when all is closed and claimed by one. */
   async finish(): Promise<void> {
-    for (const { ledger, owner } of this.slots) {
+    for (const { ledger, holder } of this.slots) {
       await ledger.close();
-      this.reference.release(owner);
+      this.reference.release(holder);
     }
     this.open(0);
-    const { ledger, owner } = this.slots[0] as { ledger: LmdbLedger; owner: number };
-    expect(await ledger.claim()).toEqual(this.reference.claim(owner));
+    const { ledger, holder } = this.slots[0] as { ledger: LmdbLedger; holder: number };
+    expect(await ledger.claim()).toEqual(this.reference.claim(holder));
     await this.compareDeadLetters(ledger);
     for (const name of this.reference.entries.keys()) expect(await ledger.take(messageOf(name))).toBe(false);
     await ledger.close();

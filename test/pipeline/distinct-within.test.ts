@@ -34,6 +34,16 @@ describe("distinctWithin", () => {
     expect(out).toEqual([1, 1]);
   });
 
+  it.each([
+    [{ windowMS: 5 }, /`windowMS`/],
+    [{ key: "id" }, /`key` to be a function, got `id`/],
+    [{ windowMs: -1 }, /`windowMs` to be a number >= 0, got `-1`/],
+    [{ windowMs: Number.NaN }, /`windowMs` to be a number >= 0, got `NaN`/],
+    [{ maxKeys: 0 }, /`maxKeys` to be an integer >= 1, got `0`/],
+  ])("refuses %j", (wrong, message) => {
+    expect(() => distinctWithin({ key: String, windowMs: 5, ...wrong } as never)).toThrow(message);
+  });
+
   it("forgets the oldest key when there are too many, and tells", () => {
     const out: string[] = [];
     let evicted = 0;

@@ -191,4 +191,5 @@ it("says which argument is wrong", async () => {
   await expect(createFakeGateway({ tickIntervalMs: 0 })).rejects.toThrow(
     "Expected `tickIntervalMs` to be a number > 0",
   );
+  await expect(createFakeGateway({ prot: 0 } as object)).rejects.toThrow("got `prot`");
 });

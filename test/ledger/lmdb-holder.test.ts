@@ -114,20 +114,20 @@ describe("several ledgers on one file", () => {
 });
 
 describe("where the process table cannot tell", () => {
-  /** Changes what every owner in the file says of itself. */
-  async function changeOwners(file: string, change: object): Promise<void> {
+  /** Changes what every holder in the file says of itself. */
+  async function changeHolders(file: string, change: object): Promise<void> {
     const root = open({ path: file, noSubdir: true, overlappingSync: false });
-    const owners = root.openDB<object, number>({ name: "owners", encoding: "json" });
-    for (const { key, value } of owners.getRange()) await owners.put(key, { ...value, ...change });
+    const holders = root.openDB<object, number>({ name: "holders", encoding: "json" });
+    for (const { key, value } of holders.getRange()) await holders.put(key, { ...value, ...change });
     await root.close();
   }
 
-  it("an owner is left alone until its lease is over, then its entries are claimed", async () => {
+  it("a holder is left alone until its lease is over, then its entries are claimed", async () => {
     const clock = createTestClock(1_700_000_000_000);
-    const owner = createLmdbLedger(inFolder("inbox.lmdb"), { clock, leaseMs: 60_000 });
-    await owner.take(messageOf("a"));
-    await owner.take(messageOf("b"));
-    await changeOwners(inFolder("inbox.lmdb"), { place: "another machine" });
+    const holder = createLmdbLedger(inFolder("inbox.lmdb"), { clock, leaseMs: 60_000 });
+    await holder.take(messageOf("a"));
+    await holder.take(messageOf("b"));
+    await changeHolders(inFolder("inbox.lmdb"), { place: "another machine" });
     const other = createLmdbLedger(inFolder("inbox.lmdb"), { clock: createTestClock(clock.now() + 60_000) });
     expect(await other.claim()).toEqual([]);
     const later = createLmdbLedger(inFolder("inbox.lmdb"), { clock: createTestClock(clock.now() + 60_001) });
@@ -135,10 +135,10 @@ describe("where the process table cannot tell", () => {
     expect(await claimedIds(other)).toEqual([]);
 
     // It was alive all the time. That it delivered "a" counts, that it gave up "b" does not.
-    owner.delivered("a", 1);
-    owner.dead("b", 1, "no");
-    await owner.flush();
-    await owner.close();
+    holder.delivered("a", 1);
+    holder.dead("b", 1, "no");
+    await holder.flush();
+    await holder.close();
     expect(await later.deadLetters()).toEqual([]);
     await later.close();
     expect(await claimedIds(other)).toEqual(["b"]);
@@ -150,26 +150,26 @@ describe("where the process table cannot tell", () => {
     const [gone, ledger] = [createLmdbLedger(inFolder("inbox.lmdb")), createLmdbLedger(inFolder("inbox.lmdb"))];
     await gone.take(messageOf("a"));
     expect(await ledger.claim()).toEqual([]);
-    await changeOwners(inFolder("inbox.lmdb"), { startedAt: "1" });
+    await changeHolders(inFolder("inbox.lmdb"), { startedAt: "1" });
     expect(await claimedIds(ledger)).toEqual(["a"]);
     await ledger.close();
     await gone.close();
   });
 
-  it("an owner that makes itself heard keeps its entries", async () => {
+  it("a holder that makes itself heard keeps its entries", async () => {
     const clock = createTestClock(1_700_000_000_000);
-    const owner = createLmdbLedger(inFolder("inbox.lmdb"), { clock, leaseMs: 60_000 });
-    await owner.take(messageOf("a"));
+    const holder = createLmdbLedger(inFolder("inbox.lmdb"), { clock, leaseMs: 60_000 });
+    await holder.take(messageOf("a"));
     clock.advance(600_000);
-    await owner.flush();
-    await changeOwners(inFolder("inbox.lmdb"), { place: "another machine" });
+    await holder.flush();
+    await changeHolders(inFolder("inbox.lmdb"), { place: "another machine" });
     const other = createLmdbLedger(inFolder("inbox.lmdb"), {
       clock: createTestClock(clock.now() + 30_000),
       leaseMs: 60_000,
     });
     expect(await other.claim()).toEqual([]);
     await other.close();
-    await owner.close();
+    await holder.close();
   });
 });
 

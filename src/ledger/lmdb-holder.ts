@@ -3,7 +3,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
 /** Who holds `taken` entries: one open ledger in one process. */
-export interface Owner {
+export interface Holder {
   /**
    * Where its pid has a meaning: the boot of this machine and the pid namespace on Linux, the host
    * name elsewhere.
@@ -16,7 +16,7 @@ export interface Owner {
   readonly seenAt: number;
 }
 
-/** The owner of what was released: nobody. */
+/** The holder of what was released: nobody. */
 export const NOBODY = 0;
 
 function readText(file: string): string | undefined {
@@ -46,13 +46,13 @@ function findPlace(): string {
 const place = findPlace();
 const startedAt = processStart(process.pid);
 
-/** A number for a new owner; 48 random bits, never {@link NOBODY}. */
-export function newOwnerId(): number {
+/** A number for a new holder; 48 random bits, never {@link NOBODY}. */
+export function newHolderId(): number {
   return randomBytes(6).readUIntBE(0, 6) + 1;
 }
 
-/** This process as an owner that lives at `now`. */
-export function ownerNow(now: number): Owner {
+/** This process as a holder that lives at `now`. */
+export function holderNow(now: number): Holder {
   return { place, pid: process.pid, ...(startedAt === undefined ? {} : { startedAt }), seenAt: now };
 }
 
@@ -66,16 +66,16 @@ function processExists(pid: number): boolean {
 }
 
 /**
- * Whether an owner is no more. Where its pid means the same to us, the process table knows, and an
- * owner that lives is never given up, however long it was stopped or busy. Elsewhere (another
+ * Whether a holder is no more. Where its pid means the same to us, the process table knows, and an
+ * holder that lives is never given up, however long it was stopped or busy. Elsewhere (another
  * container, before a restart of the machine, systems without `/proc`) it is no more when it has
  * not been seen for `leaseMs`.
  */
-export function isGone(owner: Owner, now: number, leaseMs: number): boolean {
-  if (owner.place === place) {
-    if (!processExists(owner.pid)) return true;
-    const start = owner.startedAt === undefined ? undefined : processStart(owner.pid);
-    if (start !== undefined) return start !== owner.startedAt;
+export function isGone(holder: Holder, now: number, leaseMs: number): boolean {
+  if (holder.place === place) {
+    if (!processExists(holder.pid)) return true;
+    const start = holder.startedAt === undefined ? undefined : processStart(holder.pid);
+    if (start !== undefined) return start !== holder.startedAt;
   }
-  return now - owner.seenAt > leaseMs;
+  return now - holder.seenAt > leaseMs;
 }
