@@ -72,7 +72,7 @@ ${stolen === undefined ? "" : `It is a virtual one, and its host gave ${digits(s
 Every figure comes from a process of its own; rivals take turns, round after round, and a ratio is that of two
 measurements of one round. Given are the median and, in brackets, the least and the most. \`npm run bench -- --check\`
 measures briefly, beside whatever else the machine does, and fails when a budget is missed by more than
-${Math.round((SLACK - 1) * 100)} %; the one that is explained under "What is missed" passes up to 3x, the latency up to 4 ms.
+${Math.round((SLACK - 1) * 100)} %; those that are explained under "What is missed" pass up to 3x, the latency up to 4 ms.
 
 ${budgetTable(budgets)}
 
