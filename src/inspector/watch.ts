@@ -93,6 +93,11 @@ export class Watch {
     return changed;
   }
 
+  /** Whether there is more to see than anyone can follow, so that fewer updates will do. */
+  get isBusy(): boolean {
+    return this.live.list.rows.length + this.settled.list.rows.length > MANY_ROWS;
+  }
+
   /** What all pages are sent alike. Counts of transitions are taken along: ask once a tick. */
   shared(): SharedUpdate {
     const at = this.clock.now();
@@ -139,8 +144,7 @@ export class Watch {
 
   /** Makes the lists of runs anew: each time while they are short. */
   private list(liveRuns: number, now: number): void {
-    const rows = this.live.list.rows.length + this.settled.list.rows.length;
-    if (rows > MANY_ROWS && now - this.listedAt < MANY_ROWS_PAUSE_MS) return;
+    if (this.isBusy && now - this.listedAt < MANY_ROWS_PAUSE_MS) return;
     this.listedAt = now;
     put(this.live, this.runs.liveRows(liveRuns, now));
     if (this.settledSeen === this.runs.settledVersion) return;
