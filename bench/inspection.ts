@@ -1,8 +1,7 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { createInbox } from "../src/index.ts";
 import { createInspector } from "../src/inspector/index.ts";
+import { startPeer } from "./peer.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 /** What to measure in one process. */
@@ -15,11 +14,6 @@ export interface InspectionTask {
 }
 
 const BATCHES_PER_SECOND = 10;
-
-const startPeer = (name: string, ...args: string[]) =>
-  spawn(process.execPath, [fileURLToPath(new URL(name, import.meta.url)), ...args], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
 
 /**
  * What an event costs this process while a Gateway in another one speaks at an even pace, over a real

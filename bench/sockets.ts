@@ -1,8 +1,7 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { createInbox, gatewaySource, webSocketSource } from "../src/index.ts";
+import { startPeer } from "./peer.ts";
 import { type Cost, Stopwatch } from "./stopwatch.ts";
 
 /** What to measure in one process. */
@@ -33,9 +32,7 @@ interface Listener {
 
 /** Frames of delta-heavy traffic from a Gateway in another process, over a loopback WebSocket. */
 export async function measureSockets({ rival, frames }: SocketTask): Promise<Cost> {
-  const peer = spawn(process.execPath, [fileURLToPath(new URL("./socket-peer.js", import.meta.url))], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const peer = startPeer("./socket-peer.js");
   const [address] = (await once(peer.stdout, "data")) as [Buffer];
   const listener = await listeners[rival](String(address).trim());
   const stopwatch = new Stopwatch();
