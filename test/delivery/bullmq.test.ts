@@ -156,7 +156,8 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     const worker = startWorker(queue);
     const ended = worker.ended(2);
     await bullmq(queue)(one, context());
-    await queue.add("foreign", {}, { removeOnComplete: { count: 1 } });
+    // Of jobs that end within one millisecond, the one whose id comes first counts as the older.
+    await queue.add("foreign", {}, { jobId: "z-foreign", removeOnComplete: { count: 1 } });
     await ended;
     expect(await queue.getJob(`openclaw-${one.id}`)).toBeUndefined();
   });
