@@ -2,6 +2,7 @@ import { Subject } from "rxjs";
 import type { RunOutput } from "../machines/run.ts";
 import { Dispatch } from "./delivery/dispatch.ts";
 import { InboxError } from "./errors.ts";
+import { Feed } from "./feed.ts";
 import type { Inbox } from "./inbox-api.ts";
 import { inspection } from "./inspection.ts";
 import type { Ledger, LedgerEntry } from "./ledger/ledger.ts";
@@ -60,7 +61,7 @@ class RunningInbox implements Inbox {
   readonly #deliveries = new Subject<DeliveryOutcome>();
   readonly #rejections = new Subject<Rejection>();
   readonly #linkChanges = new Subject<LinkStatus>();
-  readonly #activity = new Subject<Activity>();
+  readonly #activity = new Feed<Activity>();
   readonly #alarms = new Subject<Alarm>();
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -70,7 +71,7 @@ class RunningInbox implements Inbox {
   readonly deliveries$ = this.#deliveries.asObservable();
   readonly rejections$ = this.#rejections.asObservable();
   readonly links$ = this.#linkChanges.asObservable();
-  readonly activity$ = this.#activity.asObservable();
+  readonly activity$ = this.#activity.values$;
   readonly alarms$ = this.#alarms.asObservable();
 
   constructor(settings: InboxSettings) {
@@ -101,12 +102,12 @@ class RunningInbox implements Inbox {
       ...parts,
       judge: createJudge({ ...parts, onHostError: (option, error) => this.#noteHostError(option, error) }),
       onSettled: (output, message) => this.#settle(output, message),
-      onEvent: (event, effect, chars) => this.#noteEvent(event, effect, chars),
+      onEvent: (event, effect, chars, runNumber) => this.#noteEvent(event, effect, chars, runNumber),
     });
     this.#pipeline = createPipeline({
       ...parts,
       route: (event: RoutedEvent) => this.#supervisor.handle(event),
-      onDuplicate: (event) => this.#noteEvent(event, "duplicate", 0),
+      onDuplicate: (event) => this.#noteEvent(event, "duplicate", 0, 0),
       onOther: (event) => this.#recoveries.event(event),
       onReject: (rejection) => {
         this.#stats.rejected += 1;
@@ -232,12 +233,12 @@ class RunningInbox implements Inbox {
     this.#messages.next(message);
   }
 
-  #noteEvent(routed: RoutedEvent, effect: EventEffect, chars: number): void {
+  #noteEvent(routed: RoutedEvent, effect: EventEffect, chars: number, runNumber: number): void {
     if (effect === "unknown-state") this.#log.unknownState(routed);
     if (!this.#activity.observed) return;
     const { gateway, owner, event } = routed;
     // No spread: this is made for every event.
-    const seen = { kind: "event", effect, chars, gateway, event } as const;
+    const seen = { kind: "event", effect, chars, runNumber, gateway, event } as const;
     this.#activity.next(owner === undefined ? seen : { ...seen, owner });
   }
 

@@ -148,8 +148,16 @@ export type EventEffect = "taken" | "duplicate" | "after-end" | "unknown-state";
 
 /** What goes on in an inbox, as it happens: for those who want to watch. Holds message text. */
 export type Activity =
-  /** A chat event, before its run settles by it. `chars`: the length of the run's text so far, with this delta. */
-  | ({ readonly kind: "event"; readonly effect: EventEffect; readonly chars: number } & RoutedEvent)
+  /**
+   * A chat event, before its run settles by it. `chars`: the length of the run's text so far, with this delta.
+   * `runNumber`: of the run that took it, counted from 1 in the order in which they began; 0 when none did.
+   */
+  | ({
+      readonly kind: "event";
+      readonly effect: EventEffect;
+      readonly chars: number;
+      readonly runNumber: number;
+    } & RoutedEvent)
   /** The handler is called, for the `attempt`-th time. */
   | { readonly kind: "attempt"; readonly message: ProactiveMessage; readonly attempt: number }
   /** That attempt failed, and another will follow in `delayMs`. */

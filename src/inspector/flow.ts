@@ -7,18 +7,22 @@ import type { StateCounts, Update } from "./update.ts";
 /** Counts which transitions of the machines are taken, by their names in the drawings. */
 export class Flow {
   private counts = noCounts();
+  /** Deltas that were taken: apart, since they come by the thousand. */
+  private deltas = 0;
   private readonly links = new Map<string, LinkState>();
 
   /** What was counted since the last call. */
   take(): Update["taken"] {
     const taken = this.counts;
+    if (this.deltas > 0) taken.run[runDelta] = this.deltas;
     this.counts = noCounts();
+    this.deltas = 0;
     return taken;
   }
 
   activity(activity: Activity): void {
     if (activity.kind === "event") {
-      if (activity.effect === "taken" && activity.event.state === "delta") this.count("run", runDelta);
+      if (activity.effect === "taken" && activity.event.state === "delta") this.deltas += 1;
     } else if (activity.kind === "retry") {
       this.count("delivery", deliveryFailed);
     } else if (activity.attempt > 1) {

@@ -11,8 +11,8 @@ export interface RunRow {
   readonly id: number;
   readonly gateway: string;
   readonly runId: string;
-  readonly owner?: string;
-  readonly sessionKey?: string;
+  readonly owner?: string | undefined;
+  readonly sessionKey?: string | undefined;
   readonly startedAt: number;
   /** The length of its text. */
   readonly chars: number;
@@ -22,7 +22,7 @@ export interface RunRow {
   /** Events that came after its end. */
   readonly late: number;
   /** The end of its text; only with `showText`. */
-  readonly tail?: string;
+  readonly tail?: string | undefined;
 }
 
 /** A run in `buffering`. */
@@ -36,9 +36,9 @@ export interface SettledRow extends RunRow {
   readonly settledAt: number;
   readonly status: "dispatched" | "discarded" | "errored" | "aborted" | "expired" | "gone";
   /** Why, in a few words. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /** How its message fares; absent without one. */
-  readonly delivery?: DeliveryState;
+  readonly delivery?: DeliveryState | undefined;
   /** How often the handler was called. */
   readonly attempts: number;
 }
@@ -129,12 +129,17 @@ export interface TimelineEntry {
     | { readonly kind: "dead"; readonly attempt: number; readonly error: string };
 }
 
-/** Everything that is known of one run. */
-export interface RunDetails {
-  readonly run: LiveRow | SettledRow;
+/** What happened to one run, oldest first. */
+export interface Timeline {
   readonly entries: readonly TimelineEntry[];
-  /** Entries that were let go, from after the first few. */
+  /** Entries that were let go, and how many of `entries` came before them. */
   readonly dropped: number;
+  readonly droppedAfter: number;
+}
+
+/** Everything that is known of one run. */
+export interface RunDetails extends Timeline {
+  readonly run: LiveRow | SettledRow;
   /** The beginning of its text; only with `showText`. */
   readonly text?: string;
 }

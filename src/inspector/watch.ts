@@ -2,7 +2,7 @@ import type { Subscription } from "rxjs";
 import type { Clock } from "../clock.ts";
 import type { Inbox } from "../inbox-api.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
-import type { Activity } from "../types.ts";
+import { ActivityListener } from "./activity-listener.ts";
 import { Flow, stateCounts } from "./flow.ts";
 import { FollowedRuns } from "./followed-runs.ts";
 import { Sampler } from "./sampler.ts";
@@ -14,9 +14,11 @@ const MAX_DEAD_ROWS = 100;
 const DEAD_PAUSE_MS = 2_000;
 const ERROR_CHARS = 300;
 
-/** A list of more rows than this is sent at most so often, in ms: nobody reads it faster, and it costs. */
+/** A list of more rows than this is sent at most so often, in ms, and with more live runs than that even less: nobody reads it faster, and it costs. */
 const MANY_ROWS = 30;
 const MANY_ROWS_PAUSE_MS = 1_000;
+const MANY_RUNS = 1_000;
+const MANY_RUNS_PAUSE_MS = 3_000;
 
 /** What one page has been sent already. */
 export interface Seen {
@@ -37,6 +39,7 @@ export class Watch {
   private readonly since: number;
   private readonly runs: FollowedRuns;
   private readonly flow = new Flow();
+  private readonly listener: ActivityListener;
   private readonly sampler: Sampler;
   private readonly subscriptions: readonly Subscription[];
   private readonly live = versioned<LiveRow>();
@@ -56,11 +59,12 @@ export class Watch {
     this.since = clock.now();
     this.sampledAt = this.since;
     this.runs = new FollowedRuns(showText);
+    this.listener = new ActivityListener(this.runs, this.flow, clock);
     this.sampler = new Sampler(inbox.stats());
     this.flow.linksAre(inbox.links());
-    this.runs.reconcile(inbox.runs(), this.since);
+    this.runs.join(inbox.runs(), this.since);
     this.subscriptions = [
-      inbox.activity$.subscribe((activity) => this.noteActivity(activity)),
+      inbox.activity$.subscribe(this.listener),
       inbox.outcomes$.subscribe((outcome) => {
         this.changed = true;
         this.flow.outcome(outcome);
@@ -88,8 +92,9 @@ export class Watch {
       this.sample(now);
       return true;
     }
-    const { changed } = this;
+    const changed = this.changed || this.listener.heard;
     this.changed = false;
+    this.listener.heard = false;
     return changed;
   }
 
@@ -144,7 +149,8 @@ export class Watch {
 
   /** Makes the lists of runs anew: each time while they are short. */
   private list(liveRuns: number, now: number): void {
-    if (this.isBusy && now - this.listedAt < MANY_ROWS_PAUSE_MS) return;
+    const pauseMs = liveRuns > MANY_RUNS ? MANY_RUNS_PAUSE_MS : MANY_ROWS_PAUSE_MS;
+    if (this.isBusy && now - this.listedAt < pauseMs) return;
     this.listedAt = now;
     put(this.live, this.runs.liveRows(liveRuns, now));
     if (this.settledSeen === this.runs.settledVersion) return;
@@ -152,20 +158,10 @@ export class Watch {
     put(this.settled, this.runs.settledRows());
   }
 
-  private noteActivity(activity: Activity): void {
-    const now = this.clock.now();
-    this.changed = true;
-    this.flow.activity(activity);
-    if (activity.kind === "event") this.runs.event(activity, now);
-    else if (activity.kind === "attempt") this.runs.attempt(activity, now);
-    else this.runs.retry(activity, now);
-  }
-
   private sample(now: number): void {
     const stats = this.inbox.stats();
     this.sampler.sample(now, stats);
-    // A message that the ledger knew already ends its run without an outcome.
-    if (this.runs.liveCount !== stats.liveRuns) this.runs.reconcile(this.inbox.runs(), now);
+    this.runs.endSilent(now);
     if (now < this.askDeadAt) return;
     this.askDeadAt = now + DEAD_PAUSE_MS;
     void this.readDead();

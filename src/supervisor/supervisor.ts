@@ -34,8 +34,8 @@ export interface SupervisorOptions {
   readonly judge: Judge;
   /** Takes every run that has settled, once, after it was retired; with its message when it was dispatched. */
   readonly onSettled: (output: RunOutput, message: ProactiveMessage | undefined) => void;
-  /** Told of every event and what it did, before its run settles by it; `chars` as in `Activity`. */
-  readonly onEvent: (event: RoutedEvent, effect: EventEffect, chars: number) => void;
+  /** Told of every event and what it did, before its run settles by it; `chars` and `runNumber` as in `Activity`. */
+  readonly onEvent: (event: RoutedEvent, effect: EventEffect, chars: number, runNumber: number) => void;
 }
 
 interface Run {
@@ -43,6 +43,8 @@ interface Run {
   reader: TextReader;
   /** The length of the text so far. */
   chars: number;
+  /** As `runNumber` in `Activity`. */
+  readonly number: number;
   readonly late: boolean;
   recovered: boolean;
   origin: Origin;
@@ -88,7 +90,7 @@ export class Supervisor {
     const { state } = event;
     if (state !== "delta" && state !== "final" && state !== "error" && state !== "aborted" && state !== "status") {
       this.options.stats.unknownStates += 1;
-      return this.options.onEvent(routed, "unknown-state", 0);
+      return this.options.onEvent(routed, "unknown-state", 0, 0);
     }
     const run = this.runs.get(gateway, event.runId) ?? this.spawn(routed);
     if (run === undefined) return;
@@ -96,7 +98,7 @@ export class Supervisor {
     if (event.origin !== undefined) run.origin = event.origin;
     const reason = this.notProactive(event);
     if (reason === undefined && state === "delta") return this.sendDelta(run, routed);
-    this.options.onEvent(routed, "taken", run.chars);
+    this.options.onEvent(routed, "taken", run.chars, run.number);
     if (reason !== undefined) run.actor.send({ type: "discard", reason });
     else this.send(run, event);
   }
@@ -164,7 +166,7 @@ export class Supervisor {
     const speaks = event.state === "final" && (event.messageText ?? "").trim() !== "";
     if (before !== undefined && !(before.mayStillSpeak && speaks)) {
       stats.afterEnd += 1;
-      this.options.onEvent(routed, "after-end", 0);
+      this.options.onEvent(routed, "after-end", 0, 0);
       // It is still going on (a discarded run streams to its end): its window starts again.
       if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
       return undefined;
@@ -176,6 +178,7 @@ export class Supervisor {
       actor,
       reader: new TextReader(),
       chars: 0,
+      number: stats.started + 1,
       late: before !== undefined,
       recovered: false,
       origin: this.hints.get(key) ?? originOf(runId, sessionKey),
@@ -233,7 +236,7 @@ export class Supervisor {
     const text = run.reader.read(event, run.actor.getSnapshot().context.text);
     stats.bufferedBytes += (text.length - run.chars) * 2;
     run.chars = text.length;
-    onEvent(routed, "taken", text.length);
+    onEvent(routed, "taken", text.length, run.number);
     if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
     else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
     else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import type { Subject } from "rxjs";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Subscription } from "rxjs";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createInbox, type Inbox, isInboxError } from "../../src/index.ts";
 import { createInspector, type Inspector, type InspectorOptions } from "../../src/inspector/index.ts";
 import type { Update } from "../../src/inspector/update.ts";
@@ -92,12 +92,11 @@ describe("who is let in", () => {
 });
 
 describe("watching", () => {
-  /** Whether anyone listens to what the inbox does. */
-  const observed = () => (inbox.activity$ as unknown as { source: Subject<unknown> }).source.observed;
-
   it("begins with the first page and ends 30 s after the last: no page, no cost", async () => {
     await inspector.close();
     const clock = createTestClock(1_000);
+    const subscribe = vi.spyOn(inbox.activity$, "subscribe");
+    const observed = () => subscribe.mock.results.some(({ value }) => !(value as Subscription).closed);
     inspector = await createInspector(inbox, { clock });
     expect([inspector.watching, observed()]).toEqual([false, false]);
     const stream = await openEventStream(`${inspector.url}updates`);

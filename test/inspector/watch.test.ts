@@ -138,6 +138,46 @@ describe("what the inspector sees of a run", () => {
     expect(look()).toMatchObject({ live: { total: 0, rows: [] }, settled: { total: 1, rows: [{ status: "gone" }] } });
   });
 
+  it("does not end while the ledger takes its time over its message", async () => {
+    let written = (_: boolean): void => {};
+    const taking = new Promise<boolean>((resolve) => {
+      written = resolve;
+    });
+    open({ ledger: { ...createMemoryLedger(), take: () => taking } });
+    clock.advance(900);
+    hear("r", "final", 1, say("Hello"));
+    clock.advance(100);
+    watch.takeChange();
+    expect(look().live.rows).toHaveLength(1);
+    written(true);
+    await handled();
+    expect(told("r").slice(0, 2)).toEqual(["0 final 1 taken 5", "100 dispatched"]);
+  });
+
+  it("ends without an outcome when the inbox is stopped", async () => {
+    open();
+    hear("r", "delta", 1, { deltaText: "Hel" });
+    await inbox.stop();
+    expect(look().settled.rows).toMatchObject([{ runId: "r", status: "gone", reason: "the inbox was stopped" }]);
+    expect(look().live).toEqual({ total: 0, rows: [] });
+  });
+
+  it("has a rate, over the last one or two seconds that it was looked at", () => {
+    open();
+    const rates: unknown[] = [];
+    for (let seq = 1; seq <= 40; seq += 1) {
+      hear("r", "delta", seq, { deltaText: "x" });
+      clock.advance(100);
+      if (seq % 5 === 0) rates.push((look().live.rows[0] as { deltasPerSecond: number }).deltasPerSecond);
+    }
+    // The first half second is too short to tell.
+    expect(rates).toEqual([5, 10, 10, 10, 10, 10, 10, 10]);
+    clock.advance(2_000);
+    look();
+    clock.advance(1_000);
+    expect(look().live.rows).toMatchObject([{ deltasPerSecond: 0, deltas: 40 }]);
+  });
+
   it("says how a run expired, was aborted or discarded", () => {
     open({ ttlMs: 60_000 });
     hear("slow", "delta", 1, { deltaText: "…" });

@@ -5,8 +5,6 @@ import { counted, number, span } from "./format.js";
 
 /** How often an open run is asked for anew, in ms. */
 const PAUSE_MS = 500;
-/** Entries that are kept from the beginning when a timeline is cut. */
-const KEPT_FIRST = 4;
 
 /** The dialog that shows one run. */
 export function createDetails() {
@@ -59,7 +57,7 @@ export function createDetails() {
 }
 
 /** @param {RunDetails} details */
-function show({ run, entries, dropped, text }) {
+function show({ run, entries, dropped, droppedAfter, text }) {
   setText(byId("details-title"), run.sessionKey ?? run.runId);
   const ended = "settledAt" in run ? run : undefined;
   const facts = [
@@ -86,7 +84,7 @@ function show({ run, entries, dropped, text }) {
       { class: "gap quiet" },
       `… ${counted(dropped, "entry").replace("entrys", "entries")} let go`,
     );
-    lines.splice(KEPT_FIRST, 0, gap);
+    lines.splice(droppedAfter, 0, gap);
   }
   byId("details-timeline").replaceChildren(...lines);
 }
