@@ -10,17 +10,16 @@ const MOST_TOLD = 200;
 const TOLD_FIRST = 4;
 const STATE_CHARS = 40;
 
-/** The numbers of one entry. */
-const FIELDS = 6;
+/** The numbers of one entry, but for its time. */
+const FIELDS = 5;
 const RUN = 0;
-const AT = 1;
 /** The kind of event, as {@link codeOf} has it; {@link OTHER}: its object tells all of it. */
-const CODE = 2;
-/** NaN: it had none. */
-const SEQ = 3;
+const CODE = 1;
+const SEQ = 2;
+const NO_SEQ = -(2 ** 31);
 /** The length of the text after it, below 0 if it told none, and by how much that changed. */
-const CHARS = 4;
-const GAINED = 5;
+const CHARS = 3;
+const GAINED = 4;
 
 const states: readonly string[] = ["delta", "final", "error", "aborted", "status"];
 const effects: readonly EventEffect[] = ["taken", "duplicate", "after-end", "unknown-state"];
@@ -36,16 +35,18 @@ const OTHER = -1;
  */
 export class Journal {
   private readonly size: number;
-  private readonly numbers: Float64Array;
-  /** Of an event the piece of text that it brought, if it is to be told; of other entries what they are. */
-  private readonly objects: (What | string | undefined)[];
+  private readonly numbers: Int32Array;
+  private readonly times: Float64Array;
+  /** By place: of an event the piece of text that it brought, if it is to be told; of other entries what they are. */
+  private readonly objects = new Map<number, What | string>();
+  private hasPieces = false;
   private added = 0;
 
   /** Keeps the latest `size` entries. */
   constructor(size: number) {
     this.size = size;
-    this.numbers = new Float64Array(size * FIELDS);
-    this.objects = new Array(size).fill(undefined);
+    this.numbers = new Int32Array(size * FIELDS);
+    this.times = new Float64Array(size);
   }
 
   add(run: number, at: number, what: What): void {
@@ -63,7 +64,8 @@ export class Journal {
     piece?: string,
   ): void {
     const code = codeOf(event, effect);
-    if (code !== OTHER) return this.put(run, at, code, event.seq ?? Number.NaN, chars, gained, piece);
+    if (piece !== undefined) this.hasPieces = true;
+    if (code !== OTHER) return this.put(run, at, code, event.seq ?? NO_SEQ, chars, gained, piece);
     const { state, seq } = event;
     const what = { kind: "event", state: beginningOf(state, STATE_CHARS), effect } as const;
     this.add(run, at, seq === undefined ? what : { ...what, seq });
@@ -75,7 +77,7 @@ export class Journal {
     // Once its first entries are overwritten, the latest are all there is.
     const droppedAfter = places.length < total ? 0 : TOLD_FIRST;
     if (places.length > MOST_TOLD) places.splice(droppedAfter, places.length - MOST_TOLD);
-    const entries = places.map((place) => ({ afterMs: this.number(place, AT) - startedAt, what: this.what(place) }));
+    const entries = places.map((place) => ({ afterMs: (this.times[place] ?? 0) - startedAt, what: this.what(place) }));
     return { entries, dropped: total - entries.length, droppedAfter };
   }
 
@@ -89,13 +91,13 @@ export class Journal {
   }
 
   private what(place: number): What {
-    const object = this.objects[place];
+    const object = this.objects.get(place);
     if (typeof object === "object") return object;
     const seq = this.number(place, SEQ);
     const chars = this.number(place, CHARS);
     return {
       ...kindOf(this.number(place, CODE)),
-      ...(!Number.isNaN(seq) && { seq }),
+      ...(seq !== NO_SEQ && { seq }),
       ...(chars >= 0 && { chars, gained: this.number(place, GAINED) }),
       ...(object !== undefined && { text: object }),
     };
@@ -116,21 +118,22 @@ export class Journal {
   ): void {
     const place = this.added % this.size;
     const { numbers } = this;
+    if (this.hasPieces || numbers[place * FIELDS + CODE] === OTHER) this.objects.delete(place);
+    if (object !== undefined) this.objects.set(place, object);
+    this.times[place] = at;
     numbers[place * FIELDS + RUN] = run;
-    numbers[place * FIELDS + AT] = at;
     numbers[place * FIELDS + CODE] = code;
     numbers[place * FIELDS + SEQ] = seq;
     numbers[place * FIELDS + CHARS] = chars;
     numbers[place * FIELDS + GAINED] = gained;
-    this.objects[place] = object;
     this.added += 1;
   }
 }
 
-/** State, effect and flags in one number; {@link OTHER} for a state that no Gateway is known to send. */
-function codeOf({ state, replace, recovered }: ChatEvent, effect: EventEffect): number {
+/** State, effect and flags in one number; {@link OTHER} for a state or a `seq` that no Gateway is known to send. */
+function codeOf({ state, seq = 0, replace, recovered }: ChatEvent, effect: EventEffect): number {
   const known = states.indexOf(state);
-  if (known < 0) return OTHER;
+  if (known < 0 || seq !== (seq | 0)) return OTHER;
   const flags = (replace === true ? REPLACED : 0) + (recovered === true ? RECOVERED : 0);
   return (known * effects.length + effects.indexOf(effect)) * FLAGS + flags;
 }

@@ -40,6 +40,14 @@ describe("the journal of all runs", () => {
     });
   });
 
+  it("tells a sequence number of any size, and none where there was none", () => {
+    const journal = new Journal(3);
+    for (const seq of [2 ** 40, -1]) journal.addEvent(1, 0, delta(seq), "taken", 3, 3);
+    journal.addEvent(1, 0, { runId: "r", state: "delta" }, "taken", 3, 3);
+    const { entries } = journal.timelineOf(1, 0, 3);
+    expect(entries.map(({ what }) => (what.kind === "event" ? what.seq : "other"))).toEqual([2 ** 40, -1, undefined]);
+  });
+
   it("keeps the latest entries of all runs together, and says how many it let go", () => {
     fc.assert(
       fc.property(
