@@ -10,7 +10,7 @@ import type { FollowedRuns } from "./followed-runs.ts";
  */
 export class ActivityListener extends Subscriber<Activity> {
   /** Whether anything came since this was last set to false. */
-  heard = true;
+  heard = false;
   private readonly runs: FollowedRuns;
   private readonly flow: Flow;
   private readonly clock: Clock;
@@ -23,6 +23,7 @@ export class ActivityListener extends Subscriber<Activity> {
   }
 
   override next(activity: Activity): void {
+    if (this.closed) return;
     try {
       this.note(activity);
     } catch (error) {

@@ -178,6 +178,15 @@ describe("what the inspector sees of a run", () => {
     expect(look().live.rows).toMatchObject([{ deltasPerSecond: 0, deltas: 40 }]);
   });
 
+  it("is nothing more once the watch is closed, not even the event during which it was", () => {
+    open();
+    watch.close();
+    inbox.activity$.subscribe(() => watch.close());
+    startWatching();
+    hear("r", "delta", 1, { deltaText: "Hel" });
+    expect(look().live.rows).toEqual([]);
+  });
+
   it("says how a run expired, was aborted or discarded", () => {
     open({ ttlMs: 60_000 });
     hear("slow", "delta", 1, { deltaText: "…" });
