@@ -2,8 +2,6 @@
 export interface Effort {
   readonly rounds: number;
   readonly fewRounds: number;
-  /** For a difference of a few per cent. */
-  readonly manyRounds: number;
   /** Events that are measured, after a third as many to warm up. */
   readonly events: number;
   /** Live runs, for the throughput table. The budgets are about 100 and 100,000. */
@@ -21,7 +19,6 @@ export interface Effort {
 export const full: Effort = {
   rounds: 3,
   fewRounds: 3,
-  manyRounds: 12,
   events: 180_000,
   live: [1, 100, 10_000, 100_000],
   idiomaticEvents: { 1: 60_000, 100: 60_000, 10000: 1_000, 100000: 500 },
@@ -35,7 +32,6 @@ export const full: Effort = {
 export const brief: Effort = {
   rounds: 3,
   fewRounds: 1,
-  manyRounds: 3,
   events: 60_000,
   live: [100, 100_000],
   idiomaticEvents: {},

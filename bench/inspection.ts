@@ -27,6 +27,7 @@ const WARM_UP_SECONDS = 30;
 export async function measureInspection(task: InspectionTask): Promise<Cost> {
   const { rival, live, eventsPerSecond, seconds } = task;
   const gateway = startPeer("./socket-peer.js", String(live));
+  // For every rival, and before there is much in memory: starting a process makes all of that dearer to write to.
   const page = startPeer("./inspection-page.js");
   const [address] = (await once(gateway.stdout, "data")) as [Buffer];
   const clock = createTestClock(Date.now());

@@ -111,16 +111,6 @@ export class FollowedRuns {
     return this.byId.get(id)?.details(now);
   }
 
-  clear(): void {
-    this.known.clear();
-    this.byId.clear();
-    this.slots.fill(undefined);
-    this.live.clear();
-    this.ending.clear();
-    this.settled.clear();
-    this.settledVersion += 1;
-  }
-
   /** The run of an event; one that begins with it is taken up. */
   private find({ effect, runNumber, gateway, owner, event }: EventActivity, now: number): FollowedRun | undefined {
     const { runId, sessionKey } = event;

@@ -79,7 +79,7 @@ export interface Sample {
 /** How many are in each state now; final states count what has reached them. */
 export type StateCounts = Readonly<Record<MachineName, Readonly<Record<string, number>>>>;
 
-/** What the page is sent, at most ten times a second. Lists that are as they were sent last are left out; long ones are made anew once a second. */
+/** What the page is sent, at most ten times a second. Lists that are as they were sent last are left out; long ones are made anew more rarely. */
 export interface Update {
   /** The inbox's time. */
   readonly at: number;

@@ -14,9 +14,10 @@ const MAX_DEAD_ROWS = 100;
 const DEAD_PAUSE_MS = 2_000;
 const ERROR_CHARS = 300;
 
-/** A list of more rows than this is sent at most so often, in ms, and with more live runs than that even less: nobody reads it faster, and it costs. */
+/** A list of more rows than this is sent at most so often, in ms: nobody reads it faster, and it costs. */
 const MANY_ROWS = 30;
 const MANY_ROWS_PAUSE_MS = 1_000;
+/** The same while there are more live runs than this. */
 const MANY_RUNS = 1_000;
 const MANY_RUNS_PAUSE_MS = 3_000;
 
@@ -144,7 +145,6 @@ export class Watch {
   close(): void {
     this.closed = true;
     for (const subscription of this.subscriptions) subscription.unsubscribe();
-    this.runs.clear();
   }
 
   /** Makes the lists of runs anew: each time while they are short. */
