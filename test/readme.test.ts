@@ -32,7 +32,7 @@ describe("the README", () => {
     );
     let output = "";
     child.stdout.on("data", (chunk) => (output += chunk));
-    await once(child, "exit");
+    await once(child, "close");
     expect(output.trim().split("\n")).toEqual(promised);
   });
 

@@ -49,7 +49,8 @@ export function startHost(options: HostOptions): HostProcess {
     else if (word.said === "alarm") alarms.push(word.error);
     else stats = word.stats;
   });
-  const ended = once(child, "exit").then(([code, signal]) => {
+  // The exit may be told before the last words are read.
+  const ended = Promise.all([once(child, "exit"), once(child, "disconnect")]).then(([[code, signal]]) => {
     running.delete(child);
     isOpen();
     isReady();

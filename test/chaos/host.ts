@@ -90,8 +90,9 @@ async function stop(): Promise<void> {
   await inbox.stop();
   await queue?.close();
   effects.close();
-  say({ said: "stopped", stats: { ...inbox.stats() } });
-  process.disconnect();
+  const word: HostWord = { said: "stopped", stats: { ...inbox.stats() } };
+  // A disconnect drops what has not been written yet.
+  process.send?.(word, undefined, undefined, () => process.disconnect());
 }
 
 say({ said: "open" });

@@ -13,7 +13,7 @@ async function run(program: string): Promise<string> {
   });
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
-  const [exitCode] = await once(child, "exit");
+  const [exitCode] = await once(child, "close");
   expect(exitCode).toBe(0);
   return output;
 }

@@ -7,7 +7,7 @@ export type Order = { readonly handle: object } | { readonly stop: number };
 
 /** What it says. */
 export type Report =
-  | { readonly said: "ready" }
+  | { readonly said: "ready" | "stopped" }
   | { readonly said: "called"; readonly runId: string; readonly attempt: number }
   | { readonly said: "took"; readonly runId: string };
 
@@ -28,9 +28,14 @@ const inbox = createInbox({
 });
 inbox.messages$.subscribe(({ runId }) => say({ said: "took", runId }));
 
+/** A disconnect drops what has not been written yet, so it waits for the last report. */
+function sayGoodbye(): void {
+  process.send?.({ said: "stopped" } satisfies Report, undefined, undefined, () => process.disconnect());
+}
+
 process.on("message", (order: Order) => {
   if ("handle" in order) inbox.handle(order.handle);
-  else void inbox.stop({ drainMs: order.stop }).then(() => process.disconnect());
+  else void inbox.stop({ drainMs: order.stop }).then(sayGoodbye);
 });
 
 await inbox.start();

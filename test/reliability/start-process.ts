@@ -26,8 +26,8 @@ export async function startProcess(ledger: string, handler: "works" | "hangs", d
   return {
     tell: (order: Order) => void child.send(order),
     until,
-    /** Resolves with exit code and signal. */
-    ended: once(child, "exit"),
+    /** Resolves with exit code and signal, once every report has been read, too: the exit may be told before. */
+    ended: Promise.all([once(child, "exit"), once(child, "disconnect")]).then(([exit]) => exit),
     calls: () => reports.filter((report) => report.said === "called"),
     taken: () => reports.filter(({ said }) => said === "took").length,
   };
