@@ -1,68 +1,59 @@
 import { once } from "node:events";
-import { createInbox } from "../src/index.ts";
-import { createInspector } from "../src/inspector/index.ts";
-import { createTestClock } from "../src/testing/clock.ts";
 import { startPeer } from "./peer.ts";
-import { type Cost, Stopwatch } from "./stopwatch.ts";
 
-/** What to measure in one process. */
 export interface InspectionTask {
-  /** Whether there is an inspector, and a page that looks. */
-  readonly rival: "no inspector" | "no page" | "one page";
   readonly live: number;
+  /** By the inboxes' clocks. */
   readonly eventsPerSecond: number;
-  /** By the inbox's clock. */
-  readonly seconds: number;
+  /** How often each rival's turn comes, and how many events it hears in one. */
+  readonly turns: number;
+  readonly eventsPerTurn: number;
+  /** The place among the {@link inspected} of the one that is started first. */
+  readonly first: number;
 }
 
-const WARM_UP_SECONDS = 30;
+/** An inbox in a process of its own: whether it has an inspector, and a page that looks. */
+export interface InspectedInbox extends Pick<InspectionTask, "live" | "eventsPerSecond"> {
+  readonly rival: Inspected;
+}
+
+export type Inspected = "no inspector" | "no page" | "one page";
+
+export const inspected: readonly Inspected[] = ["no inspector", "no page", "one page"];
+
+/** By then everything is compiled, and who was started first has no more advantage or disadvantage. */
+const WARM_UP_TURNS = 12;
 
 /**
- * What an event costs this process while a Gateway in another one speaks, over a real WebSocket; the page is a
- * third process, which reads what it is sent.
+ * What an event costs each rival's process, in microseconds of CPU time, while a Gateway in another one speaks over a
+ * real WebSocket; the page is a process of its own, too, and reads what it is sent.
  *
- * The inbox's clock moves by the events that have come, not by the time they took: a process that waits most
- * of the time finds its caches emptied by whatever else the host does, now more, now less.
+ * The rivals are all there at once, and each has a tenth of a second or so before it is the next one's turn: whatever
+ * slows the machine down meets all of them. Within a turn the inbox's clock moves by the events that have come, not by
+ * the time they took: a process that waits most of the time finds its caches emptied by whatever else the host does.
  */
-export async function measureInspection(task: InspectionTask): Promise<Cost> {
-  const { rival, live, eventsPerSecond, seconds } = task;
-  const gateway = startPeer("./socket-peer.js", String(live));
-  // For every rival, and before there is much in memory: starting a process makes all of that dearer to write to.
-  const page = startPeer("./inspection-page.js");
-  const [address] = (await once(gateway.stdout, "data")) as [Buffer];
-  const clock = createTestClock(Date.now());
-  const inbox = createInbox({
-    gateway: { url: String(address).trim(), token: "bench" },
-    deliver: () => {},
-    ttlMs: 86_400_000,
-    clock,
-  });
-  await inbox.start();
-
-  let heard = 0;
-  const hear = async (events: number) => {
-    const goal = heard + events;
-    gateway.stdin.write(`${events}\n`);
-    while (heard < goal) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      const more = inbox.stats().events - heard;
-      clock.advance((more * 1_000) / eventsPerSecond);
-      heard += more;
-    }
-  };
-  // Every run has spoken before anyone looks.
-  await hear(live * 6);
-  const inspector = rival === "no inspector" ? undefined : await createInspector(inbox, { clock });
-  if (rival === "one page" && inspector !== undefined) {
-    page.stdin.write(`${inspector.url}updates\n`);
-    await once(page.stdout, "data");
+export async function measureInspection(task: InspectionTask): Promise<Readonly<Record<Inspected, number>>> {
+  const { live, eventsPerSecond, turns, eventsPerTurn, first } = task;
+  const costs: Record<Inspected, number> = { "no inspector": 0, "no page": 0, "one page": 0 };
+  const inboxes = [];
+  for (const rival of [...inspected.slice(first), ...inspected.slice(0, first)]) {
+    const process = startPeer("./inspected-inbox.js", JSON.stringify({ rival, live, eventsPerSecond }));
+    await once(process.stdout, "data");
+    inboxes.push({ rival, process });
   }
-  await hear(eventsPerSecond * WARM_UP_SECONDS);
-
-  const stopwatch = new Stopwatch();
-  await stopwatch.time(() => hear(eventsPerSecond * seconds));
-  if (inspector?.watching !== (inspector && rival === "one page")) throw new Error("The page is not as it should be");
-  page.kill();
-  gateway.kill();
-  return stopwatch.per(eventsPerSecond * seconds);
+  for (let turn = -WARM_UP_TURNS; turn < turns; turn++) {
+    for (const { rival, process } of inboxes) {
+      process.stdin.write(`${eventsPerTurn}\n`);
+      const [cpuUs] = (await once(process.stdout, "data")) as [Buffer];
+      if (turn >= 0) costs[rival] += Number(cpuUs) / turns;
+    }
+    // In six turns they come in each of their six orders.
+    inboxes.push(...inboxes.splice(0, 1));
+    if (turn % 3 === 0) inboxes.reverse();
+  }
+  for (const { process } of inboxes) {
+    process.stdin.end();
+    await once(process, "exit");
+  }
+  return costs;
 }

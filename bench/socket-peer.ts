@@ -1,7 +1,7 @@
 import { createFakeGateway } from "../src/testing/index.ts";
 import { deltaHeavy, Traffic } from "./traffic.ts";
 
-// The Gateway of `sockets.ts` and `inspection.ts`, in a process of its own. It prints its address, waits for a client
+// The Gateway of `sockets.ts` and `inspected-inbox.ts`, in a process of its own. It prints its address, waits for a client
 // and for a line on stdin, and sends as many frames as that line says.
 const gateway = await createFakeGateway({ token: "bench" });
 const traffic = new Traffic(deltaHeavy(), Number(process.argv[2] ?? 100), 5);
