@@ -21,7 +21,11 @@ import { throughputSection } from "./throughput-section.ts";
 /** By how much a brief run may miss a budget: it measures little, and beside whatever else the machine does. */
 const SLACK = 1.25;
 
+/** How often a brief run measures a section that misses a budget: something else may have been at work. */
+const BRIEF_ATTEMPTS = 3;
+
 const root = new URL("../../", import.meta.url);
+const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 
 async function measure(effort: Effort): Promise<readonly Section[]> {
   const parts = effort.everything
@@ -38,11 +42,19 @@ async function measure(effort: Effort): Promise<readonly Section[]> {
     : [throughputSection, spawnSection, memorySection, latencySection, longReplySection];
   const sections: Section[] = [];
   for (const part of parts) {
-    const section = await part(effort);
+    let section = await part(effort);
+    for (let attempt = 1; values.check && attempt < BRIEF_ATTEMPTS && section.budgets.some(isMissed); attempt++) {
+      console.log(`${budgetTable(section.budgets)}\nMissed: measured again\n`);
+      section = await part(effort);
+    }
     console.log(sectionText(section));
     sections.push(section);
   }
   return sections;
+}
+
+function isMissed(budget: Budget): boolean {
+  return !(values.check ? isKeptWithSlack(budget, SLACK) : isKept(budget));
 }
 
 /** What is measured is what was compiled: the commit is that of the beginning. */
@@ -72,7 +84,8 @@ ${stolen === undefined ? "" : `It is a virtual one, and its host gave ${digits(s
 Every figure comes from a process of its own; rivals take turns, round after round, and a ratio is that of two
 measurements of one round. Given are the median and, in brackets, the least and the most. \`npm run bench -- --check\`
 measures briefly, beside whatever else the machine does, and fails when a budget is missed by more than
-${Math.round((SLACK - 1) * 100)} %; those that are explained under "What is missed" pass up to 3x, the latency up to 4 ms.
+${Math.round((SLACK - 1) * 100)} %, ${BRIEF_ATTEMPTS} times in a row; those that are explained under "What is missed" pass up to 4x, the latency
+up to 4 ms.
 
 ${budgetTable(budgets)}
 
@@ -80,7 +93,6 @@ ${sections.map(sectionText).join("\n")}
 ${notes}`;
 }
 
-const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 const began = performance.now();
 const times = cpuTimes();
 const commit = values.check ? "" : currentCommit();
@@ -90,6 +102,6 @@ console.log(budgetTable(budgets));
 console.log(`\n${Math.round((performance.now() - began) / 1_000)} s`);
 if (!values.check)
   writeFileSync(new URL("docs/benchmarks.md", root), document(sections, budgets, commit, stolenSince(times)));
-const missed = budgets.filter((budget) => !(values.check ? isKeptWithSlack(budget, SLACK) : isKept(budget)));
+const missed = budgets.filter(isMissed);
 for (const { name } of missed) console.error(`Missed: ${name}`);
 process.exitCode = missed.length > 0 ? 1 : 0;
