@@ -7,9 +7,16 @@ import { Observable, type Subscriber } from "rxjs";
 export class Feed<T> {
   private subscribers: readonly Subscriber<T>[] = [];
   private completed = false;
+  private readonly first: () => Iterable<T>;
+
+  /** `first`: what each subscriber is told before anything else; nothing by default. */
+  constructor(first: () => Iterable<T> = () => []) {
+    this.first = first;
+  }
 
   readonly values$ = new Observable<T>((subscriber) => {
     if (this.completed) return subscriber.complete();
+    for (const value of this.first()) subscriber.next(value);
     this.subscribers = [...this.subscribers, subscriber];
     return () => {
       this.subscribers = this.subscribers.filter((one) => one !== subscriber);

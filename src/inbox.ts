@@ -29,6 +29,7 @@ import type {
   Rejection,
   RoutedEvent,
   RunOutcome,
+  RunProgress,
   Session,
 } from "./types.ts";
 
@@ -61,7 +62,7 @@ class RunningInbox implements Inbox {
   readonly #deliveries = new Subject<DeliveryOutcome>();
   readonly #rejections = new Subject<Rejection>();
   readonly #linkChanges = new Subject<LinkStatus>();
-  readonly #activity = new Feed<Activity>();
+  readonly #activity = new Feed<Activity>(() => this.#supervisor.joined());
   readonly #alarms = new Subject<Alarm>();
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -102,12 +103,12 @@ class RunningInbox implements Inbox {
       ...parts,
       judge: createJudge({ ...parts, onHostError: (option, error) => this.#noteHostError(option, error) }),
       onSettled: (output, message) => this.#settle(output, message),
-      onEvent: (event, effect, chars, runNumber) => this.#noteEvent(event, effect, chars, runNumber),
+      onEvent: (event, effect, progress) => this.#noteEvent(event, effect, progress),
     });
     this.#pipeline = createPipeline({
       ...parts,
       route: (event: RoutedEvent) => this.#supervisor.handle(event),
-      onDuplicate: (event) => this.#noteEvent(event, "duplicate", 0, 0),
+      onDuplicate: (event) => this.#noteEvent(event, "duplicate", undefined),
       onOther: (event) => this.#recoveries.event(event),
       onReject: (rejection) => {
         this.#stats.rejected += 1;
@@ -233,12 +234,12 @@ class RunningInbox implements Inbox {
     this.#messages.next(message);
   }
 
-  #noteEvent(routed: RoutedEvent, effect: EventEffect, chars: number, runNumber: number): void {
+  #noteEvent(routed: RoutedEvent, effect: EventEffect, progress: RunProgress | undefined): void {
     if (effect === "unknown-state") this.#log.unknownState(routed);
     if (!this.#activity.observed) return;
     const { gateway, owner, event } = routed;
     // No spread: this is made for every event.
-    const seen = { kind: "event", effect, chars, runNumber, gateway, event } as const;
+    const seen = { kind: "event", effect, progress, gateway, event } as const;
     this.#activity.next(owner === undefined ? seen : { ...seen, owner });
   }
 

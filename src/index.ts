@@ -44,6 +44,7 @@ export type {
   Rejection,
   RejectReason,
   RunOutcome,
+  RunProgress,
   Session,
   UnsentRun,
 } from "./types.ts";

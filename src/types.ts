@@ -100,6 +100,20 @@ export interface LiveRun {
   readonly startedAt: number;
 }
 
+/** What has come of a run so far: a view, not a copy, so that its values change with every event. */
+export interface RunProgress {
+  /** Counted from 1, in the order in which the inbox's runs began; a late final begins one anew. */
+  readonly number: number;
+  /** The deltas that it has taken. */
+  readonly deltas: number;
+  /** The length of its text; that of a final comes with the outcome. */
+  readonly chars: number;
+  /** The text so far; empty again once the run has settled. */
+  readonly text: string;
+  /** Undefined until an event names one, and once the run has settled. */
+  readonly sessionKey: string | undefined;
+}
+
 /** Why a frame or an event could not be read. Counted as `rejected`. */
 export type RejectReason = "too-large" | "not-json" | "not-a-frame" | "no-run-id" | "bad-run-id" | "bad-state";
 
@@ -148,15 +162,13 @@ export type EventEffect = "taken" | "duplicate" | "after-end" | "unknown-state";
 
 /** What goes on in an inbox, as it happens: for those who want to watch. Holds message text. */
 export type Activity =
-  /**
-   * A chat event, before its run settles by it. `chars`: the length of the run's text so far, with this delta.
-   * `runNumber`: of the run that took it, counted from 1 in the order in which they began; 0 when none did.
-   */
+  /** A run in `buffering` when the watching began: each of them comes first of all. */
+  | { readonly kind: "joined"; readonly run: LiveRun; readonly progress: RunProgress }
+  /** A chat event, before its run settles by it. `progress`: of the run that took it; undefined when none did. */
   | ({
       readonly kind: "event";
       readonly effect: EventEffect;
-      readonly chars: number;
-      readonly runNumber: number;
+      readonly progress: RunProgress | undefined;
     } & RoutedEvent)
   /** The handler is called, for the `attempt`-th time. */
   | { readonly kind: "attempt"; readonly message: ProactiveMessage; readonly attempt: number }

@@ -16,6 +16,17 @@ describe("a feed", () => {
     expect(feed.observed).toBe(true);
   });
 
+  it("begins for each subscriber with what it is to be told first, as it is then", () => {
+    const first: number[] = [];
+    const feed = new Feed<number>(() => first);
+    const heard: string[] = [];
+    feed.values$.subscribe((value) => heard.push(`first ${value}`));
+    first.push(1, 2);
+    feed.values$.subscribe((value) => heard.push(`second ${value}`));
+    feed.next(3);
+    expect(heard).toEqual(["second 1", "second 2", "first 3", "second 3"]);
+  });
+
   it("tells a value to those who were there when it came, whatever they do then", () => {
     const feed = new Feed<number>();
     const heard: string[] = [];

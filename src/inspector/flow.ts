@@ -7,27 +7,22 @@ import type { StateCounts, Update } from "./update.ts";
 /** Counts which transitions of the machines are taken, by their names in the drawings. */
 export class Flow {
   private counts = noCounts();
-  /** Deltas that were taken: apart, since they come by the thousand. */
+  /** Those that had been taken at the last {@link take}. */
   private deltas = 0;
   private readonly links = new Map<string, LinkState>();
 
-  /** What was counted since the last call. */
-  take(): Update["taken"] {
+  /** What was counted since the last call. Deltas come by the thousand and are counted elsewhere: `deltas` have been taken in all. */
+  take(deltas: number): Update["taken"] {
     const taken = this.counts;
-    if (this.deltas > 0) taken.run[runDelta] = this.deltas;
+    if (deltas > this.deltas) taken.run[runDelta] = deltas - this.deltas;
     this.counts = noCounts();
-    this.deltas = 0;
+    this.deltas = deltas;
     return taken;
   }
 
   activity(activity: Activity): void {
-    if (activity.kind === "event") {
-      if (activity.effect === "taken" && activity.event.state === "delta") this.deltas += 1;
-    } else if (activity.kind === "retry") {
-      this.count("delivery", deliveryFailed);
-    } else if (activity.attempt > 1) {
-      this.count("delivery", deliveryAgain);
-    }
+    if (activity.kind === "retry") this.count("delivery", deliveryFailed);
+    if (activity.kind === "attempt" && activity.attempt > 1) this.count("delivery", deliveryAgain);
   }
 
   outcome(outcome: RunOutcome): void {

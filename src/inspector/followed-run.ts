@@ -1,4 +1,4 @@
-import type { ChatEvent, EventEffect, RunOutcome } from "../types.ts";
+import type { ChatEvent, EventEffect, RunOutcome, RunProgress } from "../types.ts";
 import type { Journal } from "./journal.ts";
 import { beginningOf, endOf } from "./shown-text.ts";
 import type { DeliveryState, LiveRow, RunDetails, SettledRow, TimelineEntry } from "./update.ts";
@@ -6,9 +6,7 @@ import type { DeliveryState, LiveRow, RunDetails, SettledRow, TimelineEntry } fr
 /** How much of a text is shown, in characters: of an error, at the end of a line, of one delta, of a whole run. */
 const ERROR_CHARS = 300;
 const TAIL_CHARS = 160;
-const PIECE_CHARS = 200;
 const TEXT_CHARS = 4_000;
-const TELLS_NO_TEXT = -1;
 /** A rate is taken over at least so many ms. */
 const RATE_MS = 1_000;
 
@@ -33,83 +31,81 @@ interface Mark {
   readonly at: number;
 }
 
-/** One run as the inspector has seen it, from when it began to look. */
+/**
+ * One run as the inspector has seen it, from when it began to look. Its deltas are not told to it: they come by the
+ * thousand, so the supervisor counts them where it has to look at the run anyway, and `progress` shows that.
+ */
 export class FollowedRun {
   /** The inspector's own name for it. */
   readonly id: number;
   readonly identity: RunIdentity;
-  /** The `runNumber` of its latest events; a late final gives it another. */
-  number = 0;
+  /** Undefined for one that nothing but its end is known of. */
+  readonly progress: RunProgress | undefined;
   settlement: Settlement | undefined;
   private readonly journal: Journal;
   private readonly showText: boolean;
-  private sessionKey: string | undefined;
+  /** What is known of it once its final has come, or its end. */
+  private ended: { readonly sessionKey: string | undefined; readonly chars: number; readonly text: string } | undefined;
+  /** Those of its deltas that are not in the journal. */
+  private deltasBefore = 0;
+  /** Those in the journal that are no deltas it took. */
   private entries = 0;
-  private chars = 0;
-  private deltas = 0;
   private duplicates = 0;
   private late = 0;
   private attempts = 0;
   private delivery: DeliveryState | undefined;
-  private text = "";
   /** Its error came without a message of the Gateway's own: it is what the agent had said. */
   private errorIsText = false;
   /** What its rate is taken from, and what it will be taken from next. */
   private mark: Mark;
   private nextMark: Mark;
 
-  constructor(id: number, identity: RunIdentity, journal: Journal, showText: boolean, now: number) {
+  constructor(
+    id: number,
+    identity: RunIdentity,
+    progress: RunProgress | undefined,
+    journal: Journal,
+    showText: boolean,
+    now: number,
+  ) {
     this.id = id;
     this.identity = identity;
+    this.progress = progress;
     this.journal = journal;
     this.showText = showText;
-    this.sessionKey = identity.sessionKey;
     this.mark = { deltas: 0, at: now };
     this.nextMark = this.mark;
   }
 
   /** It had begun before anyone looked. */
-  joined(chars: number, text: string, now: number): void {
-    this.chars = chars;
-    if (this.showText) this.text = text;
-    this.add(now, { kind: "joined", chars });
+  joined(now: number): void {
+    this.deltasBefore = this.deltas;
+    this.nextMark = { deltas: this.deltas, at: now };
+    this.mark = this.nextMark;
+    this.add(now, { kind: "joined", chars: this.chars }, this.chars);
   }
 
-  event(event: ChatEvent, effect: EventEffect, chars: number, now: number): void {
-    const { state } = event;
-    const before = this.chars;
+  /** Any event but a delta that it has taken. */
+  event(event: ChatEvent, effect: EventEffect, now: number): void {
+    const { state, messageText } = event;
     if (effect === "duplicate") this.duplicates += 1;
     if (effect === "after-end") this.late += 1;
-    if (effect === "taken") this.take(event, chars);
-    const tellsText = effect === "taken" && (state === "delta" || state === "final");
-    const told = tellsText ? this.chars : TELLS_NO_TEXT;
-    const piece = this.showText ? pieceOf(event) : undefined;
+    const isFinal = effect === "taken" && state === "final";
+    if (isFinal) {
+      const text = messageText !== undefined && messageText.trim() !== "" ? messageText : this.text;
+      this.endWith(event.sessionKey, text);
+    }
+    if (effect === "taken" && state === "error")
+      this.errorIsText = event.errorMessage === undefined && messageText !== undefined;
     this.entries += 1;
-    this.journal.addEvent(this.id, now, event, effect, told, this.chars - before, piece);
-  }
-
-  private take(event: ChatEvent, chars: number): void {
-    const { state, messageText, deltaText, replace } = event;
-    this.sessionKey ??= event.sessionKey;
-    if (state === "delta") {
-      this.deltas += 1;
-      this.chars = chars;
-      if (this.showText) this.text = messageText ?? (replace === true ? "" : this.text) + (deltaText ?? "");
-    }
-    if (state === "final" && messageText !== undefined && messageText.trim() !== "") {
-      this.chars = messageText.length;
-      if (this.showText) this.text = messageText;
-    }
-    if (state === "error") this.errorIsText = event.errorMessage === undefined && messageText !== undefined;
+    this.journal.addEvent(this.id, now, event, effect, isFinal ? this.chars : undefined);
   }
 
   settle(outcome: RunOutcome, now: number): void {
     const { status } = outcome;
     const dispatched = status === "dispatched";
     const { sessionKey, text } = dispatched ? outcome.message : outcome;
-    this.sessionKey = sessionKey ?? this.sessionKey;
-    this.chars = text.length;
-    if (this.showText) this.text = beginningOf(text, TEXT_CHARS);
+    this.endWith(sessionKey, text);
     if (dispatched) this.delivery = "queued";
     this.end(status, this.reasonOf(outcome), now, dispatched && outcome.message.late);
   }
@@ -166,9 +162,30 @@ export class FollowedRun {
     this.add(now, { kind: "dead", attempt, error: beginningOf(error, ERROR_CHARS) });
   }
 
-  private add(now: number, what: TimelineEntry["what"]): void {
+  private add(now: number, what: TimelineEntry["what"], chars?: number): void {
     this.entries += 1;
-    this.journal.add(this.id, now, what);
+    this.journal.add(this.id, now, what, chars);
+  }
+
+  private endWith(sessionKey: string | undefined, text: string): void {
+    const kept = this.showText ? beginningOf(text, TEXT_CHARS) : "";
+    this.ended = { sessionKey: sessionKey ?? this.sessionKey, chars: text.length, text: kept };
+  }
+
+  private get deltas(): number {
+    return this.progress?.deltas ?? 0;
+  }
+
+  private get chars(): number {
+    return (this.ended ?? this.progress)?.chars ?? 0;
+  }
+
+  private get text(): string {
+    return (this.ended ?? this.progress)?.text ?? "";
+  }
+
+  private get sessionKey(): string | undefined {
+    return (this.ended ?? this.progress)?.sessionKey ?? this.identity.sessionKey;
   }
 
   private get tail(): string | undefined {
@@ -211,7 +228,12 @@ export class FollowedRun {
   details(now: number): RunDetails {
     return {
       run: this.settlement === undefined ? this.liveRow(now) : this.settledRow(this.settlement),
-      ...this.journal.timelineOf(this.id, this.identity.startedAt, this.entries),
+      ...this.journal.timelineOf(
+        this.id,
+        this.progress?.number ?? 0,
+        this.identity.startedAt,
+        this.entries + this.deltas - this.deltasBefore,
+      ),
       ...(this.showText && { text: beginningOf(this.text, TEXT_CHARS) }),
     };
   }
@@ -226,12 +248,6 @@ export class FollowedRun {
     const perSecond = ((deltas - this.mark.deltas) * 1_000) / Math.max(RATE_MS, now - this.mark.at);
     return Math.round(perSecond * 10) / 10;
   }
-}
-
-/** The beginning of the text that an event brought. */
-function pieceOf({ deltaText, messageText }: ChatEvent): string | undefined {
-  const text = deltaText ?? messageText;
-  return text === undefined ? undefined : beginningOf(text, PIECE_CHARS);
 }
 
 /** Who a run is, by whatever names it. */

@@ -1,8 +1,7 @@
-import type { Inbox } from "../inbox-api.ts";
 import { RunTable } from "../run-table.ts";
-import type { Activity, DeliveryOutcome, ProactiveMessage, RunOutcome } from "../types.ts";
+import type { Activity, DeliveryOutcome, ProactiveMessage, RunOutcome, RunProgress } from "../types.ts";
 import { FollowedRun, identityOf, type RunIdentity } from "./followed-run.ts";
-import { Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import type { LiveRow, Rows, RunDetails, SettledRow } from "./update.ts";
 
 /** Live runs that are followed at most; further ones are only counted. */
@@ -11,16 +10,10 @@ const MAX_LIVE = 20_000;
 const MAX_SETTLED = 1_000;
 /** Rows of a list that are shown. */
 const MAX_ROWS = 100;
-/** Timeline entries that are kept of all runs together; fewer where each has a piece of text. */
-const MAX_ENTRIES = 100_000;
-const MAX_ENTRIES_WITH_TEXT = 20_000;
 /** A final whose outcome is so many ms late will have none: the ledger knew its message already. */
 const OUTCOME_MS = 1_000;
 
-/** A power of 2, so that the lower bits of a number lead to its slot. */
-const SLOTS = 32_768;
-
-type EventActivity = Extract<Activity, { kind: "event" }>;
+type Of<Kind> = Extract<Activity, { kind: Kind }>;
 
 /** The runs that the inspector knows, by what it is told of them. Every list of it is bounded. */
 export class FollowedRuns {
@@ -30,37 +23,43 @@ export class FollowedRuns {
   private readonly journal: Journal;
   private readonly known = new RunTable<FollowedRun>();
   private readonly byId = new Map<number, FollowedRun>();
-  /** Where the run of an event is looked for first: at the lower bits of its number. */
-  private readonly slots: (FollowedRun | undefined)[] = new Array(SLOTS).fill(undefined);
   private readonly live = new Set<FollowedRun>();
   /** Live runs whose final has come, and when. */
   private readonly ending = new Map<FollowedRun, number>();
   private readonly settled = new Set<FollowedRun>();
   private lastId = 0;
 
-  constructor(showText: boolean) {
+  constructor(journal: Journal, showText: boolean) {
+    this.journal = journal;
     this.showText = showText;
-    this.journal = new Journal(showText ? MAX_ENTRIES_WITH_TEXT : MAX_ENTRIES);
   }
 
-  /** Takes up the runs that had begun before anyone looked. */
-  join(runs: ReturnType<Inbox["runs"]>, now: number): void {
-    for (const run of runs) this.begin(identityOf(run, run.startedAt), now)?.joined(run.text.length, run.text, now);
+  joined({ run, progress }: Of<"joined">, now: number): void {
+    this.begin(identityOf(run, run.startedAt), progress, now)?.joined(now);
   }
 
-  event(activity: EventActivity, now: number): void {
-    const { effect, chars, runNumber, event } = activity;
-    const slot = this.slots[runNumber & (SLOTS - 1)];
-    const run = runNumber > 0 && slot?.number === runNumber ? slot : this.find(activity, now);
+  /** The run of an event; one that begins with it is taken up. */
+  follow({ progress, gateway, owner, event }: Of<"event">, now: number): FollowedRun | undefined {
+    const { runId, sessionKey } = event;
+    const known = this.known.get(gateway, runId);
+    if (progress === undefined || known?.progress === progress) return known;
+    if (known !== undefined && event.state === "final") return this.reopen(known);
+    return this.begin(identityOf({ gateway, runId, owner, sessionKey }, now), progress, now);
+  }
+
+  /** Any event but a delta that a run has taken. */
+  event(activity: Of<"event">, now: number): void {
+    const { effect, progress, event } = activity;
+    const run = this.follow(activity, now);
     if (run === undefined) return;
-    run.event(event, effect, chars, now);
-    if (effect === "taken" && event.state === "final") this.ending.set(run, now);
+    run.event(event, effect, now);
+    if (progress !== undefined && event.state === "final") this.ending.set(run, now);
     if (run.settlement !== undefined) this.settledVersion += 1;
   }
 
   outcome(outcome: RunOutcome, now: number): void {
     const ended = outcome.status === "dispatched" ? outcome.message : outcome;
-    const run = this.known.get(ended.gateway, ended.runId) ?? this.create(identityOf(ended, now), now);
+    const run = this.known.get(ended.gateway, ended.runId) ?? this.create(identityOf(ended, now), undefined, now);
     run.settle(outcome, now);
     this.retire(run);
   }
@@ -82,11 +81,11 @@ export class FollowedRuns {
     }
   }
 
-  attempt({ message, attempt }: Extract<Activity, { kind: "attempt" }>, now: number): void {
+  attempt({ message, attempt }: Of<"attempt">, now: number): void {
     this.ofMessage(message, now).attempt(attempt, now);
   }
 
-  retry({ message, attempt, error, delayMs }: Extract<Activity, { kind: "retry" }>, now: number): void {
+  retry({ message, attempt, error, delayMs }: Of<"retry">, now: number): void {
     this.ofMessage(message, now).retry(attempt, error, delayMs, now);
   }
 
@@ -111,33 +110,24 @@ export class FollowedRuns {
     return this.byId.get(id)?.details(now);
   }
 
-  /** The run of an event; one that begins with it is taken up. */
-  private find({ effect, runNumber, gateway, owner, event }: EventActivity, now: number): FollowedRun | undefined {
-    const { runId, sessionKey } = event;
-    const known = this.known.get(gateway, runId);
-    if (effect !== "taken") return known;
-    const isLive = known !== undefined && known.settlement === undefined;
-    const run = isLive ? known : this.begin(identityOf({ gateway, runId, owner, sessionKey }, now), now);
-    if (run === undefined) return undefined;
-    run.number = runNumber;
-    this.slots[runNumber & (SLOTS - 1)] = run;
-    return run;
-  }
-
-  /** A run that is live now; one that had settled (a late final opens it again) goes on as it was. */
-  private begin(identity: RunIdentity, now: number): FollowedRun | undefined {
-    const before = this.known.get(identity.gateway, identity.runId);
-    if (before === undefined && this.live.size >= MAX_LIVE) return undefined;
-    const run = before ?? this.create(identity, now);
+  /** A final has come after all: a run that had settled goes on as it was. */
+  private reopen(run: FollowedRun): FollowedRun {
     this.settled.delete(run);
     run.settlement = undefined;
     this.live.add(run);
     return run;
   }
 
-  private create(identity: RunIdentity, now: number): FollowedRun {
+  private begin(identity: RunIdentity, progress: RunProgress, now: number): FollowedRun | undefined {
+    if (this.live.size >= MAX_LIVE) return undefined;
+    const run = this.create(identity, progress, now);
+    this.live.add(run);
+    return run;
+  }
+
+  private create(identity: RunIdentity, progress: RunProgress | undefined, now: number): FollowedRun {
     this.lastId += 1;
-    const run = new FollowedRun(this.lastId, identity, this.journal, this.showText, now);
+    const run = new FollowedRun(this.lastId, identity, progress, this.journal, this.showText, now);
     this.known.set(identity.gateway, identity.runId, run);
     this.byId.set(run.id, run);
     return run;
@@ -152,10 +142,9 @@ export class FollowedRuns {
     const [oldest] = this.settled;
     if (oldest === undefined) return;
     this.settled.delete(oldest);
-    this.known.delete(oldest.identity.gateway, oldest.identity.runId);
+    const { gateway, runId } = oldest.identity;
+    if (this.known.get(gateway, runId) === oldest) this.known.delete(gateway, runId);
     this.byId.delete(oldest.id);
-    const slot = oldest.number & (SLOTS - 1);
-    if (this.slots[slot] === oldest) this.slots[slot] = undefined;
   }
 
   /** The run of a message; one that was dispatched before anyone looked is taken up as it is. */
@@ -163,7 +152,7 @@ export class FollowedRuns {
     const known = this.known.get(message.gateway, message.runId);
     this.settledVersion += 1;
     if (known !== undefined) return known;
-    const run = this.create(identityOf(message, message.startedAt), now);
+    const run = this.create(identityOf(message, message.startedAt), undefined, now);
     run.settle({ status: "dispatched", message }, now);
     this.retire(run);
     return run;

@@ -1,4 +1,5 @@
-import type { ChatEvent, EventEffect } from "../types.ts";
+import { Queue } from "../queue.ts";
+import type { ChatEvent, EventEffect, RunProgress } from "../types.ts";
 import { beginningOf } from "./shown-text.ts";
 import type { Timeline, TimelineEntry } from "./update.ts";
 
@@ -9,20 +10,26 @@ type EventWhat = Extract<What, { kind: "event" }>;
 const MOST_TOLD = 200;
 const TOLD_FIRST = 4;
 const STATE_CHARS = 40;
+/** How much of the text that an event brought is told, in characters. */
+const PIECE_CHARS = 200;
 
-/** The numbers of one entry, but for its time. */
+/** The numbers of one entry. */
 const FIELDS = 5;
+/** Of a run's delta the run's number, below 0; of everything else its id. */
 const RUN = 0;
-/** The kind of event, as {@link codeOf} has it; {@link OTHER}: its object tells all of it. */
+/** State, effect and flags of an event in one; {@link OTHER}: its object tells all of it. */
 const CODE = 1;
 const SEQ = 2;
-const NO_SEQ = -(2 ** 31);
-/** The length of the text after it, below 0 if it told none, and by how much that changed. */
+const NO_SEQ = Number.NaN;
+/** The length of the text after it. */
 const CHARS = 3;
-const GAINED = 4;
+const TELLS_NO_TEXT = -1;
+const AT = 4;
 
 const states: readonly string[] = ["delta", "final", "error", "aborted", "status"];
 const effects: readonly EventEffect[] = ["taken", "duplicate", "after-end", "unknown-state"];
+/** The code of a delta that was taken, but for its flags. */
+const DELTA = 0;
 const FLAGS = 4;
 const REPLACED = 2;
 const RECOVERED = 1;
@@ -34,77 +41,91 @@ const OTHER = -1;
  * somewhere else; here it is a few numbers beside those of the last.
  */
 export class Journal {
-  private readonly size: number;
-  private readonly numbers: Int32Array;
-  private readonly times: Float64Array;
-  /** By place: of an event the piece of text that it brought, if it is to be told; of other entries what they are. */
-  private readonly objects = new Map<number, What | string>();
-  private hasPieces = false;
+  /** How many deltas have been added. */
+  deltas = 0;
+  /** How many entries have been added: the index of the next. */
   private added = 0;
+  private readonly size: number;
+  private readonly showText: boolean;
+  private readonly numbers: Float64Array;
+  /** By index: of an event the piece of text that it brought, if it is to be told; of other entries what they are. */
+  private readonly objects = new Map<number, What | string>();
+  /** The indices of `objects`. */
+  private readonly withObject = new Queue<number>();
 
-  /** Keeps the latest `size` entries. */
-  constructor(size: number) {
+  /** Keeps the latest `size` entries; with `showText` also the text that an event brought. */
+  constructor(size: number, showText: boolean) {
     this.size = size;
-    this.numbers = new Int32Array(size * FIELDS);
-    this.times = new Float64Array(size);
+    this.showText = showText;
+    this.numbers = new Float64Array(size * FIELDS);
   }
 
-  add(run: number, at: number, what: What): void {
-    this.put(run, at, OTHER, 0, 0, 0, what);
+  /** Adds what is no event. `chars`: the length of the text after it, if it tells one. */
+  add(id: number, at: number, what: What, chars = TELLS_NO_TEXT): void {
+    this.put(id, at, OTHER, 0, chars, what);
   }
 
-  /** Adds an event. `chars` below 0: it told no text. `piece`: the text it brought, if that is to be told. */
-  addEvent(
-    run: number,
-    at: number,
-    event: ChatEvent,
-    effect: EventEffect,
-    chars: number,
-    gained: number,
-    piece?: string,
-  ): void {
-    const code = codeOf(event, effect);
-    if (piece !== undefined) this.hasPieces = true;
-    if (code !== OTHER) return this.put(run, at, code, event.seq ?? NO_SEQ, chars, gained, piece);
+  /** Adds a delta that this run has taken. */
+  addDelta({ number, chars }: RunProgress, at: number, event: ChatEvent): void {
+    this.deltas += 1;
+    const piece = this.showText ? pieceOf(event) : undefined;
+    this.put(-number, at, DELTA + flagsOf(event), event.seq ?? NO_SEQ, chars, piece);
+  }
+
+  /** Adds any other event. */
+  addEvent(id: number, at: number, event: ChatEvent, effect: EventEffect, chars = TELLS_NO_TEXT): void {
     const { state, seq } = event;
-    const what = { kind: "event", state: beginningOf(state, STATE_CHARS), effect } as const;
-    this.add(run, at, seq === undefined ? what : { ...what, seq });
+    const known = states.indexOf(state);
+    if (known < 0) {
+      const what = { kind: "event", state: beginningOf(state, STATE_CHARS), effect } as const;
+      return this.add(id, at, seq === undefined ? what : { ...what, seq });
+    }
+    const code = (known * effects.length + effects.indexOf(effect)) * FLAGS + flagsOf(event);
+    this.put(id, at, code, seq ?? NO_SEQ, chars, this.showText ? pieceOf(event) : undefined);
   }
 
   /** What is still here of a run that has had `total` entries: its first few and the latest. */
-  timelineOf(run: number, startedAt: number, total: number): Timeline {
-    const places = this.placesOf(run);
+  timelineOf(id: number, runNumber: number, startedAt: number, total: number): Timeline {
+    const indices = this.indicesOf(id, -runNumber);
+    const isWhole = indices.length >= total;
     // Once its first entries are overwritten, the latest are all there is.
-    const droppedAfter = places.length < total ? 0 : TOLD_FIRST;
-    if (places.length > MOST_TOLD) places.splice(droppedAfter, places.length - MOST_TOLD);
-    const entries = places.map((place) => ({ afterMs: (this.times[place] ?? 0) - startedAt, what: this.what(place) }));
+    const droppedAfter = isWhole ? TOLD_FIRST : 0;
+    const toldFrom = droppedAfter + Math.max(0, indices.length - MOST_TOLD);
+    const entries: TimelineEntry[] = [];
+    let chars = isWhole ? 0 : undefined;
+    for (const [i, index] of indices.entries()) {
+      const afterMs = this.number(index, AT) - startedAt;
+      if (i < droppedAfter || i >= toldFrom) entries.push({ afterMs, what: this.what(index, chars) });
+      if (this.number(index, CHARS) !== TELLS_NO_TEXT) chars = this.number(index, CHARS);
+    }
     return { entries, dropped: total - entries.length, droppedAfter };
   }
 
-  private placesOf(run: number): number[] {
-    const places: number[] = [];
+  private indicesOf(id: number, ofDeltas: number): number[] {
+    const indices: number[] = [];
     for (let index = Math.max(0, this.added - this.size); index < this.added; index += 1) {
-      const place = index % this.size;
-      if (this.number(place, RUN) === run) places.push(place);
+      const run = this.number(index, RUN);
+      if (run === id || run === ofDeltas) indices.push(index);
     }
-    return places;
+    return indices;
   }
 
-  private what(place: number): What {
-    const object = this.objects.get(place);
+  /** `before`: the length of the text before it, where that is known. */
+  private what(index: number, before: number | undefined): What {
+    const object = this.objects.get(index);
     if (typeof object === "object") return object;
-    const seq = this.number(place, SEQ);
-    const chars = this.number(place, CHARS);
+    const seq = this.number(index, SEQ);
+    const chars = this.number(index, CHARS);
     return {
-      ...kindOf(this.number(place, CODE)),
-      ...(seq !== NO_SEQ && { seq }),
-      ...(chars >= 0 && { chars, gained: this.number(place, GAINED) }),
+      ...kindOf(this.number(index, CODE)),
+      ...(!Number.isNaN(seq) && { seq }),
+      ...(chars !== TELLS_NO_TEXT && { chars, ...(before !== undefined && { gained: chars - before }) }),
       ...(object !== undefined && { text: object }),
     };
   }
 
-  private number(place: number, field: number): number {
-    return this.numbers[place * FIELDS + field] ?? 0;
+  private number(index: number, field: number): number {
+    return this.numbers[(index % this.size) * FIELDS + field] ?? 0;
   }
 
   private put(
@@ -113,29 +134,33 @@ export class Journal {
     code: number,
     seq: number,
     chars: number,
-    gained: number,
     object: What | string | undefined,
   ): void {
     const place = this.added % this.size;
     const { numbers } = this;
-    if (this.hasPieces || numbers[place * FIELDS + CODE] === OTHER) this.objects.delete(place);
-    if (object !== undefined) this.objects.set(place, object);
-    this.times[place] = at;
+    // The overwritten entry is not asked whether it had an object: it is in no cache.
+    if (this.withObject.peek() === this.added - this.size) this.objects.delete(this.withObject.shift() ?? 0);
+    if (object !== undefined) {
+      this.objects.set(this.added, object);
+      this.withObject.push(this.added);
+    }
     numbers[place * FIELDS + RUN] = run;
     numbers[place * FIELDS + CODE] = code;
     numbers[place * FIELDS + SEQ] = seq;
     numbers[place * FIELDS + CHARS] = chars;
-    numbers[place * FIELDS + GAINED] = gained;
+    numbers[place * FIELDS + AT] = at;
     this.added += 1;
   }
 }
 
-/** State, effect and flags in one number; {@link OTHER} for a state or a `seq` that no Gateway is known to send. */
-function codeOf({ state, seq = 0, replace, recovered }: ChatEvent, effect: EventEffect): number {
-  const known = states.indexOf(state);
-  if (known < 0 || seq !== (seq | 0)) return OTHER;
-  const flags = (replace === true ? REPLACED : 0) + (recovered === true ? RECOVERED : 0);
-  return (known * effects.length + effects.indexOf(effect)) * FLAGS + flags;
+function flagsOf({ replace, recovered }: ChatEvent): number {
+  return (replace === true ? REPLACED : 0) + (recovered === true ? RECOVERED : 0);
+}
+
+/** The beginning of the text that an event brought. */
+function pieceOf({ deltaText, messageText }: ChatEvent): string | undefined {
+  const text = deltaText ?? messageText;
+  return text === undefined ? undefined : beginningOf(text, PIECE_CHARS);
 }
 
 function kindOf(code: number): EventWhat {

@@ -5,9 +5,6 @@ import { beginEventStream, reply } from "./loopback.ts";
 import type { RunDetails, Update } from "./update.ts";
 import { type Seen, type SharedUpdate, Watch } from "./watch.ts";
 
-/** Pages are told of changes at most this often, in ms; while very much is going on, less often. */
-const TICK_MS = 100;
-const BUSY_TICK_MS = 333;
 /** How long the inbox is watched on after the last page has gone, in ms: a reload finds what it left. */
 const LINGER_MS = 30_000;
 /** Pages that may be open at once. */
@@ -49,7 +46,7 @@ export class Pages {
       if (this.pages.size === 0) this.emptySince = this.clock.now();
     });
     this.send(this.watch, page, this.watch.shared());
-    this.timer ??= this.clock.setTimeout(() => this.tick(), TICK_MS);
+    this.timer ??= this.clock.setTimeout(() => this.tick(), this.watch.pauseMs);
   }
 
   /** Whether the inbox is being watched. */
@@ -72,7 +69,7 @@ export class Pages {
     const { watch, emptySince } = this;
     if (watch === undefined) return;
     if (emptySince !== undefined && this.clock.now() - emptySince >= LINGER_MS) return this.stopWatching();
-    this.timer = this.clock.setTimeout(() => this.tick(), watch.isBusy ? BUSY_TICK_MS : TICK_MS);
+    this.timer = this.clock.setTimeout(() => this.tick(), watch.pauseMs);
     if (!watch.takeChange() || this.pages.size === 0) return;
     const shared = watch.shared();
     for (const page of this.pages) {

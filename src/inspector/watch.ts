@@ -5,6 +5,7 @@ import type { LedgerEntry } from "../ledger/ledger.ts";
 import { ActivityListener } from "./activity-listener.ts";
 import { Flow, stateCounts } from "./flow.ts";
 import { FollowedRuns } from "./followed-runs.ts";
+import { Journal } from "./journal.ts";
 import { Sampler } from "./sampler.ts";
 import { beginningOf } from "./shown-text.ts";
 import type { DeadRow, LiveRow, Rows, RunDetails, SettledRow, Update } from "./update.ts";
@@ -14,12 +15,19 @@ const MAX_DEAD_ROWS = 100;
 const DEAD_PAUSE_MS = 2_000;
 const ERROR_CHARS = 300;
 
-/** A list of more rows than this is sent at most so often, in ms: nobody reads it faster, and it costs. */
+/** Timeline entries that are kept of all runs together; fewer where each has a piece of text. */
+const MAX_ENTRIES = 100_000;
+const MAX_ENTRIES_WITH_TEXT = 20_000;
+
+/**
+ * How long until pages are told again, at least, and until a list is made anew, in ms: while there is little to see;
+ * beside more rows than {@link MANY_ROWS}, which nobody reads faster; beside more live runs than {@link MANY_RUNS}.
+ */
+const CALM = { pauseMs: 100, listPauseMs: 0 };
+const BUSY = { pauseMs: 333, listPauseMs: 1_000 };
+const CROWDED = { pauseMs: 1_000, listPauseMs: 3_000 };
 const MANY_ROWS = 30;
-const MANY_ROWS_PAUSE_MS = 1_000;
-/** The same while there are more live runs than this. */
 const MANY_RUNS = 1_000;
-const MANY_RUNS_PAUSE_MS = 3_000;
 
 /** What one page has been sent already. */
 export interface Seen {
@@ -38,6 +46,7 @@ export class Watch {
   private readonly clock: Clock;
   private readonly showText: boolean;
   private readonly since: number;
+  private readonly journal: Journal;
   private readonly runs: FollowedRuns;
   private readonly flow = new Flow();
   private readonly listener: ActivityListener;
@@ -47,6 +56,7 @@ export class Watch {
   private readonly settled = versioned<SettledRow>();
   private readonly dead = versioned<DeadRow>();
   private settledSeen = 0;
+  private deltasSeen = 0;
   private listedAt = 0;
   private askDeadAt = 0;
   private sampledAt: number;
@@ -59,11 +69,11 @@ export class Watch {
     this.showText = showText;
     this.since = clock.now();
     this.sampledAt = this.since;
-    this.runs = new FollowedRuns(showText);
-    this.listener = new ActivityListener(this.runs, this.flow, clock);
+    this.journal = new Journal(showText ? MAX_ENTRIES_WITH_TEXT : MAX_ENTRIES, showText);
+    this.runs = new FollowedRuns(this.journal, showText);
+    this.listener = new ActivityListener(this.runs, this.flow, this.journal, clock);
     this.sampler = new Sampler(inbox.stats());
     this.flow.linksAre(inbox.links());
-    this.runs.join(inbox.runs(), this.since);
     this.subscriptions = [
       inbox.activity$.subscribe(this.listener),
       inbox.outcomes$.subscribe((outcome) => {
@@ -93,15 +103,21 @@ export class Watch {
       this.sample(now);
       return true;
     }
-    const changed = this.changed || this.listener.heard;
+    const changed = this.changed || this.listener.heard || this.journal.deltas !== this.deltasSeen;
     this.changed = false;
     this.listener.heard = false;
+    this.deltasSeen = this.journal.deltas;
     return changed;
   }
 
-  /** Whether there is more to see than anyone can follow, so that fewer updates will do. */
-  get isBusy(): boolean {
-    return this.live.list.rows.length + this.settled.list.rows.length > MANY_ROWS;
+  /** How long to wait with the next update, in ms. */
+  get pauseMs(): number {
+    return this.pace.pauseMs;
+  }
+
+  private get pace(): typeof CALM {
+    if (this.live.list.total > MANY_RUNS) return CROWDED;
+    return this.live.list.rows.length + this.settled.list.rows.length > MANY_ROWS ? BUSY : CALM;
   }
 
   /** What all pages are sent alike. Counts of transitions are taken along: ask once a tick. */
@@ -117,7 +133,7 @@ export class Watch {
       showText: this.showText,
       stats,
       states: stateCounts(stats, links),
-      taken: this.flow.take(),
+      taken: this.flow.take(this.journal.deltas),
       links,
     };
   }
@@ -149,8 +165,7 @@ export class Watch {
 
   /** Makes the lists of runs anew: each time while they are short. */
   private list(liveRuns: number, now: number): void {
-    const pauseMs = liveRuns > MANY_RUNS ? MANY_RUNS_PAUSE_MS : MANY_ROWS_PAUSE_MS;
-    if (this.isBusy && now - this.listedAt < pauseMs) return;
+    if (now - this.listedAt < this.pace.listPauseMs) return;
     this.listedAt = now;
     put(this.live, this.runs.liveRows(liveRuns, now));
     if (this.settledSeen === this.runs.settledVersion) return;

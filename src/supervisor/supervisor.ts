@@ -3,10 +3,10 @@ import type { RunOutput } from "../../machines/run.ts";
 import { AgingMap } from "../aging-map.ts";
 import type { Clock } from "../clock.ts";
 import { isSubagent, originOf } from "../protocol/origin.ts";
-import { TextReader } from "../protocol/text.ts";
 import { RunTable } from "../run-table.ts";
 import type { Counters } from "../stats.ts";
 import type {
+  Activity,
   ChatEvent,
   DiscardReason,
   EventEffect,
@@ -14,11 +14,12 @@ import type {
   Origin,
   ProactiveMessage,
   RoutedEvent,
+  RunProgress,
 } from "../types.ts";
 import type { Judge } from "./judge.ts";
-import { liveRun } from "./live-run.ts";
 import { runKey } from "./message-id.ts";
-import { noActor, type RunActor, RunActors } from "./run-actors.ts";
+import { Run } from "./run.ts";
+import { RunActors } from "./run-actors.ts";
 
 export interface SupervisorOptions {
   readonly clock: Clock;
@@ -34,21 +35,8 @@ export interface SupervisorOptions {
   readonly judge: Judge;
   /** Takes every run that has settled, once, after it was retired; with its message when it was dispatched. */
   readonly onSettled: (output: RunOutput, message: ProactiveMessage | undefined) => void;
-  /** Told of every event and what it did, before its run settles by it; `chars` and `runNumber` as in `Activity`. */
-  readonly onEvent: (event: RoutedEvent, effect: EventEffect, chars: number, runNumber: number) => void;
-}
-
-interface Run {
-  actor: RunActor;
-  reader: TextReader;
-  /** The length of the text so far. */
-  chars: number;
-  /** As `runNumber` in `Activity`. */
-  readonly number: number;
-  readonly late: boolean;
-  recovered: boolean;
-  origin: Origin;
-  message: ProactiveMessage | undefined;
+  /** Told of every event and what it did, before its run settles by it; `progress` as in `Activity`. */
+  readonly onEvent: (event: RoutedEvent, effect: EventEffect, progress: RunProgress | undefined) => void;
 }
 
 /** What is remembered of a run that has settled. */
@@ -90,15 +78,16 @@ export class Supervisor {
     const { state } = event;
     if (state !== "delta" && state !== "final" && state !== "error" && state !== "aborted" && state !== "status") {
       this.options.stats.unknownStates += 1;
-      return this.options.onEvent(routed, "unknown-state", 0, 0);
+      return this.options.onEvent(routed, "unknown-state", undefined);
     }
     const run = this.runs.get(gateway, event.runId) ?? this.spawn(routed);
     if (run === undefined) return;
     if (event.recovered === true) run.recovered = true;
     if (event.origin !== undefined) run.origin = event.origin;
+    if (state === "delta") run.deltas += 1;
     const reason = this.notProactive(event);
     if (reason === undefined && state === "delta") return this.sendDelta(run, routed);
-    this.options.onEvent(routed, "taken", run.chars, run.number);
+    this.options.onEvent(routed, "taken", run);
     if (reason !== undefined) run.actor.send({ type: "discard", reason });
     else this.send(run, event);
   }
@@ -126,7 +115,12 @@ export class Supervisor {
 
   /** The runs in `buffering`. */
   live(): LiveRun[] {
-    return Array.from(this.runs.values(), ({ actor }) => liveRun(actor.getSnapshot().context));
+    return Array.from(this.runs.values(), (run) => run.live());
+  }
+
+  /** The same, as those who begin to watch are told of them. */
+  joined(): Activity[] {
+    return Array.from(this.runs.values(), (run) => ({ kind: "joined", run: run.live(), progress: run }));
   }
 
   /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch; costs what it returns. */
@@ -134,10 +128,9 @@ export class Supervisor {
     const found: LiveRun[] = [];
     for (const runs of this.runs.byGateway()) {
       // In the order of their beginnings, but for late runs: those pass at once.
-      for (const { actor } of runs) {
-        const { context } = actor.getSnapshot();
-        if (context.startedAt > startedBy) break;
-        found.push(liveRun(context));
+      for (const run of runs) {
+        if (run.context.startedAt > startedBy) break;
+        found.push(run.live());
       }
     }
     return found;
@@ -166,7 +159,7 @@ export class Supervisor {
     const speaks = event.state === "final" && (event.messageText ?? "").trim() !== "";
     if (before !== undefined && !(before.mayStillSpeak && speaks)) {
       stats.afterEnd += 1;
-      this.options.onEvent(routed, "after-end", 0, 0);
+      this.options.onEvent(routed, "after-end", undefined);
       // It is still going on (a discarded run streams to its end): its window starts again.
       if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
       return undefined;
@@ -174,16 +167,8 @@ export class Supervisor {
     if (this.runs.size >= maxRuns && event.state !== "final") return this.refuse(key, routed);
     const startedAt = before?.startedAt ?? clock.now();
     const actor = this.actors.spawn({ runId, gateway, owner, sessionKey, startedAt, ttlMs });
-    const run: Run = {
-      actor,
-      reader: new TextReader(),
-      chars: 0,
-      number: stats.started + 1,
-      late: before !== undefined,
-      recovered: false,
-      origin: this.hints.get(key) ?? originOf(runId, sessionKey),
-      message: undefined,
-    };
+    const origin = this.hints.get(key) ?? originOf(runId, sessionKey);
+    const run = new Run(actor, stats.started + 1, before !== undefined, origin);
     actor.subscribe({ complete: () => this.retire(run) });
     this.settled.delete(key);
     this.runs.set(gateway, runId, run);
@@ -233,17 +218,17 @@ export class Supervisor {
   private sendDelta(run: Run, routed: RoutedEvent): void {
     const { stats, maxBufferedBytes, onEvent } = this.options;
     const { event } = routed;
-    const text = run.reader.read(event, run.actor.getSnapshot().context.text);
+    const text = run.reader.read(event, run.text);
     stats.bufferedBytes += (text.length - run.chars) * 2;
     run.chars = text.length;
-    onEvent(routed, "taken", text.length, run.number);
+    onEvent(routed, "taken", run);
     if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
     else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
     else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });
   }
 
   private sendFinal(run: Run, event: ChatEvent): void {
-    const { context } = run.actor.getSnapshot();
+    const { context } = run;
     const own = event.messageText;
     const text = own !== undefined && own.trim() !== "" ? own : context.text;
     if (this.tooLong(text)) return void this.giveUp(run, "maxTextBytes");
@@ -279,14 +264,7 @@ export class Supervisor {
     const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";
     this.settled.set(runKey(gateway, runId), { mayStillSpeak, startedAt });
     const { message } = run;
-    Object.assign(run, NOTHING);
+    run.retire();
     this.options.onSettled(output, message);
   }
 }
-
-/**
- * What a retired run holds in place of its actor and its reader. V8 keeps what was deleted from a busy
- * map reachable until the next full collection; with an actor of 2 kB on each, that would double the
- * cost of short runs.
- */
-const NOTHING = { actor: noActor, reader: new TextReader(), message: undefined };

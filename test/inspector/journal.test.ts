@@ -1,38 +1,40 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Journal } from "../../src/inspector/journal.ts";
-import type { ChatEvent } from "../../src/types.ts";
+import type { ChatEvent, RunProgress } from "../../src/types.ts";
 
 const delta = (seq: number): ChatEvent => ({ runId: "r", state: "delta", seq });
+const progress = (number: number, chars: number): RunProgress => ({
+  number,
+  chars,
+  deltas: 0,
+  text: "",
+  sessionKey: undefined,
+});
 
 describe("the journal of all runs", () => {
-  it("tells each run its own entries, with all that an event was", () => {
-    const journal = new Journal(10);
-    journal.addEvent(1, 1_000, delta(0), "taken", 3, 3);
-    journal.addEvent(2, 1_001, delta(1), "taken", 8, 8);
-    journal.addEvent(1, 1_020, { ...delta(2), replace: true, recovered: true }, "taken", 2, -1, "ab");
-    journal.addEvent(1, 1_030, { runId: "r", state: "status" }, "duplicate", -1, 0);
-    journal.addEvent(1, 1_040, { runId: "r", state: "dreaming", seq: 4 }, "unknown-state", -1, 0);
+  it("tells each run its own entries, with all that an event was and what it did to the text", () => {
+    const journal = new Journal(10, true);
+    journal.add(1, 990, { kind: "joined", chars: 1 }, 1);
+    journal.addDelta(progress(7, 3), 1_000, delta(0));
+    journal.addDelta(progress(8, 8), 1_001, delta(1));
+    journal.addDelta(progress(7, 2), 1_020, { ...delta(2), replace: true, recovered: true, deltaText: "ab" });
+    journal.addEvent(1, 1_030, { runId: "r", state: "status" }, "duplicate");
+    journal.addEvent(1, 1_040, { runId: "r", state: "dreaming", seq: 4 }, "unknown-state");
+    journal.addEvent(1, 1_045, { runId: "r", state: "final", seq: 5 }, "taken", 6);
     journal.add(1, 1_050, { kind: "attempt", attempt: 1 });
-    expect(journal.timelineOf(1, 1_000, 5)).toEqual({
+    const event = { kind: "event", effect: "taken" };
+    expect(journal.timelineOf(1, 7, 1_000, 7)).toEqual({
       entries: [
-        { afterMs: 0, what: { kind: "event", state: "delta", effect: "taken", seq: 0, chars: 3, gained: 3 } },
+        { afterMs: -10, what: { kind: "joined", chars: 1 } },
+        { afterMs: 0, what: { ...event, state: "delta", seq: 0, chars: 3, gained: 2 } },
         {
           afterMs: 20,
-          what: {
-            kind: "event",
-            state: "delta",
-            effect: "taken",
-            seq: 2,
-            chars: 2,
-            gained: -1,
-            replaced: true,
-            recovered: true,
-            text: "ab",
-          },
+          what: { ...event, state: "delta", seq: 2, chars: 2, gained: -1, replaced: true, recovered: true, text: "ab" },
         },
         { afterMs: 30, what: { kind: "event", state: "status", effect: "duplicate" } },
         { afterMs: 40, what: { kind: "event", state: "dreaming", effect: "unknown-state", seq: 4 } },
+        { afterMs: 45, what: { ...event, state: "final", seq: 5, chars: 6, gained: 4 } },
         { afterMs: 50, what: { kind: "attempt", attempt: 1 } },
       ],
       dropped: 0,
@@ -41,11 +43,15 @@ describe("the journal of all runs", () => {
   });
 
   it("tells a sequence number of any size, and none where there was none", () => {
-    const journal = new Journal(3);
-    for (const seq of [2 ** 40, -1]) journal.addEvent(1, 0, delta(seq), "taken", 3, 3);
-    journal.addEvent(1, 0, { runId: "r", state: "delta" }, "taken", 3, 3);
-    const { entries } = journal.timelineOf(1, 0, 3);
-    expect(entries.map(({ what }) => (what.kind === "event" ? what.seq : "other"))).toEqual([2 ** 40, -1, undefined]);
+    const journal = new Journal(4, false);
+    for (const seq of [2 ** 40, -1]) journal.addDelta(progress(1, 3), 0, delta(seq));
+    journal.addDelta(progress(1, 4), 0, { runId: "r", state: "delta" });
+    const { entries } = journal.timelineOf(1, 1, 0, 3);
+    expect(entries.map(({ what }) => (what.kind === "event" ? [what.seq, what.gained] : "other"))).toEqual([
+      [2 ** 40, 3],
+      [-1, 0],
+      [undefined, 1],
+    ]);
   });
 
   it("keeps the latest entries of all runs together, and says how many it let go", () => {
@@ -54,15 +60,19 @@ describe("the journal of all runs", () => {
         fc.integer({ min: 1, max: 20 }),
         fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 60 }),
         (size, runs) => {
-          const journal = new Journal(size);
-          for (const [seq, run] of runs.entries()) journal.addEvent(run, seq, delta(seq), "taken", seq, 1);
+          const journal = new Journal(size, false);
+          for (const [seq, run] of runs.entries()) journal.addDelta(progress(run, seq), seq, delta(seq));
           for (const run of [1, 2, 3, 4]) {
             const all = [...runs.keys()].filter((seq) => runs[seq] === run);
             const kept = all.filter((seq) => seq >= runs.length - size);
-            const { entries, dropped, droppedAfter } = journal.timelineOf(run, 0, all.length);
+            const { entries, dropped, droppedAfter } = journal.timelineOf(run, run, 0, all.length);
             expect(entries.map(({ afterMs }) => afterMs)).toEqual(kept);
             expect(dropped).toBe(all.length - kept.length);
-            if (dropped > 0) expect(droppedAfter).toBe(0);
+            if (dropped === 0) continue;
+            expect(droppedAfter).toBe(0);
+            // Of the first that is left, nobody knows what the text was before.
+            const gained = entries.map(({ what }) => (what.kind === "event" ? what.gained : "other"));
+            expect(gained).toEqual(kept.map((seq, i) => (i === 0 ? undefined : seq - (kept[i - 1] ?? 0))));
           }
         },
       ),
@@ -70,13 +80,14 @@ describe("the journal of all runs", () => {
   });
 
   it("tells the first four and the latest of a long run, and only the latest once the first are overwritten", () => {
-    const journal = new Journal(1_000);
-    for (let seq = 1; seq <= 1_000; seq += 1) journal.addEvent(1, seq, delta(seq), "taken", seq, 1);
-    const whole = journal.timelineOf(1, 0, 1_000);
+    const journal = new Journal(1_000, false);
+    for (let seq = 1; seq <= 1_000; seq += 1) journal.addDelta(progress(1, 2 * seq), seq, delta(seq));
+    const whole = journal.timelineOf(1, 1, 0, 1_000);
     expect(whole.entries.map(({ afterMs }) => afterMs).slice(3, 5)).toEqual([4, 805]);
+    expect(whole.entries[4]?.what).toMatchObject({ chars: 1_610, gained: 2 });
     expect(whole).toMatchObject({ dropped: 800, droppedAfter: 4 });
-    journal.addEvent(1, 1_001, delta(1_001), "taken", 1, 1);
-    const cut = journal.timelineOf(1, 0, 1_001);
+    journal.addDelta(progress(1, 1), 1_001, delta(1_001));
+    const cut = journal.timelineOf(1, 1, 0, 1_001);
     expect(cut.entries.map(({ afterMs }) => afterMs)).toEqual(Array.from({ length: 200 }, (_, index) => 802 + index));
     expect(cut).toMatchObject({ dropped: 801, droppedAfter: 0 });
   });

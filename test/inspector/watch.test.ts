@@ -127,6 +127,31 @@ describe("what the inspector sees of a run", () => {
     expect(told("r")).toEqual(["2000 joined 5", "2000 delta 2 taken 9"]);
   });
 
+  it("has the session that a later delta names", () => {
+    open();
+    inbox.handle({ runId: "r", seq: 1, state: "delta", deltaText: "Hel" });
+    expect(look().live.rows).toMatchObject([{ sessionKey: undefined }]);
+    hear("r", "delta", 2, { deltaText: "lo" });
+    clock.advance(1_000);
+    expect(look().live.rows).toMatchObject([{ sessionKey: KEY, deltas: 2 }]);
+    hear("r", "aborted", 3);
+    expect(look().settled.rows).toMatchObject([{ sessionKey: KEY, deltas: 2, chars: 5 }]);
+  });
+
+  it("is another line when a run of that name begins anew, long after it ended", () => {
+    open({ settledWindowMs: 60_000 });
+    hear("r", "delta", 1, { deltaText: "Hello" });
+    hear("r", "aborted", 2);
+    clock.advance(60_000);
+    hear("r", "delta", 3, { deltaText: "Again" });
+    hear("r", "delta", 4, { deltaText: "!" });
+    const { live, settled } = look();
+    expect(live.rows).toMatchObject([{ runId: "r", chars: 6, deltas: 2, startedAt: clock.now() }]);
+    expect(settled.rows).toMatchObject([{ runId: "r", status: "aborted", chars: 5, deltas: 1 }]);
+    expect(told("r")).toEqual(["0 delta 3 taken 5", "0 delta 4 taken 6"]);
+    expect(watch.details(settled.rows[0]?.id ?? -1)).toMatchObject({ dropped: 0, entries: { length: 3 } });
+  });
+
   it("ends when the ledger knew its message already, though no outcome tells of it", async () => {
     const ledger = createMemoryLedger();
     open({ ledger, settledWindowMs: 0, dedupWindowMs: 0 });
@@ -250,6 +275,19 @@ describe("the bounds of what the inspector keeps", () => {
     expect(live.total).toBe(10_000);
     expect(live.rows).toHaveLength(100);
     expect(live.rows[0]?.runId).toBe("run-9999");
+  });
+
+  it("are ten updates a second, three beside more than 30 runs, and one beside more than 1,000", () => {
+    open();
+    const pauses: unknown[] = [];
+    for (let run = 1; run <= 1_001; run += 1) {
+      hear(`run-${run}`, "delta", 1, { deltaText: "x" });
+      if (![30, 31, 1_000, 1_001].includes(run)) continue;
+      clock.advance(1_000);
+      look();
+      pauses.push(watch.pauseMs);
+    }
+    expect(pauses).toEqual([100, 333, 333, 1_000]);
   });
 
   it("are 1,000 settled runs, and the rows of the latest", () => {
