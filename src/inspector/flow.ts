@@ -7,22 +7,27 @@ import type { StateCounts, Update } from "./update.ts";
 /** Counts which transitions of the machines are taken, by their names in the drawings. */
 export class Flow {
   private counts = noCounts();
-  /** Those that had been taken at the last {@link take}. */
+  /** Deltas that were taken: apart, since they come by the thousand. */
   private deltas = 0;
   private readonly links = new Map<string, LinkState>();
 
-  /** What was counted since the last call. Deltas come by the thousand and are counted elsewhere: `deltas` have been taken in all. */
-  take(deltas: number): Update["taken"] {
+  /** What was counted since the last call. */
+  take(): Update["taken"] {
     const taken = this.counts;
-    if (deltas > this.deltas) taken.run[runDelta] = deltas - this.deltas;
+    if (this.deltas > 0) taken.run[runDelta] = this.deltas;
     this.counts = noCounts();
-    this.deltas = deltas;
+    this.deltas = 0;
     return taken;
   }
 
   activity(activity: Activity): void {
-    if (activity.kind === "retry") this.count("delivery", deliveryFailed);
-    if (activity.kind === "attempt" && activity.attempt > 1) this.count("delivery", deliveryAgain);
+    if (activity.kind === "event") {
+      if (activity.effect === "taken" && activity.event.state === "delta") this.deltas += 1;
+    } else if (activity.kind === "retry") {
+      this.count("delivery", deliveryFailed);
+    } else if (activity.kind === "attempt" && activity.attempt > 1) {
+      this.count("delivery", deliveryAgain);
+    }
   }
 
   outcome(outcome: RunOutcome): void {

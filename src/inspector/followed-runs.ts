@@ -1,7 +1,7 @@
 import { RunTable } from "../run-table.ts";
 import type { Activity, DeliveryOutcome, ProactiveMessage, RunOutcome, RunProgress } from "../types.ts";
 import { FollowedRun, identityOf, type RunIdentity } from "./followed-run.ts";
-import type { Journal } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import type { LiveRow, Rows, RunDetails, SettledRow } from "./update.ts";
 
 /** Live runs that are followed at most; further ones are only counted. */
@@ -10,6 +10,9 @@ const MAX_LIVE = 20_000;
 const MAX_SETTLED = 1_000;
 /** Rows of a list that are shown. */
 const MAX_ROWS = 100;
+/** Timeline entries that are kept of all runs together; fewer where each has a piece of text. */
+const MAX_ENTRIES = 100_000;
+const MAX_ENTRIES_WITH_TEXT = 20_000;
 /** A final whose outcome is so many ms late will have none: the ledger knew its message already. */
 const OUTCOME_MS = 1_000;
 
@@ -29,28 +32,24 @@ export class FollowedRuns {
   private readonly settled = new Set<FollowedRun>();
   private lastId = 0;
 
-  constructor(journal: Journal, showText: boolean) {
-    this.journal = journal;
+  constructor(showText: boolean) {
     this.showText = showText;
+    this.journal = new Journal(showText ? MAX_ENTRIES_WITH_TEXT : MAX_ENTRIES, showText);
   }
 
   joined({ run, progress }: Of<"joined">, now: number): void {
     this.begin(identityOf(run, run.startedAt), progress, now)?.joined(now);
   }
 
-  /** The run of an event; one that begins with it is taken up. */
-  follow({ progress, gateway, owner, event }: Of<"event">, now: number): FollowedRun | undefined {
-    const { runId, sessionKey } = event;
-    const known = this.known.get(gateway, runId);
-    if (progress === undefined || known?.progress === progress) return known;
-    if (known !== undefined && event.state === "final") return this.reopen(known);
-    return this.begin(identityOf({ gateway, runId, owner, sessionKey }, now), progress, now);
-  }
-
-  /** Any event but a delta that a run has taken. */
   event(activity: Of<"event">, now: number): void {
     const { effect, progress, event } = activity;
-    const run = this.follow(activity, now);
+    if (progress !== undefined && event.state === "delta") {
+      // They come by the thousand, of many runs in turn: nothing of the run itself is touched, which would be in no cache.
+      this.journal.addDelta(progress, now, event);
+      if (progress.deltas === 1) this.find(activity, now);
+      return;
+    }
+    const run = this.find(activity, now);
     if (run === undefined) return;
     run.event(event, effect, now);
     if (progress !== undefined && event.state === "final") this.ending.set(run, now);
@@ -108,6 +107,15 @@ export class FollowedRuns {
 
   details(id: number, now: number): RunDetails | undefined {
     return this.byId.get(id)?.details(now);
+  }
+
+  /** The run of an event; one that begins with it is taken up. */
+  private find({ progress, gateway, owner, event }: Of<"event">, now: number): FollowedRun | undefined {
+    const { runId, sessionKey } = event;
+    const known = this.known.get(gateway, runId);
+    if (progress === undefined || known?.progress === progress) return known;
+    if (known !== undefined && event.state === "final") return this.reopen(known);
+    return this.begin(identityOf({ gateway, runId, owner, sessionKey }, now), progress, now);
   }
 
   /** A final has come after all: a run that had settled goes on as it was. */

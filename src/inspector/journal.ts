@@ -1,4 +1,3 @@
-import { Queue } from "../queue.ts";
 import type { ChatEvent, EventEffect, RunProgress } from "../types.ts";
 import { beginningOf } from "./shown-text.ts";
 import type { Timeline, TimelineEntry } from "./update.ts";
@@ -41,17 +40,12 @@ const OTHER = -1;
  * somewhere else; here it is a few numbers beside those of the last.
  */
 export class Journal {
-  /** How many deltas have been added. */
-  deltas = 0;
-  /** How many entries have been added: the index of the next. */
   private added = 0;
   private readonly size: number;
   private readonly showText: boolean;
   private readonly numbers: Float64Array;
-  /** By index: of an event the piece of text that it brought, if it is to be told; of other entries what they are. */
+  /** By place: of an event the piece of text that it brought, if it is to be told; of other entries what they are. */
   private readonly objects = new Map<number, What | string>();
-  /** The indices of `objects`. */
-  private readonly withObject = new Queue<number>();
 
   /** Keeps the latest `size` entries; with `showText` also the text that an event brought. */
   constructor(size: number, showText: boolean) {
@@ -67,7 +61,6 @@ export class Journal {
 
   /** Adds a delta that this run has taken. */
   addDelta({ number, chars }: RunProgress, at: number, event: ChatEvent): void {
-    this.deltas += 1;
     const piece = this.showText ? pieceOf(event) : undefined;
     this.put(-number, at, DELTA + flagsOf(event), event.seq ?? NO_SEQ, chars, piece);
   }
@@ -86,46 +79,47 @@ export class Journal {
 
   /** What is still here of a run that has had `total` entries: its first few and the latest. */
   timelineOf(id: number, runNumber: number, startedAt: number, total: number): Timeline {
-    const indices = this.indicesOf(id, -runNumber);
-    const isWhole = indices.length >= total;
+    const places = this.placesOf(id, -runNumber);
+    const isWhole = places.length >= total;
     // Once its first entries are overwritten, the latest are all there is.
     const droppedAfter = isWhole ? TOLD_FIRST : 0;
-    const toldFrom = droppedAfter + Math.max(0, indices.length - MOST_TOLD);
+    const toldFrom = droppedAfter + Math.max(0, places.length - MOST_TOLD);
     const entries: TimelineEntry[] = [];
     let chars = isWhole ? 0 : undefined;
-    for (const [i, index] of indices.entries()) {
-      const afterMs = this.number(index, AT) - startedAt;
-      if (i < droppedAfter || i >= toldFrom) entries.push({ afterMs, what: this.what(index, chars) });
-      if (this.number(index, CHARS) !== TELLS_NO_TEXT) chars = this.number(index, CHARS);
+    for (const [i, place] of places.entries()) {
+      const afterMs = this.number(place, AT) - startedAt;
+      if (i < droppedAfter || i >= toldFrom) entries.push({ afterMs, what: this.what(place, chars) });
+      if (this.number(place, CHARS) !== TELLS_NO_TEXT) chars = this.number(place, CHARS);
     }
     return { entries, dropped: total - entries.length, droppedAfter };
   }
 
-  private indicesOf(id: number, ofDeltas: number): number[] {
-    const indices: number[] = [];
+  private placesOf(id: number, ofDeltas: number): number[] {
+    const places: number[] = [];
     for (let index = Math.max(0, this.added - this.size); index < this.added; index += 1) {
-      const run = this.number(index, RUN);
-      if (run === id || run === ofDeltas) indices.push(index);
+      const place = index % this.size;
+      const run = this.number(place, RUN);
+      if (run === id || run === ofDeltas) places.push(place);
     }
-    return indices;
+    return places;
   }
 
   /** `before`: the length of the text before it, where that is known. */
-  private what(index: number, before: number | undefined): What {
-    const object = this.objects.get(index);
+  private what(place: number, before: number | undefined): What {
+    const object = this.objects.get(place);
     if (typeof object === "object") return object;
-    const seq = this.number(index, SEQ);
-    const chars = this.number(index, CHARS);
+    const seq = this.number(place, SEQ);
+    const chars = this.number(place, CHARS);
     return {
-      ...kindOf(this.number(index, CODE)),
+      ...kindOf(this.number(place, CODE)),
       ...(!Number.isNaN(seq) && { seq }),
       ...(chars !== TELLS_NO_TEXT && { chars, ...(before !== undefined && { gained: chars - before }) }),
       ...(object !== undefined && { text: object }),
     };
   }
 
-  private number(index: number, field: number): number {
-    return this.numbers[(index % this.size) * FIELDS + field] ?? 0;
+  private number(place: number, field: number): number {
+    return this.numbers[place * FIELDS + field] ?? 0;
   }
 
   private put(
@@ -138,12 +132,8 @@ export class Journal {
   ): void {
     const place = this.added % this.size;
     const { numbers } = this;
-    // The overwritten entry is not asked whether it had an object: it is in no cache.
-    if (this.withObject.peek() === this.added - this.size) this.objects.delete(this.withObject.shift() ?? 0);
-    if (object !== undefined) {
-      this.objects.set(this.added, object);
-      this.withObject.push(this.added);
-    }
+    if (this.showText || numbers[place * FIELDS + CODE] === OTHER) this.objects.delete(place);
+    if (object !== undefined) this.objects.set(place, object);
     numbers[place * FIELDS + RUN] = run;
     numbers[place * FIELDS + CODE] = code;
     numbers[place * FIELDS + SEQ] = seq;

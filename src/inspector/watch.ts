@@ -5,7 +5,6 @@ import type { LedgerEntry } from "../ledger/ledger.ts";
 import { ActivityListener } from "./activity-listener.ts";
 import { Flow, stateCounts } from "./flow.ts";
 import { FollowedRuns } from "./followed-runs.ts";
-import { Journal } from "./journal.ts";
 import { Sampler } from "./sampler.ts";
 import { beginningOf } from "./shown-text.ts";
 import type { DeadRow, LiveRow, Rows, RunDetails, SettledRow, Update } from "./update.ts";
@@ -14,10 +13,6 @@ import type { DeadRow, LiveRow, Rows, RunDetails, SettledRow, Update } from "./u
 const MAX_DEAD_ROWS = 100;
 const DEAD_PAUSE_MS = 2_000;
 const ERROR_CHARS = 300;
-
-/** Timeline entries that are kept of all runs together; fewer where each has a piece of text. */
-const MAX_ENTRIES = 100_000;
-const MAX_ENTRIES_WITH_TEXT = 20_000;
 
 /**
  * How long until pages are told again, at least, and until a list is made anew, in ms: while there is little to see;
@@ -46,7 +41,6 @@ export class Watch {
   private readonly clock: Clock;
   private readonly showText: boolean;
   private readonly since: number;
-  private readonly journal: Journal;
   private readonly runs: FollowedRuns;
   private readonly flow = new Flow();
   private readonly listener: ActivityListener;
@@ -56,7 +50,6 @@ export class Watch {
   private readonly settled = versioned<SettledRow>();
   private readonly dead = versioned<DeadRow>();
   private settledSeen = 0;
-  private deltasSeen = 0;
   private listedAt = 0;
   private askDeadAt = 0;
   private sampledAt: number;
@@ -69,9 +62,8 @@ export class Watch {
     this.showText = showText;
     this.since = clock.now();
     this.sampledAt = this.since;
-    this.journal = new Journal(showText ? MAX_ENTRIES_WITH_TEXT : MAX_ENTRIES, showText);
-    this.runs = new FollowedRuns(this.journal, showText);
-    this.listener = new ActivityListener(this.runs, this.flow, this.journal, clock);
+    this.runs = new FollowedRuns(showText);
+    this.listener = new ActivityListener(this.runs, this.flow, clock);
     this.sampler = new Sampler(inbox.stats());
     this.flow.linksAre(inbox.links());
     this.subscriptions = [
@@ -103,10 +95,9 @@ export class Watch {
       this.sample(now);
       return true;
     }
-    const changed = this.changed || this.listener.heard || this.journal.deltas !== this.deltasSeen;
+    const changed = this.changed || this.listener.heard;
     this.changed = false;
     this.listener.heard = false;
-    this.deltasSeen = this.journal.deltas;
     return changed;
   }
 
@@ -133,7 +124,7 @@ export class Watch {
       showText: this.showText,
       stats,
       states: stateCounts(stats, links),
-      taken: this.flow.take(this.journal.deltas),
+      taken: this.flow.take(),
       links,
     };
   }

@@ -20,7 +20,6 @@ export class Run implements RunProgress {
     this.number = number;
     this.late = late;
     this.origin = origin;
-    this.message = undefined;
   }
 
   get context(): RunContext {
