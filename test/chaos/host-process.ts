@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { endOf } from "../helpers/child.ts";
 import type { HostOptions, HostWord } from "./host.ts";
 
 /** One life of a host: a process that runs `host.ts`. */
@@ -49,8 +49,7 @@ export function startHost(options: HostOptions): HostProcess {
     else if (word.said === "alarm") alarms.push(word.error);
     else stats = word.stats;
   });
-  // The exit may be told before the last words are read.
-  const ended = Promise.all([once(child, "exit"), once(child, "disconnect")]).then(([[code, signal]]) => {
+  const ended = endOf(child).then(([code, signal]) => {
     running.delete(child);
     isOpen();
     isReady();

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import type { Deliver } from "../../src/delivery/deliver.ts";
 import { createInbox } from "../../src/index.ts";
 import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
+import { sayLast } from "../helpers/child.ts";
 import { death, type Point } from "./death.ts";
 import { createDoneIds, openEffects } from "./effects.ts";
 import { digestOf, GATEWAY } from "./emitter.ts";
@@ -90,9 +91,7 @@ async function stop(): Promise<void> {
   await inbox.stop();
   await queue?.close();
   effects.close();
-  const word: HostWord = { said: "stopped", stats: { ...inbox.stats() } };
-  // A disconnect drops what has not been written yet.
-  process.send?.(word, undefined, undefined, () => process.disconnect());
+  sayLast({ said: "stopped", stats: { ...inbox.stats() } } satisfies HostWord);
 }
 
 say({ said: "open" });

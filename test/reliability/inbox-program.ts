@@ -1,6 +1,7 @@
 import { createInbox } from "../../src/index.ts";
 import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
 import { death, type Point } from "../chaos/death.ts";
+import { sayLast } from "../helpers/child.ts";
 
 /** What the program is told: chat events to take in, and when to stop. */
 export type Order = { readonly handle: object } | { readonly stop: number };
@@ -28,14 +29,9 @@ const inbox = createInbox({
 });
 inbox.messages$.subscribe(({ runId }) => say({ said: "took", runId }));
 
-/** A disconnect drops what has not been written yet, so it waits for the last report. */
-function sayGoodbye(): void {
-  process.send?.({ said: "stopped" } satisfies Report, undefined, undefined, () => process.disconnect());
-}
-
 process.on("message", (order: Order) => {
   if ("handle" in order) inbox.handle(order.handle);
-  else void inbox.stop({ drainMs: order.stop }).then(sayGoodbye);
+  else void inbox.stop({ drainMs: order.stop }).then(() => sayLast({ said: "stopped" } satisfies Report));
 });
 
 await inbox.start();

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterEach } from "vitest";
 import type { Point } from "../chaos/death.ts";
+import { endOf } from "../helpers/child.ts";
 import type { Order, Report } from "./inbox-program.ts";
 
 const children = new Set<ChildProcess>();
@@ -26,8 +27,7 @@ export async function startProcess(ledger: string, handler: "works" | "hangs", d
   return {
     tell: (order: Order) => void child.send(order),
     until,
-    /** Resolves with exit code and signal, once every report has been read, too: the exit may be told before. */
-    ended: Promise.all([once(child, "exit"), once(child, "disconnect")]).then(([exit]) => exit),
+    ended: endOf(child),
     calls: () => reports.filter((report) => report.said === "called"),
     taken: () => reports.filter(({ said }) => said === "took").length,
   };
