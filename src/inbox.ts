@@ -23,11 +23,12 @@ import type {
   Activity,
   Alarm,
   DeliveryOutcome,
+  DeltaListener,
   EventEffect,
+  HeardEvent,
   LiveRun,
   ProactiveMessage,
   Rejection,
-  RoutedEvent,
   RunOutcome,
   RunProgress,
   Session,
@@ -107,7 +108,7 @@ class RunningInbox implements Inbox {
     });
     this.#pipeline = createPipeline({
       ...parts,
-      route: (event: RoutedEvent) => this.#supervisor.handle(event),
+      route: (event: HeardEvent) => this.#supervisor.handle(event),
       onDuplicate: (event) => this.#noteEvent(event, "duplicate", undefined),
       onOther: (event) => this.#recoveries.event(event),
       onReject: (rejection) => {
@@ -176,6 +177,10 @@ class RunningInbox implements Inbox {
     return this.#ownRuns.send(request);
   }
 
+  watchDeltas(listener: DeltaListener): () => void {
+    return this.#supervisor.watchDeltas(listener);
+  }
+
   get ttlMs(): number {
     return this.#settings.ttlMs;
   }
@@ -236,12 +241,12 @@ class RunningInbox implements Inbox {
     this.#messages.next(message);
   }
 
-  #noteEvent(routed: RoutedEvent, effect: EventEffect, progress: RunProgress | undefined): void {
+  #noteEvent(routed: HeardEvent, effect: EventEffect, progress: RunProgress | undefined): void {
     if (effect === "unknown-state") this.#log.unknownState(routed);
     if (!this.#activity.observed) return;
-    const { gateway, owner, event } = routed;
+    const { gateway, owner, event, at } = routed;
     // No spread: this is made for every event.
-    const seen = { kind: "event", effect, progress, gateway, event } as const;
+    const seen = { kind: "event", effect, progress, gateway, event, at } as const;
     this.#activity.next(owner === undefined ? seen : { ...seen, owner });
   }
 

@@ -35,6 +35,7 @@ export type {
   Alarm,
   ChatEvent,
   DeliveryOutcome,
+  DeltaListener,
   DiscardReason,
   EventEffect,
   LiveRun,

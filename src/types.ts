@@ -104,14 +104,14 @@ export interface LiveRun {
 export interface RunProgress {
   /** Counted from 1, in the order in which the inbox's runs began; a late final begins one anew. */
   readonly number: number;
+  /** When its first event arrived, in ms since the epoch. */
+  readonly startedAt: number;
   /** The deltas that it has taken. */
   readonly deltas: number;
   /** The length of its text; that of a final comes with the outcome. */
   readonly chars: number;
-  /** The text so far; empty again once the run has settled. */
-  readonly text: string;
-  /** Undefined until an event names one, and once the run has settled. */
-  readonly sessionKey: string | undefined;
+  /** The run as it is now, made anew at each call; undefined once it has settled. */
+  live(): LiveRun | undefined;
 }
 
 /** Why a frame or an event could not be read. Counted as `rejected`. */
@@ -154,13 +154,30 @@ export interface RoutedEvent {
   readonly event: ChatEvent;
 }
 
+/** The same with the time at which it came, in ms since the epoch by this host's clock. It is read once for each event. */
+export interface HeardEvent extends RoutedEvent {
+  readonly at: number;
+}
+
 /**
  * What a chat event did: `"taken"` to its run, dropped as a `"duplicate"`, too late because its run
  * had settled (`"after-end"`), or ignored for its `"unknown-state"`.
  */
 export type EventEffect = "taken" | "duplicate" | "after-end" | "unknown-state";
 
-/** What goes on in an inbox, as it happens: for those who want to watch. Holds message text. */
+/**
+ * Told of each further delta that a run takes. They come by the thousand, of many runs in turn, so that what watching
+ * them costs is above all what it touches: one object is told, directly.
+ */
+export interface DeltaListener {
+  /** Called while the event is handled: be quick, and do not throw. `at`: when it came. */
+  delta(progress: RunProgress, event: ChatEvent, at: number): void;
+}
+
+/**
+ * What goes on in an inbox, as it happens: for those who want to watch. Holds message text. Of the deltas that a run
+ * takes only the first is among it; the further ones a {@link DeltaListener} is told of.
+ */
 export type Activity =
   /** A run in `buffering` when the watching began: each of them comes first of all. */
   | { readonly kind: "joined"; readonly run: LiveRun; readonly progress: RunProgress }
@@ -169,7 +186,7 @@ export type Activity =
       readonly kind: "event";
       readonly effect: EventEffect;
       readonly progress: RunProgress | undefined;
-    } & RoutedEvent)
+    } & HeardEvent)
   /** The handler is called, for the `attempt`-th time. */
   | { readonly kind: "attempt"; readonly message: ProactiveMessage; readonly attempt: number }
   /** That attempt failed, and another will follow in `delayMs`. */

@@ -41,11 +41,11 @@ export class ActivityListener extends Subscriber<Activity> {
   }
 
   private note(activity: Activity): void {
-    const now = this.clock.now();
     this.heard = true;
     this.flow.activity(activity);
-    if (activity.kind === "event") this.runs.event(activity, now);
-    else if (activity.kind === "attempt") this.runs.attempt(activity, now);
+    if (activity.kind === "event") return this.runs.event(activity);
+    const now = this.clock.now();
+    if (activity.kind === "attempt") this.runs.attempt(activity, now);
     else if (activity.kind === "joined") this.runs.joined(activity, now);
     else this.runs.retry(activity, now);
   }

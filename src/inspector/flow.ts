@@ -7,23 +7,20 @@ import type { StateCounts, Update } from "./update.ts";
 /** Counts which transitions of the machines are taken, by their names in the drawings. */
 export class Flow {
   private counts = noCounts();
-  /** Deltas that were taken: apart, since they come by the thousand. */
-  private deltas = 0;
+  private deltasBefore = 0;
   private readonly links = new Map<string, LinkState>();
 
-  /** What was counted since the last call. */
-  take(): Update["taken"] {
+  /** What was counted since the last call; `deltas`: how many have been taken in all, since they are not told one by one. */
+  take(deltas: number): Update["taken"] {
     const taken = this.counts;
-    if (this.deltas > 0) taken.run[runDelta] = this.deltas;
+    if (deltas > this.deltasBefore) taken.run[runDelta] = deltas - this.deltasBefore;
     this.counts = noCounts();
-    this.deltas = 0;
+    this.deltasBefore = deltas;
     return taken;
   }
 
   activity(activity: Activity): void {
-    if (activity.kind === "event") {
-      if (activity.effect === "taken" && activity.event.state === "delta") this.deltas += 1;
-    } else if (activity.kind === "retry") {
+    if (activity.kind === "retry") {
       this.count("delivery", deliveryFailed);
     } else if (activity.kind === "attempt" && activity.attempt > 1) {
       this.count("delivery", deliveryAgain);
@@ -71,28 +68,23 @@ const deliveryAgain = transitionId("waiting", "after backoff", "attempting");
 
 /** The transition that ended a run. */
 export function runEnd(outcome: RunOutcome): string {
-  const { status } = outcome;
-  switch (status) {
-    case "dispatched":
-      return transitionId("buffering", "final", status);
-    case "errored":
-      return transitionId("buffering", "error", status);
-    case "aborted":
-      return transitionId("buffering", "aborted", status);
-    case "expired":
-      return transitionId("buffering", "after ttl", status);
-    default:
-      return transitionId("buffering", discardEvents[outcome.reason], status);
-  }
+  return outcome.status === "discarded" ? discards[outcome.reason] : ends[outcome.status];
 }
 
-const discardEvents = {
-  empty: "final [blank]",
-  unroutable: "final [notOurs]",
-  declined: "final [notOurs]",
-  solicited: "discard",
-  subagent: "discard",
-} as const;
+const ends = {
+  dispatched: transitionId("buffering", "final", "dispatched"),
+  errored: transitionId("buffering", "error", "errored"),
+  aborted: transitionId("buffering", "aborted", "aborted"),
+  expired: transitionId("buffering", "after ttl", "expired"),
+};
+
+const discards = {
+  empty: transitionId("buffering", "final [blank]", "discarded"),
+  unroutable: transitionId("buffering", "final [notOurs]", "discarded"),
+  declined: transitionId("buffering", "final [notOurs]", "discarded"),
+  solicited: transitionId("buffering", "discard", "discarded"),
+  subagent: transitionId("buffering", "discard", "discarded"),
+};
 
 /** The transition that a link took; where several lead there, the likeliest. */
 export function linkTransition(from: LinkState, to: LinkState): string {

@@ -26,30 +26,41 @@ interface Settlement {
 }
 
 /** How many deltas a run had had at a time. */
-interface Mark {
+export interface Mark {
   readonly deltas: number;
   readonly at: number;
 }
 
-/**
- * One run as the inspector has seen it, from when it began to look. Its deltas are not told to it: they come by the
- * thousand, so the supervisor counts them where it has to look at the run anyway, and `progress` shows that.
- */
-export class FollowedRun {
+/** What a run is followed with. */
+export interface Following {
   /** The inspector's own name for it. */
   readonly id: number;
   readonly identity: RunIdentity;
   /** Undefined for one that nothing but its end is known of. */
   readonly progress: RunProgress | undefined;
+  /** How far it was when the inspector began to look; undefined for one that began later. */
+  readonly joined: Mark | undefined;
+  readonly journal: Journal;
+  readonly showText: boolean;
+}
+
+/**
+ * One run of which more is known than its deltas. Those are not told to it: they come by the thousand, so the
+ * supervisor counts them where it has to look at the run anyway, and `progress` shows that.
+ */
+export class FollowedRun {
+  readonly id: number;
+  readonly identity: RunIdentity;
+  private readonly progress: RunProgress | undefined;
   settlement: Settlement | undefined;
   private readonly journal: Journal;
   private readonly showText: boolean;
   /** What is known of it once its final has come, or its end. */
   private ended: { readonly sessionKey: string | undefined; readonly chars: number; readonly text: string } | undefined;
-  /** Those of its deltas that are not in the journal. */
-  private deltasBefore = 0;
+  /** Those of its deltas that came before anyone looked. */
+  private readonly deltasBefore: number;
   /** Those in the journal that are no deltas it took. */
-  private entries = 0;
+  private entries: number;
   private duplicates = 0;
   private late = 0;
   private attempts = 0;
@@ -60,29 +71,16 @@ export class FollowedRun {
   private mark: Mark;
   private nextMark: Mark;
 
-  constructor(
-    id: number,
-    identity: RunIdentity,
-    progress: RunProgress | undefined,
-    journal: Journal,
-    showText: boolean,
-    now: number,
-  ) {
+  constructor({ id, identity, progress, joined, journal, showText }: Following) {
     this.id = id;
     this.identity = identity;
     this.progress = progress;
     this.journal = journal;
     this.showText = showText;
-    this.mark = { deltas: 0, at: now };
+    this.deltasBefore = joined?.deltas ?? 0;
+    this.entries = joined === undefined ? 0 : 1;
+    this.mark = joined ?? { deltas: 0, at: identity.startedAt };
     this.nextMark = this.mark;
-  }
-
-  /** It had begun before anyone looked. */
-  joined(now: number): void {
-    this.deltasBefore = this.deltas;
-    this.nextMark = { deltas: this.deltas, at: now };
-    this.mark = this.nextMark;
-    this.add(now, { kind: "joined", chars: this.chars }, this.chars);
   }
 
   /** Any event but a delta that it has taken. */
@@ -162,9 +160,9 @@ export class FollowedRun {
     this.add(now, { kind: "dead", attempt, error: beginningOf(error, ERROR_CHARS) });
   }
 
-  private add(now: number, what: TimelineEntry["what"], chars?: number): void {
+  private add(now: number, what: TimelineEntry["what"]): void {
     this.entries += 1;
-    this.journal.add(this.id, now, what, chars);
+    this.journal.add(this.id, now, what);
   }
 
   private endWith(sessionKey: string | undefined, text: string): void {
@@ -181,11 +179,11 @@ export class FollowedRun {
   }
 
   private get text(): string {
-    return (this.ended ?? this.progress)?.text ?? "";
+    return (this.ended ?? this.progress?.live())?.text ?? "";
   }
 
   private get sessionKey(): string | undefined {
-    return (this.ended ?? this.progress)?.sessionKey ?? this.identity.sessionKey;
+    return (this.ended ?? this.progress?.live())?.sessionKey ?? this.identity.sessionKey;
   }
 
   private get tail(): string | undefined {

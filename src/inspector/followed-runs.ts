@@ -1,15 +1,15 @@
 import { RunTable } from "../run-table.ts";
 import type { Activity, DeliveryOutcome, ProactiveMessage, RunOutcome, RunProgress } from "../types.ts";
-import { FollowedRun, identityOf, type RunIdentity } from "./followed-run.ts";
+import { FollowedRun, identityOf, type Mark, type RunIdentity } from "./followed-run.ts";
 import { Journal } from "./journal.ts";
 import type { LiveRow, Rows, RunDetails, SettledRow } from "./update.ts";
 
-/** Live runs that are followed at most; further ones are only counted. */
-const MAX_LIVE = 20_000;
 /** Settled runs that are remembered; one more forgets the oldest. */
 const MAX_SETTLED = 1_000;
 /** Rows of a list that are shown. */
 const MAX_ROWS = 100;
+/** Runs that have ended and are still among {@link FollowedRuns.begun}, at least, before they are let go of. */
+const MIN_ENDED = 1_000;
 /** Timeline entries that are kept of all runs together; fewer where each has a piece of text. */
 const MAX_ENTRIES = 100_000;
 const MAX_ENTRIES_WITH_TEXT = 20_000;
@@ -18,19 +18,33 @@ const OUTCOME_MS = 1_000;
 
 type Of<Kind> = Extract<Activity, { kind: Kind }>;
 
-/** The runs that the inspector knows, by what it is told of them. Every list of it is bounded. */
+/**
+ * The runs that the inspector knows, by what it is told of them. Of a live one nothing of its own is kept until it is
+ * shown or something but a delta comes of it: ten thousand objects more would cost each collection of garbage.
+ */
 export class FollowedRuns {
   /** Goes up with each change of the settled runs. */
   settledVersion = 1;
+  /** Is told of the deltas of all runs. */
+  readonly journal: Journal;
   private readonly showText: boolean;
-  private readonly journal: Journal;
-  private readonly known = new RunTable<FollowedRun>();
-  private readonly byId = new Map<number, FollowedRun>();
-  private readonly live = new Set<FollowedRun>();
+  /** Not more than the inbox's own. */
+  private readonly live = new RunTable<FollowedRun | RunProgress>();
+  /** Those that are live, and some that have ended, in the order in which they began. */
+  private begun: RunProgress[] = [];
   /** Live runs whose final has come, and when. */
   private readonly ending = new Map<FollowedRun, number>();
-  private readonly settled = new Set<FollowedRun>();
+  /** The oldest first. */
+  private settled: FollowedRun[] = [];
+  /** Of each name the latest of the settled. */
+  private readonly ended = new RunTable<FollowedRun>();
+  private readonly byId = new Map<number, FollowedRun>();
   private lastId = 0;
+  /** The number of the run that began last. */
+  private newest = 0;
+  private joinedAt = 0;
+  /** The deltas of runs that had begun before anyone looked, by their number, as they were then. */
+  private readonly joinedDeltas = new Map<number, number>();
 
   constructor(showText: boolean) {
     this.showText = showText;
@@ -38,27 +52,30 @@ export class FollowedRuns {
   }
 
   joined({ run, progress }: Of<"joined">, now: number): void {
-    this.begin(identityOf(run, run.startedAt), progress, now)?.joined(now);
+    this.joinedAt = now;
+    this.joinedDeltas.set(progress.number, progress.deltas);
+    this.newest = Math.max(this.newest, progress.number);
+    this.live.set(run.gateway, run.runId, progress);
+    this.begun.push(progress);
+    this.journal.addJoined(progress, now);
   }
 
-  event(activity: Of<"event">, now: number): void {
-    const { effect, progress, event } = activity;
-    if (progress !== undefined && event.state === "delta") {
-      // They come by the thousand, of many runs in turn: nothing of the run itself is touched, which would be in no cache.
-      this.journal.addDelta(progress, now, event);
-      if (progress.deltas === 1) this.find(activity, now);
-      return;
-    }
-    const run = this.find(activity, now);
+  event(activity: Of<"event">): void {
+    const { effect, progress, event, at } = activity;
+    if (progress !== undefined && progress.number > this.newest) this.begin(activity, progress);
+    if (progress !== undefined && event.state === "delta") return this.journal.delta(progress, event, at);
+    const run = this.find(activity);
     if (run === undefined) return;
-    run.event(event, effect, now);
-    if (progress !== undefined && event.state === "final") this.ending.set(run, now);
+    run.event(event, effect, at);
+    if (progress !== undefined && event.state === "final") this.ending.set(run, at);
     if (run.settlement !== undefined) this.settledVersion += 1;
   }
 
   outcome(outcome: RunOutcome, now: number): void {
     const ended = outcome.status === "dispatched" ? outcome.message : outcome;
-    const run = this.known.get(ended.gateway, ended.runId) ?? this.create(identityOf(ended, now), undefined, now);
+    const { gateway, runId } = ended;
+    const known = this.live.get(gateway, runId) ?? this.ended.get(gateway, runId);
+    const run = known === undefined ? this.create(identityOf(ended, now), undefined) : this.follow(known, ended);
     run.settle(outcome, now);
     this.retire(run);
   }
@@ -74,10 +91,11 @@ export class FollowedRuns {
 
   /** The inbox was stopped: there is no outcome for what was still going on. */
   endAll(now: number): void {
-    for (const run of [...this.live]) {
+    for (const run of this.newestLive(MAX_SETTLED).reverse()) {
       run.gone("the inbox was stopped", now);
       this.retire(run);
     }
+    this.live.clear();
   }
 
   attempt({ message, attempt }: Of<"attempt">, now: number): void {
@@ -95,85 +113,103 @@ export class FollowedRuns {
   }
 
   liveRows(total: number, now: number): Rows<LiveRow> {
-    return { total, rows: newestOf(this.live).map((run) => run.liveRow(now)) };
+    return { total, rows: this.newestLive(MAX_ROWS).map((run) => run.liveRow(now)) };
   }
 
   settledRows(): Rows<SettledRow> {
-    const rows = newestOf(this.settled).flatMap((run) =>
-      run.settlement === undefined ? [] : [run.settledRow(run.settlement)],
-    );
-    return { total: this.settled.size, rows };
+    const newest = this.settled.slice(-MAX_ROWS).reverse();
+    const rows = newest.flatMap((run) => (run.settlement === undefined ? [] : [run.settledRow(run.settlement)]));
+    return { total: this.settled.length, rows };
   }
 
   details(id: number, now: number): RunDetails | undefined {
     return this.byId.get(id)?.details(now);
   }
 
-  /** The run of an event; one that begins with it is taken up. */
-  private find({ progress, gateway, owner, event }: Of<"event">, now: number): FollowedRun | undefined {
+  /** A run has begun. By a final that came after all, one that had settled goes on as it was. */
+  private begin({ gateway, event }: Of<"event">, progress: RunProgress): void {
+    const { runId, state } = event;
+    this.newest = progress.number;
+    const before = state === "final" ? this.ended.get(gateway, runId) : undefined;
+    this.live.set(gateway, runId, before ?? progress);
+    this.begun.push(progress);
+    if (this.begun.length > 2 * this.live.size + MIN_ENDED)
+      this.begun = this.begun.filter((begun) => begun.live() !== undefined);
+    if (before === undefined) return;
+    this.ended.delete(gateway, runId);
+    this.settled = this.settled.filter((run) => run !== before);
+    before.settlement = undefined;
+  }
+
+  private find({ gateway, owner, event }: Of<"event">): FollowedRun | undefined {
     const { runId, sessionKey } = event;
-    const known = this.known.get(gateway, runId);
-    if (progress === undefined || known?.progress === progress) return known;
-    if (known !== undefined && event.state === "final") return this.reopen(known);
-    return this.begin(identityOf({ gateway, runId, owner, sessionKey }, now), progress, now);
+    const live = this.live.get(gateway, runId);
+    if (live === undefined) return this.ended.get(gateway, runId);
+    return this.follow(live, { gateway, runId, owner, sessionKey });
   }
 
-  /** A final has come after all: a run that had settled goes on as it was. */
-  private reopen(run: FollowedRun): FollowedRun {
-    this.settled.delete(run);
-    run.settlement = undefined;
-    this.live.add(run);
+  /** Keeps of a live run more than its progress. `names`: who it is, once it is no longer live. */
+  private follow(known: FollowedRun | RunProgress, names: Omit<RunIdentity, "startedAt">): FollowedRun {
+    if (known instanceof FollowedRun) return known;
+    const run = this.create(identityOf(known.live() ?? names, known.startedAt), known);
+    this.live.set(run.identity.gateway, run.identity.runId, run);
     return run;
   }
 
-  private begin(identity: RunIdentity, progress: RunProgress, now: number): FollowedRun | undefined {
-    if (this.live.size >= MAX_LIVE) return undefined;
-    const run = this.create(identity, progress, now);
-    this.live.add(run);
-    return run;
-  }
-
-  private create(identity: RunIdentity, progress: RunProgress | undefined, now: number): FollowedRun {
+  private create(identity: RunIdentity, progress: RunProgress | undefined): FollowedRun {
     this.lastId += 1;
-    const run = new FollowedRun(this.lastId, identity, progress, this.journal, this.showText, now);
-    this.known.set(identity.gateway, identity.runId, run);
-    this.byId.set(run.id, run);
+    const { lastId: id, journal, showText } = this;
+    const run = new FollowedRun({ id, identity, progress, joined: this.takeJoined(progress), journal, showText });
+    this.byId.set(id, run);
     return run;
+  }
+
+  private takeJoined(progress: RunProgress | undefined): Mark | undefined {
+    const deltas = progress && this.joinedDeltas.get(progress.number);
+    if (progress === undefined || deltas === undefined) return undefined;
+    this.joinedDeltas.delete(progress.number);
+    return { deltas, at: this.joinedAt };
   }
 
   private retire(run: FollowedRun): void {
+    const { gateway, runId } = run.identity;
     this.settledVersion += 1;
-    this.live.delete(run);
+    if (this.live.get(gateway, runId) === run) this.live.delete(gateway, runId);
     this.ending.delete(run);
-    this.settled.add(run);
-    if (this.settled.size <= MAX_SETTLED) return;
-    const [oldest] = this.settled;
+    this.settled.push(run);
+    this.ended.set(gateway, runId, run);
+    if (this.settled.length > MAX_SETTLED) this.forgetOldest();
+  }
+
+  private forgetOldest(): void {
+    const oldest = this.settled.shift();
     if (oldest === undefined) return;
-    this.settled.delete(oldest);
     const { gateway, runId } = oldest.identity;
-    if (this.known.get(gateway, runId) === oldest) this.known.delete(gateway, runId);
+    if (this.ended.get(gateway, runId) === oldest) this.ended.delete(gateway, runId);
     this.byId.delete(oldest.id);
   }
 
   /** The run of a message; one that was dispatched before anyone looked is taken up as it is. */
   private ofMessage(message: ProactiveMessage, now: number): FollowedRun {
-    const known = this.known.get(message.gateway, message.runId);
+    const { gateway, runId, startedAt } = message;
     this.settledVersion += 1;
+    const known = this.ended.get(gateway, runId);
     if (known !== undefined) return known;
-    const run = this.create(identityOf(message, message.startedAt), undefined, now);
+    const run = this.create(identityOf(message, startedAt), undefined);
     run.settle({ status: "dispatched", message }, now);
     this.retire(run);
     return run;
   }
-}
 
-/** The newest runs of many, the newest first. */
-function newestOf(runs: ReadonlySet<FollowedRun>): FollowedRun[] {
-  let older = runs.size - MAX_ROWS;
-  const newest: FollowedRun[] = [];
-  for (const run of runs) {
-    older -= 1;
-    if (older < 0) newest.push(run);
+  /** The newest live runs, the newest first. Not by way of the table: to walk through it would push all else out of the caches. */
+  private newestLive(count: number): FollowedRun[] {
+    const found = [...this.ending.keys()].slice(-count).reverse();
+    for (let i = this.begun.length - 1; i >= 0 && found.length < 2 * count; i -= 1) {
+      const progress = this.begun[i];
+      const names = progress?.live();
+      const known = names && this.live.get(names.gateway, names.runId);
+      if (names !== undefined && known !== undefined) found.push(this.follow(known, names));
+    }
+    return found.sort((a, b) => b.identity.startedAt - a.identity.startedAt).slice(0, count);
   }
-  return newest.reverse();
 }

@@ -1,4 +1,4 @@
-import type { ChatEvent, EventEffect, RunProgress } from "../types.ts";
+import type { ChatEvent, DeltaListener, EventEffect, RunProgress } from "../types.ts";
 import { beginningOf } from "./shown-text.ts";
 import type { Timeline, TimelineEntry } from "./update.ts";
 
@@ -14,9 +14,9 @@ const PIECE_CHARS = 200;
 
 /** The numbers of one entry. */
 const FIELDS = 5;
-/** Of a run's delta the run's number, below 0; of everything else its id. */
+/** Of what is kept of a run that nobody may have looked at, the run's number, below 0; of everything else its id. */
 const RUN = 0;
-/** State, effect and flags of an event in one; {@link OTHER}: its object tells all of it. */
+/** State, effect and flags of an event in one; {@link JOINED}; {@link OTHER}: its object tells all of it. */
 const CODE = 1;
 const SEQ = 2;
 const NO_SEQ = Number.NaN;
@@ -29,40 +29,58 @@ const states: readonly string[] = ["delta", "final", "error", "aborted", "status
 const effects: readonly EventEffect[] = ["taken", "duplicate", "after-end", "unknown-state"];
 /** The code of a delta that was taken, but for its flags. */
 const DELTA = 0;
-const FLAGS = 4;
+const FLAGS = 8;
+const HAS_PIECE = 4;
 const REPLACED = 2;
 const RECOVERED = 1;
 const OTHER = -1;
+const JOINED = -2;
 
 /**
  * What happened to all runs, in the order in which it did; the newest entry takes the place of the oldest.
  * Thousands of events a second come. With a list for each run, every one of them would be written
  * somewhere else; here it is a few numbers beside those of the last.
  */
-export class Journal {
-  private added = 0;
-  private readonly size: number;
+export class Journal implements DeltaListener {
+  /** How many deltas have been added. */
+  deltas = 0;
   private readonly showText: boolean;
   private readonly numbers: Float64Array;
-  /** By place: of an event the piece of text that it brought, if it is to be told; of other entries what they are. */
+  /** Where the next entry begins, and whether there is an old one. */
+  private next = 0;
+  private isFull = false;
+  /** By where their entry begins: of an event the piece of text that it brought; of {@link OTHER} entries what they are. Others' are stale. */
   private readonly objects = new Map<number, What | string>();
 
   /** Keeps the latest `size` entries; with `showText` also the text that an event brought. */
   constructor(size: number, showText: boolean) {
-    this.size = size;
     this.showText = showText;
     this.numbers = new Float64Array(size * FIELDS);
   }
 
-  /** Adds what is no event. `chars`: the length of the text after it, if it tells one. */
-  add(id: number, at: number, what: What, chars = TELLS_NO_TEXT): void {
-    this.put(id, at, OTHER, 0, chars, what);
+  /** Adds that a run had begun before anyone looked. */
+  addJoined({ number, chars }: RunProgress, at: number): void {
+    this.put(-number, at, JOINED, NO_SEQ, chars);
   }
 
-  /** Adds a delta that this run has taken. */
-  addDelta({ number, chars }: RunProgress, at: number, event: ChatEvent): void {
-    const piece = this.showText ? pieceOf(event) : undefined;
-    this.put(-number, at, DELTA + flagsOf(event), event.seq ?? NO_SEQ, chars, piece);
+  /** Adds what is no event. */
+  add(id: number, at: number, what: What): void {
+    this.objects.set(this.next, what);
+    this.put(id, at, OTHER, NO_SEQ, TELLS_NO_TEXT);
+  }
+
+  /** Adds a delta that its run has taken. Reads nothing that was not just in hand, and calls nothing. */
+  delta(progress: RunProgress, event: ChatEvent, at: number): void {
+    const { numbers, next } = this;
+    const flags = (event.replace === true ? REPLACED : 0) + (event.recovered === true ? RECOVERED : 0);
+    numbers[next + RUN] = -progress.number;
+    numbers[next + CODE] = this.showText ? DELTA + flags + this.keepPiece(event) : DELTA + flags;
+    numbers[next + SEQ] = event.seq ?? NO_SEQ;
+    numbers[next + CHARS] = progress.chars;
+    numbers[next + AT] = at;
+    this.deltas += 1;
+    this.next = next + FIELDS;
+    if (this.next === numbers.length) this.turn();
   }
 
   /** Adds any other event. */
@@ -73,8 +91,9 @@ export class Journal {
       const what = { kind: "event", state: beginningOf(state, STATE_CHARS), effect } as const;
       return this.add(id, at, seq === undefined ? what : { ...what, seq });
     }
-    const code = (known * effects.length + effects.indexOf(effect)) * FLAGS + flagsOf(event);
-    this.put(id, at, code, seq ?? NO_SEQ, chars, this.showText ? pieceOf(event) : undefined);
+    const flags = (event.replace === true ? REPLACED : 0) + (event.recovered === true ? RECOVERED : 0);
+    const code = (known * effects.length + effects.indexOf(effect)) * FLAGS + flags;
+    this.put(id, at, this.showText ? code + this.keepPiece(event) : code, seq ?? NO_SEQ, chars);
   }
 
   /** What is still here of a run that has had `total` entries: its first few and the latest. */
@@ -95,62 +114,62 @@ export class Journal {
   }
 
   private placesOf(id: number, ofDeltas: number): number[] {
+    const { numbers, next, isFull } = this;
     const places: number[] = [];
-    for (let index = Math.max(0, this.added - this.size); index < this.added; index += 1) {
-      const place = index % this.size;
-      const run = this.number(place, RUN);
-      if (run === id || run === ofDeltas) places.push(place);
-    }
+    const collect = (from: number, to: number) => {
+      for (let place = from; place < to; place += FIELDS) {
+        const run = this.number(place, RUN);
+        if (run === id || run === ofDeltas) places.push(place);
+      }
+    };
+    if (isFull) collect(next, numbers.length);
+    collect(0, next);
     return places;
   }
 
   /** `before`: the length of the text before it, where that is known. */
   private what(place: number, before: number | undefined): What {
-    const object = this.objects.get(place);
-    if (typeof object === "object") return object;
+    const code = this.number(place, CODE);
     const seq = this.number(place, SEQ);
     const chars = this.number(place, CHARS);
+    const object = this.objects.get(place);
+    if (code === JOINED) return { kind: "joined", chars };
+    if (code === OTHER && typeof object === "object") return object;
     return {
-      ...kindOf(this.number(place, CODE)),
+      ...kindOf(code),
       ...(!Number.isNaN(seq) && { seq }),
       ...(chars !== TELLS_NO_TEXT && { chars, ...(before !== undefined && { gained: chars - before }) }),
-      ...(object !== undefined && { text: object }),
+      ...((code & HAS_PIECE) !== 0 && typeof object === "string" && { text: object }),
     };
   }
 
   private number(place: number, field: number): number {
-    return this.numbers[place * FIELDS + field] ?? 0;
+    return this.numbers[place + field] ?? 0;
   }
 
-  private put(
-    run: number,
-    at: number,
-    code: number,
-    seq: number,
-    chars: number,
-    object: What | string | undefined,
-  ): void {
-    const place = this.added % this.size;
-    const { numbers } = this;
-    if (this.showText || numbers[place * FIELDS + CODE] === OTHER) this.objects.delete(place);
-    if (object !== undefined) this.objects.set(place, object);
-    numbers[place * FIELDS + RUN] = run;
-    numbers[place * FIELDS + CODE] = code;
-    numbers[place * FIELDS + SEQ] = seq;
-    numbers[place * FIELDS + CHARS] = chars;
-    numbers[place * FIELDS + AT] = at;
-    this.added += 1;
+  private put(run: number, at: number, code: number, seq: number, chars: number): void {
+    const { numbers, next } = this;
+    numbers[next + RUN] = run;
+    numbers[next + CODE] = code;
+    numbers[next + SEQ] = seq;
+    numbers[next + CHARS] = chars;
+    numbers[next + AT] = at;
+    this.next = next + FIELDS;
+    if (this.next === numbers.length) this.turn();
   }
-}
 
-function flagsOf({ replace, recovered }: ChatEvent): number {
-  return (replace === true ? REPLACED : 0) + (recovered === true ? RECOVERED : 0);
-}
+  private turn(): void {
+    this.next = 0;
+    this.isFull = true;
+  }
 
-/** The beginning of the text that an event brought. */
-function pieceOf({ deltaText, messageText }: ChatEvent): string | undefined {
-  const text = deltaText ?? messageText;
-  return text === undefined ? undefined : beginningOf(text, PIECE_CHARS);
+  /** Keeps the beginning of the text that the next entry's event brought; gives the flag that says so. */
+  private keepPiece({ deltaText, messageText }: ChatEvent): number {
+    const text = deltaText ?? messageText;
+    if (text === undefined) return 0;
+    this.objects.set(this.next, beginningOf(text, PIECE_CHARS));
+    return HAS_PIECE;
+  }
 }
 
 function kindOf(code: number): EventWhat {

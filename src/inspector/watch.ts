@@ -45,11 +45,13 @@ export class Watch {
   private readonly flow = new Flow();
   private readonly listener: ActivityListener;
   private readonly sampler: Sampler;
+  private readonly unwatchDeltas: () => void;
   private readonly subscriptions: readonly Subscription[];
   private readonly live = versioned<LiveRow>();
   private readonly settled = versioned<SettledRow>();
   private readonly dead = versioned<DeadRow>();
   private settledSeen = 0;
+  private deltasSeen = 0;
   private listedAt = 0;
   private askDeadAt = 0;
   private sampledAt: number;
@@ -66,6 +68,7 @@ export class Watch {
     this.listener = new ActivityListener(this.runs, this.flow, clock);
     this.sampler = new Sampler(inbox.stats());
     this.flow.linksAre(inbox.links());
+    this.unwatchDeltas = inbox.watchDeltas(this.runs.journal);
     this.subscriptions = [
       inbox.activity$.subscribe(this.listener),
       inbox.outcomes$.subscribe((outcome) => {
@@ -95,9 +98,11 @@ export class Watch {
       this.sample(now);
       return true;
     }
-    const changed = this.changed || this.listener.heard;
+    const { deltas } = this.runs.journal;
+    const changed = this.changed || this.listener.heard || deltas !== this.deltasSeen;
     this.changed = false;
     this.listener.heard = false;
+    this.deltasSeen = deltas;
     return changed;
   }
 
@@ -124,7 +129,7 @@ export class Watch {
       showText: this.showText,
       stats,
       states: stateCounts(stats, links),
-      taken: this.flow.take(),
+      taken: this.flow.take(this.runs.journal.deltas),
       links,
     };
   }
@@ -151,6 +156,7 @@ export class Watch {
 
   close(): void {
     this.closed = true;
+    this.unwatchDeltas();
     for (const subscription of this.subscriptions) subscription.unsubscribe();
   }
 

@@ -18,6 +18,8 @@ export interface DistinctWithinOptions<T> {
    * dropped repeat does not make it younger. `0` drops nothing.
    */
   readonly windowMs: number;
+  /** When a value came, in ms by `clock`, for a host that has read the time already. Default: when it gets here. */
+  readonly at?: (value: T) => number;
   /** How many keys are remembered at most, from 1; one more forgets the oldest. Default 100,000. */
   readonly maxKeys?: number;
   /** Default: the system's. */
@@ -28,7 +30,7 @@ export interface DistinctWithinOptions<T> {
   readonly onEvict?: () => void;
 }
 
-const KNOWN = ["key", "group", "windowMs", "maxKeys", "clock", "onDuplicate", "onEvict"];
+const KNOWN = ["key", "group", "windowMs", "at", "maxKeys", "clock", "onDuplicate", "onEvict"];
 
 /**
  * Drops values whose key was seen within the last `windowMs`. RxJS's own `distinct(key, flushes)`
@@ -44,6 +46,7 @@ export function distinctWithin<T>(options: DistinctWithinOptions<T>): MonoTypeOp
     windowMs,
     maxKeys = 100_000,
     clock = systemClock,
+    at = () => clock.now(),
     onDuplicate,
     onEvict,
   } = options;
@@ -57,7 +60,8 @@ export function distinctWithin<T>(options: DistinctWithinOptions<T>): MonoTypeOp
       const subscription = source$.subscribe({
         next(value) {
           const key = keyOf(value);
-          if (key === undefined || recent.add(groupOf === undefined ? "" : groupOf(value), key)) subscriber.next(value);
+          const group = groupOf === undefined ? "" : groupOf(value);
+          if (key === undefined || windowMs === 0 || recent.add(group, key, at(value))) subscriber.next(value);
           else onDuplicate?.(value);
         },
         error: (error) => subscriber.error(error),

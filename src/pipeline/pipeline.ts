@@ -1,7 +1,7 @@
 import { merge, Subject, type Subscription } from "rxjs";
 import type { Clock } from "../clock.ts";
 import type { Counters } from "../stats.ts";
-import type { Rejection, RoutedEvent } from "../types.ts";
+import type { HeardEvent, Rejection, RoutedEvent } from "../types.ts";
 import { distinctWithin } from "./distinct-within.ts";
 import { createEventKey } from "./event-key.ts";
 import { type InboundEvent, type InboundFrame, parseFrames } from "./parse-frames.ts";
@@ -15,9 +15,9 @@ export interface PipelineOptions {
   readonly maxDedupKeys: number;
   readonly maxFrameBytes: number;
   /** Takes each chat event to its run. Must not throw. */
-  readonly route: (event: RoutedEvent) => void;
+  readonly route: (event: HeardEvent) => void;
   /** Told of each event that was dropped as a repeat. */
-  readonly onDuplicate: (event: RoutedEvent) => void;
+  readonly onDuplicate: (event: HeardEvent) => void;
   /** Takes every event that is not a chat event. Must not throw. */
   readonly onOther: (event: InboundEvent) => void;
   readonly onReject: (rejection: Rejection) => void;
@@ -35,20 +35,21 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const { clock, stats, dedupWindowMs, maxDedupKeys, maxFrameBytes, route, onDuplicate, onOther, onReject } = options;
   const frames = new Subject<InboundFrame>();
   const payloads = new Subject<InboundPayload>();
-  const events = new Subject<RoutedEvent>();
+  const events = new Subject<HeardEvent>();
 
   const chatPayloads = frames.pipe(
     parseFrames({ maxFrameBytes, onReject: (gateway, bad) => onReject({ gateway, ...bad }) }),
     takeChat(onOther),
   );
   const chatEvents = merge(chatPayloads, payloads).pipe(
-    readChatEvents({ onReject: (gateway, reason) => onReject({ gateway, reason }) }),
+    readChatEvents({ clock, onReject: (gateway, reason) => onReject({ gateway, reason }) }),
   );
   const subscription: Subscription = merge(chatEvents, events)
     .pipe(
-      distinctWithin<RoutedEvent>({
+      distinctWithin<HeardEvent>({
         group: ({ event }) => event.runId,
         key: createEventKey(),
+        at: ({ at }) => at,
         windowMs: dedupWindowMs,
         maxKeys: maxDedupKeys,
         clock,
@@ -70,7 +71,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       frames.next(frame);
     },
     payload: (payload) => payloads.next(payload),
-    event: (event) => events.next(event),
+    event: (event) => events.next({ ...event, at: clock.now() }),
     close: () => subscription.unsubscribe(),
   };
 }

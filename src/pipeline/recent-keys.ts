@@ -5,7 +5,7 @@ export type Key = string | number;
 
 /** Bounds of {@link RecentKeys}. */
 export interface RecentKeysOptions {
-  /** How long a key is remembered, in ms. `0` remembers nothing. */
+  /** How long a key is remembered, in ms, above 0. */
   readonly windowMs: number;
   /** How many keys at most; one more forgets the oldest. */
   readonly maxKeys: number;
@@ -43,11 +43,9 @@ export class RecentKeys {
     this.options = options;
   }
 
-  /** Whether this key of this group was not remembered; it is from now on. A key that is does not grow younger. */
-  add(groupName: string, key: Key): boolean {
+  /** Whether this key of this group was not remembered; it is from `now` on. A key that is does not grow younger. */
+  add(groupName: string, key: Key, now: number): boolean {
     const { clock, windowMs, maxKeys, onEvict } = this.options;
-    if (windowMs <= 0) return true;
-    const now = clock.now();
     if (now < this.newestAt) this.setBack(this.newestAt - now);
     this.forgetAged(now);
     const group = this.groups.get(groupName) ?? this.open(groupName);

@@ -10,14 +10,16 @@ export class Run implements RunProgress {
   chars = 0;
   deltas = 0;
   readonly number: number;
+  readonly startedAt: number;
   readonly late: boolean;
   recovered = false;
   origin: Origin;
   message: ProactiveMessage | undefined;
 
-  constructor(actor: RunActor, number: number, late: boolean, origin: Origin) {
+  constructor(actor: RunActor, number: number, startedAt: number, late: boolean, origin: Origin) {
     this.actor = actor;
     this.number = number;
+    this.startedAt = startedAt;
     this.late = late;
     this.origin = origin;
   }
@@ -26,16 +28,8 @@ export class Run implements RunProgress {
     return this.actor.getSnapshot().context;
   }
 
-  get text(): string {
-    return this.context.text;
-  }
-
-  get sessionKey(): string | undefined {
-    return this.context.sessionKey;
-  }
-
   /** As a host sees it, now. */
-  live(): LiveRun {
+  view(): LiveRun {
     const { runId, gateway, owner, sessionKey, text, startedAt } = this.context;
     return {
       runId,
@@ -45,6 +39,10 @@ export class Run implements RunProgress {
       text,
       startedAt,
     };
+  }
+
+  live(): LiveRun | undefined {
+    return this.actor === noActor ? undefined : this.view();
   }
 
   /**

@@ -8,14 +8,16 @@ import type { Counters } from "../stats.ts";
 import type {
   Activity,
   ChatEvent,
+  DeltaListener,
   DiscardReason,
   EventEffect,
+  HeardEvent,
   LiveRun,
   Origin,
   ProactiveMessage,
-  RoutedEvent,
   RunProgress,
 } from "../types.ts";
+import { DeltaListeners } from "./delta-listeners.ts";
 import type { Judge } from "./judge.ts";
 import { runKey } from "./message-id.ts";
 import { Run } from "./run.ts";
@@ -36,7 +38,7 @@ export interface SupervisorOptions {
   /** Takes every run that has settled, once, after it was retired; with its message when it was dispatched. */
   readonly onSettled: (output: RunOutput, message: ProactiveMessage | undefined) => void;
   /** Told of every event and what it did, before its run settles by it; `progress` as in `Activity`. */
-  readonly onEvent: (event: RoutedEvent, effect: EventEffect, progress: RunProgress | undefined) => void;
+  readonly onEvent: (event: HeardEvent, effect: EventEffect, progress: RunProgress | undefined) => void;
 }
 
 /** What is remembered of a run that has settled. */
@@ -57,6 +59,9 @@ export class Supervisor {
   private readonly settled: AgingMap<SettledRun>;
   private readonly solicited: AgingMap<true>;
   private readonly hints: AgingMap<Origin>;
+  private readonly listeners = new DeltaListeners();
+  /** Told of further deltas; undefined while nobody watches. */
+  private listener: DeltaListener | undefined;
 
   constructor(options: SupervisorOptions) {
     this.options = options;
@@ -73,7 +78,7 @@ export class Supervisor {
   }
 
   /** Takes one event to its run. */
-  handle(routed: RoutedEvent): void {
+  handle(routed: HeardEvent): void {
     const { gateway, event } = routed;
     const { state } = event;
     if (state !== "delta" && state !== "final" && state !== "error" && state !== "aborted" && state !== "status") {
@@ -115,12 +120,20 @@ export class Supervisor {
 
   /** The runs in `buffering`. */
   live(): LiveRun[] {
-    return Array.from(this.runs.values(), (run) => run.live());
+    return Array.from(this.runs.values(), (run) => run.view());
   }
 
-  /** The same, as those who begin to watch are told of them. */
+  /** The same in the order in which they began, as those who begin to watch are told of them. */
   joined(): Activity[] {
-    return Array.from(this.runs.values(), (run) => ({ kind: "joined", run: run.live(), progress: run }));
+    const runs = [...this.runs.values()].sort((a, b) => a.number - b.number);
+    return runs.map((run) => ({ kind: "joined", run: run.view(), progress: run }));
+  }
+
+  watchDeltas(listener: DeltaListener): () => void {
+    this.listener = this.listeners.add(listener);
+    return () => {
+      this.listener = this.listeners.remove(listener);
+    };
   }
 
   /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch; costs what it returns. */
@@ -130,7 +143,7 @@ export class Supervisor {
       // In the order of their beginnings, but for late runs: those pass at once.
       for (const run of runs) {
         if (run.context.startedAt > startedBy) break;
-        found.push(run.live());
+        found.push(run.view());
       }
     }
     return found;
@@ -150,9 +163,9 @@ export class Supervisor {
     this.hints.clear();
   }
 
-  private spawn(routed: RoutedEvent): Run | undefined {
-    const { clock, stats, ttlMs, maxRuns } = this.options;
-    const { gateway, owner, event } = routed;
+  private spawn(routed: HeardEvent): Run | undefined {
+    const { stats, ttlMs, maxRuns } = this.options;
+    const { gateway, owner, event, at } = routed;
     const { runId, sessionKey } = event;
     const key = runKey(gateway, runId);
     const before = this.settled.get(key);
@@ -165,10 +178,10 @@ export class Supervisor {
       return undefined;
     }
     if (this.runs.size >= maxRuns && event.state !== "final") return this.refuse(key, routed);
-    const startedAt = before?.startedAt ?? clock.now();
+    const startedAt = before?.startedAt ?? at;
     const actor = this.actors.spawn({ runId, gateway, owner, sessionKey, startedAt, ttlMs });
     const origin = this.hints.get(key) ?? originOf(runId, sessionKey);
-    const run = new Run(actor, stats.started + 1, before !== undefined, origin);
+    const run = new Run(actor, stats.started + 1, startedAt, before !== undefined, origin);
     actor.subscribe({ complete: () => this.retire(run) });
     this.settled.delete(key);
     this.runs.set(gateway, runId, run);
@@ -179,10 +192,9 @@ export class Supervisor {
   }
 
   /** A run too many gets no actor, which would be a flood's easiest prey: only its outcome. Its final is still handed over. */
-  private refuse(key: string, { gateway, owner, event }: RoutedEvent): undefined {
-    const { clock, maxRuns, onSettled, stats } = this.options;
+  private refuse(key: string, { gateway, owner, event, at: startedAt }: HeardEvent): undefined {
+    const { maxRuns, onSettled, stats } = this.options;
     const { runId, sessionKey, messageText, deltaText } = event;
-    const startedAt = clock.now();
     stats.overLimit += 1;
     this.settled.set(key, { mayStillSpeak: true, startedAt });
     const text = messageText ?? deltaText ?? "";
@@ -215,13 +227,14 @@ export class Supervisor {
     }
   }
 
-  private sendDelta(run: Run, routed: RoutedEvent): void {
+  private sendDelta(run: Run, routed: HeardEvent): void {
     const { stats, maxBufferedBytes, onEvent } = this.options;
     const { event } = routed;
-    const text = run.reader.read(event, run.text);
+    const text = run.reader.read(event, run.context.text);
     stats.bufferedBytes += (text.length - run.chars) * 2;
     run.chars = text.length;
-    onEvent(routed, "taken", run);
+    if (run.deltas === 1) onEvent(routed, "taken", run);
+    else this.listener?.delta(run, event, routed.at);
     if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
     else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
     else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });

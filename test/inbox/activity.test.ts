@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Activity, createInbox, type RunProgress } from "../../src/index.ts";
+import { createTestClock } from "../../src/testing/clock.ts";
 
 const KEY = "agent:main:collavre:42:creative:100";
 
@@ -26,10 +27,13 @@ describe("activity", () => {
     hear("b", "status", 1);
     watch();
     expect(heard).toMatchObject([
-      { kind: "joined", progress: { number: 2, deltas: 1, chars: 3, text: "Hel", sessionKey: KEY } },
-      { kind: "joined", progress: { number: 3, deltas: 0, chars: 0, text: "", sessionKey: undefined } },
+      { kind: "joined", progress: { number: 2, deltas: 1, chars: 3 } },
+      { kind: "joined", progress: { number: 3, deltas: 0, chars: 0 } },
     ]);
-    expect(heard.map((activity) => activity.kind === "joined" && activity.run)).toEqual(inbox.runs());
+    const joined = heard.flatMap((activity) => (activity.kind === "joined" ? [activity] : []));
+    expect(joined.map(({ run }) => run)).toEqual(inbox.runs());
+    expect(joined.map(({ progress }) => progress.live())).toEqual(inbox.runs());
+    expect(joined.map(({ progress }) => progress.startedAt)).toEqual(inbox.runs().map(({ startedAt }) => startedAt));
   });
 
   it("tells of each event what it did, with a view of the run that goes on", () => {
@@ -37,14 +41,17 @@ describe("activity", () => {
     watch();
     hear("r", "delta", 1, { deltaText: "Hel" });
     const progress = progressOf(heard);
-    expect(progress).toMatchObject({ number: 1, deltas: 1, chars: 3, sessionKey: undefined });
+    expect(progress).toMatchObject({ number: 1, deltas: 1, chars: 3 });
+    expect(progress.live()).not.toHaveProperty("sessionKey");
     hear("r", "delta", 1, { deltaText: "Hel" });
-    hear("r", "delta", 2, { deltaText: "lo", sessionKey: KEY });
+    hear("r", "status", 2, { sessionKey: KEY });
     hear("r", "dreaming", 3);
     expect(progressOf(heard.slice(0, -1))).toBe(progress);
-    expect(progress).toMatchObject({ deltas: 2, chars: 5, text: "Hello", sessionKey: KEY });
-    hear("r", "aborted", 4);
-    hear("r", "delta", 5, { deltaText: "!" });
+    hear("r", "delta", 4, { deltaText: "lo", sessionKey: KEY });
+    expect(progress).toMatchObject({ deltas: 2, chars: 5 });
+    expect(progress.live()).toMatchObject({ runId: "r", text: "Hello", sessionKey: KEY });
+    hear("r", "aborted", 5);
+    hear("r", "delta", 6, { deltaText: "!" });
     const effects = heard.map((activity) => activity.kind === "event" && [activity.effect, activity.progress]);
     expect(effects).toEqual([
       ["taken", progress],
@@ -56,13 +63,26 @@ describe("activity", () => {
     ]);
   });
 
+  it("tells when each event came", () => {
+    const clock = createTestClock(5_000);
+    const inbox = createInbox({ clock });
+    const times: unknown[] = [];
+    inbox.activity$.subscribe((activity) => activity.kind === "event" && times.push(activity.at));
+    inbox.handle({ runId: "r", seq: 1, state: "delta", deltaText: "Hel" });
+    clock.advance(75);
+    inbox.handle({ runId: "r", seq: 1, state: "delta", deltaText: "Hel" });
+    inbox.handle({ runId: "r", seq: 2, state: "aborted" });
+    expect(times).toEqual([5_000, 5_075, 5_075]);
+  });
+
   it("keeps what a settled run came to, but for its text", () => {
     const { heard, hear, watch } = watched();
     watch();
     hear("r", "delta", 1, { deltaText: "Hello", sessionKey: KEY });
     const progress = progressOf(heard);
     hear("r", "error", 2);
-    expect(progress).toMatchObject({ number: 1, deltas: 1, chars: 5, text: "", sessionKey: undefined });
+    expect(progress).toMatchObject({ number: 1, deltas: 1, chars: 5, startedAt: expect.any(Number) });
+    expect(progress.live()).toBeUndefined();
   });
 
   it("counts the delta by which a run turned out to be none of ours", () => {
@@ -71,5 +91,32 @@ describe("activity", () => {
     hear("r", "delta", 1, { deltaText: "Hello", sessionKey: KEY });
     hear("r", "delta", 2, { deltaText: "!", spawnedBy: "agent:main:main" });
     expect(progressOf(heard)).toMatchObject({ deltas: 2, chars: 5 });
+  });
+});
+
+describe("the further deltas of a run", () => {
+  it("are told to each listener as they are taken, until it has heard enough", () => {
+    const clock = createTestClock(1_000);
+    const inbox = createInbox({ clock });
+    const heard: string[] = [];
+    const listen = (name: string) =>
+      inbox.watchDeltas({
+        delta: (progress, { runId, seq }, at) =>
+          heard.push(`${name} ${runId}#${progress.number} ${seq} ${progress.chars} ${at}`),
+      });
+    const say = (runId: string, seq: number) => inbox.handle({ runId, seq, state: "delta", deltaText: "x" });
+    const unwatchA = listen("a");
+    say("r", 1);
+    say("r", 2);
+    clock.advance(75);
+    const unwatchB = listen("b");
+    say("r", 3);
+    say("r", 3);
+    unwatchA();
+    say("s", 1);
+    say("s", 2);
+    unwatchB();
+    say("r", 4);
+    expect(heard).toEqual(["a r#1 2 2 1000", "a r#1 3 3 1075", "b r#1 3 3 1075", "b s#2 2 2 1075"]);
   });
 });

@@ -57,6 +57,14 @@ describe("the drawings", () => {
     flow.activity({ kind: "retry", message, attempt: 1, error: "", delayMs: 0 });
     flow.delivery({ status: "delivered", message, attempts: 1 });
     flow.delivery({ status: "dead", message, attempts: 1, error: "" });
-    expect(Object.keys(flow.take().delivery).sort()).toEqual(transitionsOf("delivery").sort());
+    expect(Object.keys(flow.take(0).delivery).sort()).toEqual(transitionsOf("delivery").sort());
+  });
+
+  it("are counted, deltas by how many there have been in all", () => {
+    const flow = new Flow();
+    expect(flow.take(0).run).toEqual({});
+    expect(flow.take(3).run).toEqual({ "buffering:delta:buffering": 3 });
+    expect(flow.take(3).run).toEqual({});
+    expect(flow.take(4).run).toEqual({ "buffering:delta:buffering": 1 });
   });
 });

@@ -141,9 +141,9 @@ describe("watching", () => {
   });
 
   it("answers for one run", async () => {
-    const stream = await openEventStream(`${inspector.url}updates`);
-    await stream.next();
     inbox.handle({ runId: "r", sessionKey: "s", seq: 1, state: "delta", deltaText: "x" });
+    const stream = await openEventStream(`${inspector.url}updates`);
+    expect(((await stream.next()) as Update).live?.rows).toMatchObject([{ id: 1, runId: "r" }]);
     const { status, body } = await ask(`${inspector.url}run?id=1`);
     expect([status, JSON.parse(body)]).toMatchObject([200, { run: { runId: "r" }, entries: [{}], dropped: 0 }]);
     for (const id of ["2", "", "x", "-1", "1.5"])

@@ -6,19 +6,19 @@ import type { ChatEvent, RunProgress } from "../../src/types.ts";
 const delta = (seq: number): ChatEvent => ({ runId: "r", state: "delta", seq });
 const progress = (number: number, chars: number): RunProgress => ({
   number,
+  startedAt: 0,
   chars,
   deltas: 0,
-  text: "",
-  sessionKey: undefined,
+  live: () => undefined,
 });
 
 describe("the journal of all runs", () => {
   it("tells each run its own entries, with all that an event was and what it did to the text", () => {
     const journal = new Journal(10, true);
-    journal.add(1, 990, { kind: "joined", chars: 1 }, 1);
-    journal.addDelta(progress(7, 3), 1_000, delta(0));
-    journal.addDelta(progress(8, 8), 1_001, delta(1));
-    journal.addDelta(progress(7, 2), 1_020, { ...delta(2), replace: true, recovered: true, deltaText: "ab" });
+    journal.addJoined(progress(7, 1), 990);
+    journal.delta(progress(7, 3), delta(0), 1_000);
+    journal.delta(progress(8, 8), delta(1), 1_001);
+    journal.delta(progress(7, 2), { ...delta(2), replace: true, recovered: true, deltaText: "ab" }, 1_020);
     journal.addEvent(1, 1_030, { runId: "r", state: "status" }, "duplicate");
     journal.addEvent(1, 1_040, { runId: "r", state: "dreaming", seq: 4 }, "unknown-state");
     journal.addEvent(1, 1_045, { runId: "r", state: "final", seq: 5 }, "taken", 6);
@@ -44,8 +44,8 @@ describe("the journal of all runs", () => {
 
   it("tells a sequence number of any size, and none where there was none", () => {
     const journal = new Journal(4, false);
-    for (const seq of [2 ** 40, -1]) journal.addDelta(progress(1, 3), 0, delta(seq));
-    journal.addDelta(progress(1, 4), 0, { runId: "r", state: "delta" });
+    for (const seq of [2 ** 40, -1]) journal.delta(progress(1, 3), delta(seq), 0);
+    journal.delta(progress(1, 4), { runId: "r", state: "delta" }, 0);
     const { entries } = journal.timelineOf(1, 1, 0, 3);
     expect(entries.map(({ what }) => (what.kind === "event" ? [what.seq, what.gained] : "other"))).toEqual([
       [2 ** 40, 3],
@@ -61,7 +61,7 @@ describe("the journal of all runs", () => {
         fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 60 }),
         (size, runs) => {
           const journal = new Journal(size, false);
-          for (const [seq, run] of runs.entries()) journal.addDelta(progress(run, seq), seq, delta(seq));
+          for (const [seq, run] of runs.entries()) journal.delta(progress(run, seq), delta(seq), seq);
           for (const run of [1, 2, 3, 4]) {
             const all = [...runs.keys()].filter((seq) => runs[seq] === run);
             const kept = all.filter((seq) => seq >= runs.length - size);
@@ -79,14 +79,40 @@ describe("the journal of all runs", () => {
     );
   });
 
+  it("tells of each entry what it was itself, never what stood in its place before", () => {
+    const entry = fc.constantFrom("delta", "silent", "final", "dreaming", "attempt");
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5 }), fc.array(entry, { maxLength: 30 }), (size, entries) => {
+        const journal = new Journal(size, true);
+        for (const [at, kind] of entries.entries()) {
+          const deltaText = `text ${at}`;
+          if (kind === "delta") journal.delta(progress(7, at), { ...delta(at), deltaText }, at);
+          else if (kind === "silent") journal.delta(progress(7, at), delta(at), at);
+          else if (kind === "attempt") journal.add(1, at, { kind: "attempt", attempt: at });
+          else journal.addEvent(1, at, { runId: "r", state: kind, seq: at, deltaText }, "taken");
+        }
+        const told = journal.timelineOf(1, 7, 0, entries.length).entries.map(({ afterMs, what }) => {
+          if (what.kind === "attempt") return [afterMs, "attempt", what.attempt];
+          return what.kind === "event" ? [afterMs, what.state, what.seq, what.text] : "another";
+        });
+        const expected = entries.map((kind, at) => {
+          if (kind === "attempt") return [at, kind, at];
+          if (kind === "dreaming") return [at, kind, at, undefined];
+          return [at, kind === "silent" ? "delta" : kind, at, kind === "silent" ? undefined : `text ${at}`];
+        });
+        expect(told).toEqual(expected.slice(-size));
+      }),
+    );
+  });
+
   it("tells the first four and the latest of a long run, and only the latest once the first are overwritten", () => {
     const journal = new Journal(1_000, false);
-    for (let seq = 1; seq <= 1_000; seq += 1) journal.addDelta(progress(1, 2 * seq), seq, delta(seq));
+    for (let seq = 1; seq <= 1_000; seq += 1) journal.delta(progress(1, 2 * seq), delta(seq), seq);
     const whole = journal.timelineOf(1, 1, 0, 1_000);
     expect(whole.entries.map(({ afterMs }) => afterMs).slice(3, 5)).toEqual([4, 805]);
     expect(whole.entries[4]?.what).toMatchObject({ chars: 1_610, gained: 2 });
     expect(whole).toMatchObject({ dropped: 800, droppedAfter: 4 });
-    journal.addDelta(progress(1, 1), 1_001, delta(1_001));
+    journal.delta(progress(1, 1), delta(1_001), 1_001);
     const cut = journal.timelineOf(1, 1, 0, 1_001);
     expect(cut.entries.map(({ afterMs }) => afterMs)).toEqual(Array.from({ length: 200 }, (_, index) => 802 + index));
     expect(cut).toMatchObject({ dropped: 801, droppedAfter: 0 });

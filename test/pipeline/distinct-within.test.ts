@@ -34,6 +34,15 @@ describe("distinctWithin", () => {
     expect(out).toEqual([1, 1]);
   });
 
+  it("goes by the times of the values where it is told them", () => {
+    const out: number[] = [];
+    const values = [0, 999, 1_000, 1_999, 2_000];
+    from(values)
+      .pipe(distinctWithin({ key: () => "same", at: (value) => value, windowMs: 1_000, clock: createTestClock() }))
+      .subscribe((value) => out.push(value));
+    expect(out).toEqual([0, 1_000, 2_000]);
+  });
+
   it.each([
     [{ windowMS: 5 }, /`windowMS`/],
     [{ key: "id" }, /`key` to be a function, got `id`/],
