@@ -82,6 +82,8 @@ export async function claimAbandoned(file: LedgerFile, claimer: Claimer): Promis
   const entries: HeldEntry[] = [];
   let unreadable = 0;
   try {
+    // Another process may have died, or released what it held, since this turn's first read.
+    file.refresh();
     for (const holder of allHolders(tables).filter((candidate) => isAbandoned(tables, candidate, claimer))) {
       for (let more = true; more; ) {
         const step = await file.transaction(() => {

@@ -90,6 +90,8 @@ export interface LedgerFile {
    * @throws {InboxError} `ERR_INBOX_LEDGER` when it could not be written.
    */
   transaction<T>(change: () => T): Promise<T>;
+  /** Lets what is read from now on be what is in the file now. Without it, all reads of a turn of the event loop see one state. */
+  refresh(): void;
   /** Lets go of the file when it is the last to do so. */
   release(): Promise<void>;
 }
@@ -260,6 +262,7 @@ export function openLedgerFile(file: string): LedgerFile {
       mindHiddenPromise();
       return done.catch(failed);
     },
+    refresh: () => root.resetReadTxn(),
     release: () => (released ??= release()),
   };
 }
