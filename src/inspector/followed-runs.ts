@@ -76,8 +76,10 @@ export class FollowedRuns {
     const { gateway, runId } = ended;
     const known = this.live.get(gateway, runId) ?? this.ended.get(gateway, runId);
     const run = known === undefined ? this.create(identityOf(ended, now), undefined) : this.follow(known, ended);
+    const wasThoughtGone = run.settlement !== undefined;
     run.settle(outcome, now);
-    this.retire(run);
+    if (wasThoughtGone) this.settledVersion += 1;
+    else this.retire(run);
   }
 
   /** Retires the runs that have ended without an outcome. */

@@ -179,6 +179,21 @@ describe("what the inspector sees of a run", () => {
     expect(told("r").slice(0, 2)).toEqual(["0 final 1 taken 5", "100 dispatched"]);
   });
 
+  it("is one line, put right, when its outcome comes after it was thought to have none", async () => {
+    let written = (_: boolean): void => {};
+    const taking = new Promise<boolean>((resolve) => {
+      written = resolve;
+    });
+    open({ ledger: { ...createMemoryLedger(), take: () => taking } });
+    hear("r", "final", 1, say("Hello"));
+    clock.advance(1_100);
+    watch.takeChange();
+    expect(look().settled).toMatchObject({ total: 1, rows: [{ status: "gone" }] });
+    written(true);
+    await handled();
+    expect(look().settled).toMatchObject({ total: 1, rows: [{ runId: "r", status: "dispatched" }] });
+  });
+
   it("ends without an outcome when the inbox is stopped", async () => {
     open();
     hear("r", "delta", 1, { deltaText: "Hel" });
