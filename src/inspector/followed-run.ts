@@ -236,7 +236,7 @@ export class FollowedRun {
     };
   }
 
-  /** Deltas per second, since it was looked at one or two seconds ago. */
+  /** Deltas per second, since it was looked at one or two seconds ago; at first since it began. */
   private rate(now: number): number {
     const { deltas } = this;
     if (now - this.nextMark.at >= RATE_MS) {

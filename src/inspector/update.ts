@@ -27,7 +27,7 @@ export interface RunRow {
 
 /** A run in `buffering`. */
 export interface LiveRow extends RunRow {
-  /** Of the last seconds. */
+  /** Of the last seconds; at the first look, since it began. */
   readonly deltasPerSecond: number;
 }
 
