@@ -24,6 +24,7 @@ export function createOurs({ clock = systemClock }: { readonly clock?: Clock } =
     stats,
     judge,
     onEvent: () => {},
+    onHostError: fail,
     onSettled: (_, message) => {
       if (message !== undefined) said.push(message);
     },

@@ -105,6 +105,7 @@ class RunningInbox implements Inbox {
       judge: createJudge({ ...parts, onHostError: (option, error) => this.#noteHostError(option, error) }),
       onSettled: (output, message) => this.#settle(output, message),
       onEvent: (event, effect, progress) => this.#noteEvent(event, effect, progress),
+      onHostError: (name, error) => this.#noteHostError(name, error),
     });
     this.#pipeline = createPipeline({
       ...parts,

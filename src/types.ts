@@ -170,7 +170,7 @@ export type EventEffect = "taken" | "duplicate" | "after-end" | "unknown-state";
  * them costs is above all what it touches: one object is told, directly.
  */
 export interface DeltaListener {
-  /** Called while the event is handled: be quick, and do not throw. `at`: when it came. */
+  /** Called while the event is handled: be quick. What it throws is counted and logged. `at`: when it came. */
   delta(progress: RunProgress, event: ChatEvent, at: number): void;
 }
 

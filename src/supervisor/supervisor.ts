@@ -39,6 +39,8 @@ export interface SupervisorOptions {
   readonly onSettled: (output: RunOutput, message: ProactiveMessage | undefined) => void;
   /** Told of every event and what it did, before its run settles by it; `progress` as in `Activity`. */
   readonly onEvent: (event: HeardEvent, effect: EventEffect, progress: RunProgress | undefined) => void;
+  /** A function of the host's threw; named as in its options and calls. */
+  readonly onHostError: (name: string, error: unknown) => void;
 }
 
 /** What is remembered of a run that has settled. */
@@ -234,10 +236,19 @@ export class Supervisor {
     stats.bufferedBytes += (text.length - run.chars) * 2;
     run.chars = text.length;
     if (run.deltas === 1) onEvent(routed, "taken", run);
-    else this.listener?.delta(run, event, routed.at);
+    else this.tellListener(run, routed);
     if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
     else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
     else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });
+  }
+
+  private tellListener(run: Run, { event, at }: HeardEvent): void {
+    try {
+      this.listener?.delta(run, event, at);
+    } catch (error) {
+      // An onlooker's bug must not cost a run its text.
+      this.options.onHostError("watchDeltas", error);
+    }
   }
 
   private sendFinal(run: Run, event: ChatEvent): void {

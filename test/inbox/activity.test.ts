@@ -119,4 +119,16 @@ describe("the further deltas of a run", () => {
     say("r", 4);
     expect(heard).toEqual(["a r#1 2 2 1000", "a r#1 3 3 1075", "b r#1 3 3 1075", "b s#2 2 2 1075"]);
   });
+
+  it("reach their run even when a listener throws", () => {
+    const inbox = createInbox();
+    inbox.watchDeltas({
+      delta() {
+        throw new Error("not now");
+      },
+    });
+    for (const seq of [1, 2, 3]) inbox.handle({ runId: "r", seq, state: "delta", deltaText: "x" });
+    expect(inbox.runs()).toMatchObject([{ runId: "r", text: "xxx" }]);
+    expect(inbox.stats()).toMatchObject({ hostErrors: 2, rejected: 0 });
+  });
 });
