@@ -60,27 +60,20 @@ export class Journal implements DeltaListener {
 
   /** Adds that a run had begun before anyone looked. */
   addJoined({ number, chars }: RunProgress, at: number): void {
-    this.put(-number, at, JOINED, NO_SEQ, chars);
+    this.put(-number, at, JOINED, undefined, chars);
   }
 
   /** Adds what is no event. */
   add(id: number, at: number, what: What): void {
     this.objects.set(this.next, what);
-    this.put(id, at, OTHER, NO_SEQ, TELLS_NO_TEXT);
+    this.put(id, at, OTHER, undefined, TELLS_NO_TEXT);
   }
 
-  /** Adds a delta that its run has taken. Reads nothing that was not just in hand, and calls nothing. */
+  /** Adds a delta that its run has taken. Reads nothing but what the caller has just had in hand. */
   delta(progress: RunProgress, event: ChatEvent, at: number): void {
-    const { numbers, next } = this;
-    const flags = (event.replace === true ? REPLACED : 0) + (event.recovered === true ? RECOVERED : 0);
-    numbers[next + RUN] = -progress.number;
-    numbers[next + CODE] = this.showText ? DELTA + flags + this.keepPiece(event) : DELTA + flags;
-    numbers[next + SEQ] = event.seq ?? NO_SEQ;
-    numbers[next + CHARS] = progress.chars;
-    numbers[next + AT] = at;
+    const code = DELTA + flagsOf(event);
+    this.put(-progress.number, at, this.showText ? code + this.keepPiece(event) : code, event.seq, progress.chars);
     this.deltas += 1;
-    this.next = next + FIELDS;
-    if (this.next === numbers.length) this.turn();
   }
 
   /** Adds any other event. */
@@ -91,9 +84,8 @@ export class Journal implements DeltaListener {
       const what = { kind: "event", state: beginningOf(state, STATE_CHARS), effect } as const;
       return this.add(id, at, seq === undefined ? what : { ...what, seq });
     }
-    const flags = (event.replace === true ? REPLACED : 0) + (event.recovered === true ? RECOVERED : 0);
-    const code = (known * effects.length + effects.indexOf(effect)) * FLAGS + flags;
-    this.put(id, at, this.showText ? code + this.keepPiece(event) : code, seq ?? NO_SEQ, chars);
+    const code = (known * effects.length + effects.indexOf(effect)) * FLAGS + flagsOf(event);
+    this.put(id, at, this.showText ? code + this.keepPiece(event) : code, seq, chars);
   }
 
   /** What is still here of a run that has had `total` entries: its first few and the latest. */
@@ -147,11 +139,11 @@ export class Journal implements DeltaListener {
     return this.numbers[place + field] ?? 0;
   }
 
-  private put(run: number, at: number, code: number, seq: number, chars: number): void {
+  private put(run: number, at: number, code: number, seq: number | undefined, chars: number): void {
     const { numbers, next } = this;
     numbers[next + RUN] = run;
     numbers[next + CODE] = code;
-    numbers[next + SEQ] = seq;
+    numbers[next + SEQ] = seq ?? NO_SEQ;
     numbers[next + CHARS] = chars;
     numbers[next + AT] = at;
     this.next = next + FIELDS;
@@ -170,6 +162,10 @@ export class Journal implements DeltaListener {
     this.objects.set(this.next, beginningOf(text, PIECE_CHARS));
     return HAS_PIECE;
   }
+}
+
+function flagsOf({ replace, recovered }: ChatEvent): number {
+  return (replace === true ? REPLACED : 0) + (recovered === true ? RECOVERED : 0);
 }
 
 function kindOf(code: number): EventWhat {
