@@ -203,7 +203,7 @@ export class FollowedRuns {
     return run;
   }
 
-  /** The newest live runs, the newest first. Not by way of the table: to walk through it would push all else out of the caches. */
+  /** The newest live runs, the newest first. Not by way of the table: that would be a walk through all of them. */
   private newestLive(count: number): FollowedRun[] {
     const found = [...this.ending.keys()].slice(-count).reverse();
     for (let i = this.begun.length - 1; i >= 0 && found.length < 2 * count; i -= 1) {
