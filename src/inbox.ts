@@ -79,10 +79,9 @@ class RunningInbox implements Inbox {
   constructor(settings: InboxSettings) {
     this.#settings = settings;
     const { clock, logger, retry } = settings;
-    const inspect = inspection(settings.inspect, settings.inspectText, (error) =>
-      this.#noteHostError("inspect", error),
-    );
-    const parts = { ...settings, ...retry, stats: this.#stats, inspect };
+    const onHostError = (name: string, error: unknown) => this.#noteHostError(name, error);
+    const inspect = inspection(settings.inspect, settings.inspectText, (error) => onHostError("inspect", error));
+    const parts = { ...settings, ...retry, stats: this.#stats, inspect, onHostError };
     this.#log = createLogbook(logger);
     const sources = toSources(settings.sources);
     this.#ledger = this.#openLedger(settings);
@@ -102,10 +101,9 @@ class RunningInbox implements Inbox {
     });
     this.#supervisor = new Supervisor({
       ...parts,
-      judge: createJudge({ ...parts, onHostError: (option, error) => this.#noteHostError(option, error) }),
+      judge: createJudge(parts),
       onSettled: (output, message) => this.#settle(output, message),
       onEvent: (event, effect, progress) => this.#noteEvent(event, effect, progress),
-      onHostError: (name, error) => this.#noteHostError(name, error),
     });
     this.#pipeline = createPipeline({
       ...parts,
@@ -132,7 +130,6 @@ class RunningInbox implements Inbox {
       supervisor: this.#supervisor,
       log: this.#log,
       emit: (event) => this.#pipeline.event(event),
-      onHostError: (option, error) => this.#noteHostError(option, error),
     });
   }
 

@@ -71,8 +71,7 @@ export class Journal implements DeltaListener {
 
   /** Adds a delta that its run has taken. Reads nothing but what the caller has just had in hand. */
   delta(progress: RunProgress, event: ChatEvent, at: number): void {
-    const code = DELTA + flagsOf(event);
-    this.put(-progress.number, at, this.showText ? code + this.keepPiece(event) : code, event.seq, progress.chars);
+    this.put(-progress.number, at, DELTA + flagsOf(event) + this.keepPiece(event), event.seq, progress.chars);
     this.deltas += 1;
   }
 
@@ -84,8 +83,8 @@ export class Journal implements DeltaListener {
       const what = { kind: "event", state: beginningOf(state, STATE_CHARS), effect } as const;
       return this.add(id, at, seq === undefined ? what : { ...what, seq });
     }
-    const code = (known * effects.length + effects.indexOf(effect)) * FLAGS + flagsOf(event);
-    this.put(id, at, this.showText ? code + this.keepPiece(event) : code, seq, chars);
+    const kind = (known * effects.length + effects.indexOf(effect)) * FLAGS;
+    this.put(id, at, kind + flagsOf(event) + this.keepPiece(event), seq, chars);
   }
 
   /** What is still here of a run that has had `total` entries: its first few and the latest. */
@@ -147,17 +146,14 @@ export class Journal implements DeltaListener {
     numbers[next + CHARS] = chars;
     numbers[next + AT] = at;
     this.next = next + FIELDS;
-    if (this.next === numbers.length) this.turn();
-  }
-
-  private turn(): void {
+    if (this.next < numbers.length) return;
     this.next = 0;
     this.isFull = true;
   }
 
-  /** Keeps the beginning of the text that the next entry's event brought; gives the flag that says so. */
+  /** Keeps the beginning of the text that the next entry's event brought, if it is to be told; gives the flag that says so. */
   private keepPiece({ deltaText, messageText }: ChatEvent): number {
-    const text = deltaText ?? messageText;
+    const text = this.showText ? (deltaText ?? messageText) : undefined;
     if (text === undefined) return 0;
     this.objects.set(this.next, beginningOf(text, PIECE_CHARS));
     return HAS_PIECE;

@@ -1,4 +1,4 @@
-import type { Subscription } from "rxjs";
+import { Subscription } from "rxjs";
 import type { Clock } from "../clock.ts";
 import type { Inbox } from "../inbox-api.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
@@ -45,7 +45,6 @@ export class Watch {
   private readonly flow = new Flow();
   private readonly listener: ActivityListener;
   private readonly sampler: Sampler;
-  private readonly unwatchDeltas: () => void;
   private readonly subscriptions: readonly Subscription[];
   private readonly live = versioned<LiveRow>();
   private readonly settled = versioned<SettledRow>();
@@ -68,8 +67,8 @@ export class Watch {
     this.listener = new ActivityListener(this.runs, this.flow, clock);
     this.sampler = new Sampler(inbox.stats());
     this.flow.linksAre(inbox.links());
-    this.unwatchDeltas = inbox.watchDeltas(this.runs.journal);
     this.subscriptions = [
+      new Subscription(inbox.watchDeltas(this.runs.journal)),
       inbox.activity$.subscribe(this.listener),
       inbox.outcomes$.subscribe((outcome) => {
         this.changed = true;
@@ -156,7 +155,6 @@ export class Watch {
 
   close(): void {
     this.closed = true;
-    this.unwatchDeltas();
     for (const subscription of this.subscriptions) subscription.unsubscribe();
   }
 

@@ -19,6 +19,16 @@ function open(options: InboxOptions = {}, showText = false): void {
   startWatching(showText);
 }
 
+/** With a ledger that takes its time over a message: until what comes back is called. */
+function openWithSlowLedger(): () => void {
+  let written = (_: boolean): void => {};
+  const taking = new Promise<boolean>((resolve) => {
+    written = resolve;
+  });
+  open({ ledger: { ...createMemoryLedger(), take: () => taking } });
+  return () => written(true);
+}
+
 function startWatching(showText = false): void {
   watch = new Watch(inbox, clock, showText);
   Object.assign(seen, { live: 0, settled: 0, dead: 0, samples: 0 });
@@ -164,32 +174,24 @@ describe("what the inspector sees of a run", () => {
   });
 
   it("does not end while the ledger takes its time over its message", async () => {
-    let written = (_: boolean): void => {};
-    const taking = new Promise<boolean>((resolve) => {
-      written = resolve;
-    });
-    open({ ledger: { ...createMemoryLedger(), take: () => taking } });
+    const written = openWithSlowLedger();
     clock.advance(900);
     hear("r", "final", 1, say("Hello"));
     clock.advance(100);
     watch.takeChange();
     expect(look().live.rows).toHaveLength(1);
-    written(true);
+    written();
     await handled();
     expect(told("r").slice(0, 2)).toEqual(["0 final 1 taken 5", "100 dispatched"]);
   });
 
   it("is one line, put right, when its outcome comes after it was thought to have none", async () => {
-    let written = (_: boolean): void => {};
-    const taking = new Promise<boolean>((resolve) => {
-      written = resolve;
-    });
-    open({ ledger: { ...createMemoryLedger(), take: () => taking } });
+    const written = openWithSlowLedger();
     hear("r", "final", 1, say("Hello"));
     clock.advance(1_100);
     watch.takeChange();
     expect(look().settled).toMatchObject({ total: 1, rows: [{ status: "gone" }] });
-    written(true);
+    written();
     await handled();
     expect(look().settled).toMatchObject({ total: 1, rows: [{ runId: "r", status: "dispatched" }] });
   });
