@@ -71,7 +71,9 @@ export class Journal implements DeltaListener {
 
   /** Adds a delta that its run has taken. Reads nothing but what the caller has just had in hand. */
   delta(progress: RunProgress, event: ChatEvent, at: number): void {
-    this.put(-progress.number, at, DELTA + flagsOf(event) + this.keepPiece(event), event.seq, progress.chars);
+    const code = DELTA + flagsOf(event);
+    // Not left to `keepPiece`, which would cost each delta a tenth of a microsecond.
+    this.put(-progress.number, at, this.showText ? code + this.keepPiece(event) : code, event.seq, progress.chars);
     this.deltas += 1;
   }
 
