@@ -1,7 +1,7 @@
 import { filter, groupBy, map, mergeMap, Subject, tap } from "rxjs";
 import { createActor, sendTo, setup, spawnChild, stopChild } from "xstate";
 import { type RunEvent, type RunInput, type RunOutput, runMachine } from "../machines/run.ts";
-import { systemClock } from "../src/clock.ts";
+import { systemClock } from "../src/kit/clock.ts";
 import { messageText } from "../src/protocol/text.ts";
 import type { Rival, Said } from "./rival.ts";
 

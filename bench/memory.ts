@@ -1,5 +1,5 @@
 import { createActor, setup } from "xstate";
-import { systemClock } from "../src/clock.ts";
+import { systemClock } from "../src/kit/clock.ts";
 import { defaults } from "../src/options.ts";
 import { createOurs } from "./ours.ts";
 import { checkMessages } from "./rival.ts";

@@ -1,10 +1,10 @@
-import { type Clock, systemClock } from "../src/clock.ts";
 import { createInbox } from "../src/inbox.ts";
+import { type Clock, systemClock } from "../src/kit/clock.ts";
 import { defaults } from "../src/options.ts";
 import { createPipeline } from "../src/pipeline/pipeline.ts";
-import { createCounters } from "../src/stats.ts";
-import { createJudge } from "../src/supervisor/judge.ts";
-import { Supervisor } from "../src/supervisor/supervisor.ts";
+import { createCounters } from "../src/report/counters.ts";
+import { createJudge } from "../src/runs/outcome.ts";
+import { Supervisor } from "../src/runs/supervisor.ts";
 import type { Rival, Said } from "./rival.ts";
 
 // A million dedup keys would only measure how far the limit is: see `distinct.ts` for those.

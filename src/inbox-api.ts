@@ -1,8 +1,8 @@
 import type { Observable } from "rxjs";
 import type { LedgerEntry } from "./ledger/ledger.ts";
-import type { SendRequest } from "./recovery/own-runs.ts";
+import type { InboxStats } from "./report/counters.ts";
+import type { SendRequest } from "./runs/own-runs.ts";
 import type { LinkStatus } from "./source/link.ts";
-import type { InboxStats } from "./stats.ts";
 import type {
   Activity,
   Alarm,

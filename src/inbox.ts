@@ -2,23 +2,23 @@ import { Subject } from "rxjs";
 import type { RunOutput } from "../machines/run.ts";
 import { Dispatch } from "./delivery/dispatch.ts";
 import { InboxError } from "./errors.ts";
-import { Feed } from "./feed.ts";
 import type { Inbox } from "./inbox-api.ts";
-import { inspection } from "./inspection.ts";
+import { Feed } from "./kit/feed.ts";
 import type { Ledger, LedgerEntry } from "./ledger/ledger.ts";
 import { createLmdbLedger } from "./ledger/lmdb.ts";
 import { createMemoryLedger } from "./ledger/memory.ts";
-import { createLogbook } from "./logbook.ts";
 import { type InboxOptions, type InboxSettings, resolveOptions } from "./options.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
-import { OwnRuns, type SendRequest } from "./recovery/own-runs.ts";
 import { Recoveries } from "./recovery/recoveries.ts";
+import { createCounters, type InboxStats } from "./report/counters.ts";
+import { inspection } from "./report/inspection.ts";
+import { createLogbook } from "./report/log.ts";
+import { createJudge } from "./runs/outcome.ts";
+import { OwnRuns, type SendRequest } from "./runs/own-runs.ts";
+import { Supervisor } from "./runs/supervisor.ts";
+import { unsent } from "./runs/unsent.ts";
 import { Link, type LinkStatus } from "./source/link.ts";
 import { toSources } from "./source/to-sources.ts";
-import { createCounters, type InboxStats } from "./stats.ts";
-import { createJudge } from "./supervisor/judge.ts";
-import { Supervisor } from "./supervisor/supervisor.ts";
-import { unsent } from "./supervisor/unsent.ts";
 import type {
   Activity,
   Alarm,

@@ -1,10 +1,10 @@
-export type { Clock } from "./clock.ts";
 export type { Deliver, DeliverContext } from "./delivery/deliver.ts";
-export { webhook } from "./delivery/webhook.ts";
-export type { WebhookOptions } from "./delivery/webhook-options.ts";
+export type { WebhookOptions } from "./delivery/webhook/options.ts";
+export { webhook } from "./delivery/webhook/webhook.ts";
 export { InboxError, type InboxErrorCode, isInboxError, PermanentError } from "./errors.ts";
 export { createInbox } from "./inbox.ts";
 export type { Inbox } from "./inbox-api.ts";
+export type { Clock } from "./kit/clock.ts";
 export type { Ledger, LedgerEntry, LedgerState } from "./ledger/ledger.ts";
 export { createLmdbLedger, type LedgerStats, type LmdbLedger } from "./ledger/lmdb.ts";
 export type { LmdbLedgerOptions } from "./ledger/lmdb-options.ts";
@@ -21,15 +21,15 @@ export {
   type SessionKeyWord,
   type SessionOf,
 } from "./protocol/session-key.ts";
-export type { SendRequest } from "./recovery/own-runs.ts";
-export { gatewaySource } from "./source/gateway.ts";
-export type { GatewayDevice, GatewayOptions } from "./source/gateway-options.ts";
+export type { InboxStats } from "./report/counters.ts";
+export type { SendRequest } from "./runs/own-runs.ts";
+export { gatewaySource } from "./source/gateway/gateway.ts";
+export type { GatewayDevice, GatewayOptions } from "./source/gateway/options.ts";
 export type { LinkState, LinkStatus } from "./source/link.ts";
-export { type RecordingOptions, type RecordingSource, recordingSource } from "./source/recording.ts";
-export { createRecordingWriter, type RecordingWriter, type RecordingWriterOptions } from "./source/recording-writer.ts";
+export { type RecordingOptions, type RecordingSource, recordingSource } from "./source/recording/recording.ts";
+export { createRecordingWriter, type RecordingWriter, type RecordingWriterOptions } from "./source/recording/writer.ts";
 export type { GatewayRequest, Source, SourceListener } from "./source/source.ts";
-export { type HostWebSocket, type WebSocketSourceOptions, webSocketSource } from "./source/websocket.ts";
-export type { InboxStats } from "./stats.ts";
+export { type HostWebSocket, type WebSocketSourceOptions, webSocketSource } from "./source/websocket/websocket.ts";
 export type {
   Activity,
   Alarm,

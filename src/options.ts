@@ -1,9 +1,9 @@
 import type { InspectionEvent, Observer } from "xstate";
-import { type Clock, MAX_DELAY_MS, systemClock } from "./clock.ts";
 import type { Deliver } from "./delivery/deliver.ts";
 import { InboxError, optionError } from "./errors.ts";
+import { type Clock, MAX_DELAY_MS, systemClock } from "./kit/clock.ts";
 import type { Ledger } from "./ledger/ledger.ts";
-import type { GatewayOptions } from "./source/gateway-options.ts";
+import type { GatewayOptions } from "./source/gateway/options.ts";
 import type { Source } from "./source/source.ts";
 import type { Logger, ProactiveMessage, Session } from "./types.ts";
 

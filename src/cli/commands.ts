@@ -10,22 +10,22 @@ interface CommandEntry {
 export const commands: Readonly<Record<string, CommandEntry>> = {
   demo: {
     summary: "play recordings of a real Gateway, and print what comes of them",
-    load: async () => (await import("./demo.ts")).demo,
+    load: async () => (await import("./commands/demo.ts")).demo,
   },
   listen: {
     summary: "listen to a Gateway, and print each message or post it",
-    load: async () => (await import("./listen.ts")).listen,
+    load: async () => (await import("./commands/listen.ts")).listen,
   },
   replay: {
     summary: "play a recording",
-    load: async () => (await import("./replay.ts")).replay,
+    load: async () => (await import("./commands/replay.ts")).replay,
   },
   record: {
     summary: "write down what a Gateway sends",
-    load: async () => (await import("./record.ts")).record,
+    load: async () => (await import("./commands/record.ts")).record,
   },
   dead: {
     summary: "list, show, retry or drop the messages whose delivery gave up",
-    load: async () => (await import("./dead.ts")).dead,
+    load: async () => (await import("./commands/dead.ts")).dead,
   },
 };

@@ -1,4 +1,4 @@
-import { gatewaySource } from "../source/gateway.ts";
+import { gatewaySource } from "../source/gateway/gateway.ts";
 import type { Source } from "../source/source.ts";
 import { fromFlags } from "./arguments.ts";
 import type { OptionValues } from "./command.ts";

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { errorText, InboxError } from "../errors.ts";
-import { createRecordingWriter, type RecordingWriter } from "../source/recording-writer.ts";
+import { createRecordingWriter, type RecordingWriter } from "../source/recording/writer.ts";
 import type { SourceListener } from "../source/source.ts";
 
 /** A recording that is being made. */

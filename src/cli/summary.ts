@@ -1,4 +1,4 @@
-import type { InboxStats } from "../stats.ts";
+import type { InboxStats } from "../report/counters.ts";
 
 /** What an inbox came to, as the last line of `demo` and `replay`. Made to be read by a program, too: never styled. */
 export function summaryLine(stats: InboxStats): string {

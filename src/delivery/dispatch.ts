@@ -1,9 +1,9 @@
 import { errorText, InboxError, isInboxError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Logbook } from "../logbook.ts";
-import type { Counters } from "../stats.ts";
+import type { Counters } from "../report/counters.ts";
+import type { Logbook } from "../report/log.ts";
 import type { DeliveryOutcome, ProactiveMessage } from "../types.ts";
-import { Delivery, type DeliveryOptions, type Undelivered } from "./delivery.ts";
+import { Delivery, type DeliveryOptions, type Undelivered } from "./lanes.ts";
 
 export interface DispatchOptions extends Omit<DeliveryOptions, "stats" | "onDone"> {
   readonly ledger: Ledger;

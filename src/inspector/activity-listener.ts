@@ -1,7 +1,7 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../kit/clock.ts";
 import type { Activity } from "../types.ts";
-import type { Flow } from "./flow.ts";
 import type { FollowedRuns } from "./followed-runs.ts";
+import type { Flow } from "./transitions.ts";
 
 /** Takes every activity of an inbox to the runs and to the machines. */
 export class ActivityListener {

@@ -1,7 +1,7 @@
 import type { ChatEvent, EventEffect, RunOutcome, RunProgress } from "../types.ts";
 import type { Journal } from "./journal.ts";
-import { beginningOf, endOf } from "./shown-text.ts";
-import type { DeliveryState, LiveRow, RunDetails, SettledRow, TimelineEntry } from "./update.ts";
+import { beginningOf, endOf } from "./truncate.ts";
+import type { DeliveryState, LiveRow, RunDetails, SettledRow, TimelineEntry } from "./wire.ts";
 
 /** How much of a text is shown, in characters: of an error, at the end of a line, of one delta, of a whole run. */
 const ERROR_CHARS = 300;

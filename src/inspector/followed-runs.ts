@@ -1,8 +1,8 @@
-import { RunTable } from "../run-table.ts";
+import { RunMap } from "../kit/run-map.ts";
 import type { Activity, DeliveryOutcome, ProactiveMessage, RunOutcome, RunProgress } from "../types.ts";
 import { FollowedRun, identityOf, type Mark, type RunIdentity } from "./followed-run.ts";
 import { Journal } from "./journal.ts";
-import type { LiveRow, Rows, RunDetails, SettledRow } from "./update.ts";
+import type { LiveRow, Rows, RunDetails, SettledRow } from "./wire.ts";
 
 /** Settled runs that are remembered; one more forgets the oldest. */
 const MAX_SETTLED = 1_000;
@@ -29,7 +29,7 @@ export class FollowedRuns {
   readonly journal: Journal;
   private readonly showText: boolean;
   /** Not more than the inbox's own. */
-  private readonly live = new RunTable<FollowedRun | RunProgress>();
+  private readonly live = new RunMap<FollowedRun | RunProgress>();
   /** Those that are live, and some that have ended, in the order in which they began. */
   private begun: RunProgress[] = [];
   /** Live runs whose final has come, and when. */
@@ -37,7 +37,7 @@ export class FollowedRuns {
   /** The oldest first. */
   private settled: FollowedRun[] = [];
   /** Of each name the latest of the settled. */
-  private readonly ended = new RunTable<FollowedRun>();
+  private readonly ended = new RunMap<FollowedRun>();
   private readonly byId = new Map<number, FollowedRun>();
   private lastId = 0;
   /** The number of the run that began last. */

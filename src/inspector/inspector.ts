@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
-import { type Clock, systemClock } from "../clock.ts";
 import { assertKnownKeys, optionError } from "../errors.ts";
 import type { Inbox } from "../inbox-api.ts";
+import { type Clock, systemClock } from "../kit/clock.ts";
 import { createMetricsText } from "../metrics/text.ts";
 import type { Session } from "../types.ts";
 import { inspectorFiles, readAssets } from "./assets.ts";

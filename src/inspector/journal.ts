@@ -1,6 +1,6 @@
 import type { ChatEvent, DeltaListener, EventEffect, RunProgress } from "../types.ts";
-import { beginningOf } from "./shown-text.ts";
-import type { Timeline, TimelineEntry } from "./update.ts";
+import { beginningOf } from "./truncate.ts";
+import type { Timeline, TimelineEntry } from "./wire.ts";
 
 type What = TimelineEntry["what"];
 type EventWhat = Extract<What, { kind: "event" }>;

@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http";
-import type { Clock } from "../clock.ts";
 import type { Inbox } from "../inbox-api.ts";
+import type { Clock } from "../kit/clock.ts";
 import { beginEventStream, reply } from "./loopback.ts";
-import type { RunDetails, Update } from "./update.ts";
 import { type Seen, type SharedUpdate, Watch } from "./watch.ts";
+import type { RunDetails, Update } from "./wire.ts";
 
 /** How long the inbox is watched on after the last page has gone, in ms: a reload finds what it left. */
 const LINGER_MS = 30_000;

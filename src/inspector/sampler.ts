@@ -1,5 +1,5 @@
-import type { InboxStats } from "../stats.ts";
-import type { Sample } from "./update.ts";
+import type { InboxStats } from "../report/counters.ts";
+import type { Sample } from "./wire.ts";
 
 /** How many samples are kept: five minutes, one a second. */
 const MAX_SAMPLES = 300;

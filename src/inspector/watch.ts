@@ -1,13 +1,13 @@
 import { Subscription } from "rxjs";
-import type { Clock } from "../clock.ts";
 import type { Inbox } from "../inbox-api.ts";
+import type { Clock } from "../kit/clock.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
 import { ActivityListener } from "./activity-listener.ts";
-import { Flow, stateCounts } from "./flow.ts";
 import { FollowedRuns } from "./followed-runs.ts";
 import { Sampler } from "./sampler.ts";
-import { beginningOf } from "./shown-text.ts";
-import type { DeadRow, LiveRow, Rows, RunDetails, SettledRow, Update } from "./update.ts";
+import { Flow, stateCounts } from "./transitions.ts";
+import { beginningOf } from "./truncate.ts";
+import type { DeadRow, LiveRow, Rows, RunDetails, SettledRow, Update } from "./wire.ts";
 
 /** Dead letters that are shown, and how often the ledger is asked for them at most, in ms. */
 const MAX_DEAD_ROWS = 100;

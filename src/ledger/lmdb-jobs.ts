@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../kit/clock.ts";
 
 /** The background work of a ledger. Its timers keep no process alive. */
 export interface Jobs {

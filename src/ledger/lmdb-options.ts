@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from "../clock.ts";
 import { assertKnownKeys, type InboxError, optionError } from "../errors.ts";
+import { type Clock, systemClock } from "../kit/clock.ts";
 
 /** Options of {@link createLmdbLedger}. */
 export interface LmdbLedgerOptions {

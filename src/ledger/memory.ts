@@ -1,6 +1,6 @@
-import { AgingMap } from "../aging-map.ts";
-import { type Clock, systemClock } from "../clock.ts";
 import { assertKnownKeys, optionError } from "../errors.ts";
+import { type Clock, systemClock } from "../kit/clock.ts";
+import { ExpiringMap } from "../kit/expiring-map.ts";
 import type { ProactiveMessage } from "../types.ts";
 import type { Ledger, LedgerEntry } from "./ledger.ts";
 
@@ -26,8 +26,8 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
     if (!Number.isSafeInteger(value) || value < 1) throw optionError(name, "an integer >= 1", value);
   }
   const taken = new Map<string, LedgerEntry>();
-  const delivered = new AgingMap<true>({ windowMs: retainMs, maxKeys: maxEntries, clock });
-  const dead = new AgingMap<LedgerEntry>({ windowMs: retainMs, maxKeys: maxEntries, clock });
+  const delivered = new ExpiringMap<true>({ windowMs: retainMs, maxKeys: maxEntries, clock });
+  const dead = new ExpiringMap<LedgerEntry>({ windowMs: retainMs, maxKeys: maxEntries, clock });
   const cursors = new Map<string, string>();
 
   const entryOf = (message: ProactiveMessage): LedgerEntry => ({

@@ -1,5 +1,5 @@
+import type { InboxStats } from "../report/counters.ts";
 import type { LinkState, LinkStatus } from "../source/link.ts";
-import type { InboxStats } from "../stats.ts";
 
 /** What every metric's name begins with, unless the host wants another. */
 export const DEFAULT_PREFIX = "openclaw_inbox_";

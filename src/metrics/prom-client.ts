@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { type Clock, systemClock } from "../clock.ts";
 import { assertKnownKeys, InboxError, optionError } from "../errors.ts";
 import type { Inbox } from "../inbox-api.ts";
+import { type Clock, systemClock } from "../kit/clock.ts";
 import type { Session } from "../types.ts";
 import { DEFAULT_PREFIX, deliverySeconds, type Metric, metrics, valuesOf } from "./metrics.ts";
 

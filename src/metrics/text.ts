@@ -1,6 +1,6 @@
 import type { Subscription } from "rxjs";
-import type { Clock } from "../clock.ts";
 import type { Inbox } from "../inbox-api.ts";
+import type { Clock } from "../kit/clock.ts";
 import { DEFAULT_PREFIX, deliverySeconds, metrics, valuesOf } from "./metrics.ts";
 
 /** The counters of an inbox, in the text format of Prometheus. */

@@ -1,6 +1,6 @@
 import { type MonoTypeOperatorFunction, Observable } from "rxjs";
-import { type Clock, systemClock } from "../clock.ts";
 import { assertKnownKeys, optionError } from "../errors.ts";
+import { type Clock, systemClock } from "../kit/clock.ts";
 import { RecentKeys } from "./recent-keys.ts";
 
 /** Options of {@link distinctWithin}. */

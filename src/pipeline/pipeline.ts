@@ -1,6 +1,6 @@
 import { merge, Subject, type Subscription } from "rxjs";
-import type { Clock } from "../clock.ts";
-import type { Counters } from "../stats.ts";
+import type { Clock } from "../kit/clock.ts";
+import type { Counters } from "../report/counters.ts";
 import type { HeardEvent, Rejection, RoutedEvent } from "../types.ts";
 import { distinctWithin } from "./distinct-within.ts";
 import { createEventKey } from "./event-key.ts";

@@ -1,5 +1,5 @@
 import { Observable, type OperatorFunction } from "rxjs";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../kit/clock.ts";
 import { readChatEvent } from "../protocol/chat-event.ts";
 import type { HeardEvent, RejectReason } from "../types.ts";
 

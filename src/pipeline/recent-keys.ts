@@ -1,4 +1,4 @@
-import { type Clock, MAX_DELAY_MS } from "../clock.ts";
+import { type Clock, MAX_DELAY_MS } from "../kit/clock.ts";
 
 /** A key may be a number, which takes up less memory than any string. */
 export type Key = string | number;

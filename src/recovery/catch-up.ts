@@ -1,15 +1,15 @@
 import { isInboxError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { CaughtUp } from "../logbook.ts";
-import type { Counters } from "../stats.ts";
-import { type EndedRun, endedRuns } from "./ended-runs.ts";
-import { readHistory, type SessionHistory } from "./history.ts";
-import { isHiddenUnlessSubscribed, liveKeyOf, type OurSessions } from "./our-sessions.ts";
-import type { Progress } from "./progress.ts";
+import type { Counters } from "../report/counters.ts";
+import type { CaughtUp } from "../report/log.ts";
+import type { Progress } from "./bookmark.ts";
+import { type EndedRun, endedRuns } from "./history/ended-runs.ts";
+import { readHistory, type SessionHistory } from "./history/history.ts";
+import type { Teller } from "./report-ends.ts";
 import type { Requests } from "./requests.ts";
-import { type ListedSession, listSessions } from "./session-list.ts";
-import type { Subscriptions } from "./subscriptions.ts";
-import type { Teller } from "./teller.ts";
+import { isHiddenUnlessSubscribed, liveKeyOf, type OurSessions } from "./sessions/our-sessions.ts";
+import { type ListedSession, listSessions } from "./sessions/session-list.ts";
+import type { Subscriptions } from "./sessions/subscriptions.ts";
 
 /** What {@link catchUp} needs. */
 export interface CatchUpOptions {

@@ -1,12 +1,12 @@
 import { isInboxError } from "../errors.ts";
-import type { SessionRow } from "../protocol/session-row.ts";
-import { endedRuns } from "./ended-runs.ts";
-import type { HeldRun } from "./held-rows.ts";
-import { readHistory, wholeRow } from "./history.ts";
-import { historyKeyOf } from "./our-sessions.ts";
-import type { Progress } from "./progress.ts";
+import type { SessionRow } from "../protocol/transcript-row.ts";
+import type { Progress } from "./bookmark.ts";
+import { endedRuns } from "./history/ended-runs.ts";
+import { readHistory, wholeRow } from "./history/history.ts";
+import type { HeldRun } from "./pending-ends.ts";
+import type { Teller } from "./report-ends.ts";
 import type { Requests } from "./requests.ts";
-import type { Teller } from "./teller.ts";
+import { historyKeyOf } from "./sessions/our-sessions.ts";
 
 /** What a {@link Confirmation} needs. */
 export interface ConfirmationOptions {

@@ -1,21 +1,21 @@
-import { AgingMap } from "../aging-map.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../kit/clock.ts";
+import { ExpiringMap } from "../kit/expiring-map.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Logbook } from "../logbook.ts";
 import type { InboundEvent } from "../pipeline/parse-frames.ts";
+import type { Counters } from "../report/counters.ts";
+import type { Logbook } from "../report/log.ts";
+import type { Supervisor } from "../runs/supervisor.ts";
 import type { Source } from "../source/source.ts";
-import type { Counters } from "../stats.ts";
-import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { RoutedEvent, Session } from "../types.ts";
+import { Progress } from "./bookmark.ts";
 import { catchUp } from "./catch-up.ts";
 import { Confirmation } from "./confirmation.ts";
-import { HeldRows, type HeldRun } from "./held-rows.ts";
-import { LiveRows } from "./live-rows.ts";
-import { historyKeyOf, OurSessions } from "./our-sessions.ts";
-import { Progress } from "./progress.ts";
+import { HeldRows, type HeldRun } from "./pending-ends.ts";
+import { Teller } from "./report-ends.ts";
 import { Requests } from "./requests.ts";
-import { Subscriptions } from "./subscriptions.ts";
-import { Teller } from "./teller.ts";
+import { LiveRows } from "./row-events.ts";
+import { historyKeyOf, OurSessions } from "./sessions/our-sessions.ts";
+import { Subscriptions } from "./sessions/subscriptions.ts";
 
 /** What a {@link Recovery} needs. */
 export interface RecoveryOptions {
@@ -58,7 +58,7 @@ export class Recovery {
   private readonly teller: Teller;
   private readonly rows: LiveRows;
   /** Runs that were looked up before they expire: once is enough. */
-  private readonly lookedUp: AgingMap<true>;
+  private readonly lookedUp: ExpiringMap<true>;
   /** Counts connections: what belongs to an earlier one is void. */
   private connection = 0;
   private connected = false;
@@ -91,7 +91,7 @@ export class Recovery {
       });
     this.subscriptions = this.requests && new Subscriptions({ requests: this.requests, stats, maxSessions });
     this.teller = new Teller({ gateway, owner, stats, supervisor, emit: options.emit });
-    this.lookedUp = new AgingMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
+    this.lookedUp = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
     this.confirmation = new Confirmation({
       requests: this.requests,
       progress: this.progress,

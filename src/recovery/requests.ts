@@ -1,6 +1,6 @@
-import type { Clock } from "../clock.ts";
 import { InboxError, isInboxError } from "../errors.ts";
-import { Queue } from "../queue.ts";
+import type { Clock } from "../kit/clock.ts";
+import { Queue } from "../kit/queue.ts";
 import type { GatewayRequest } from "../source/source.ts";
 
 /** What {@link Requests} need. */

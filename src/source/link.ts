@@ -1,6 +1,6 @@
 import { createActor, type InspectionEvent } from "xstate";
 import { type LinkEvent, linkMachine } from "../../machines/link.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../kit/clock.ts";
 import type { Source } from "./source.ts";
 
 /** Where a link stands. */

@@ -1,6 +1,6 @@
 import { InboxError } from "../errors.ts";
-import { gatewaySource } from "./gateway.ts";
-import type { GatewayOptions } from "./gateway-options.ts";
+import { gatewaySource } from "./gateway/gateway.ts";
+import type { GatewayOptions } from "./gateway/options.ts";
 import type { Source } from "./source.ts";
 
 /**

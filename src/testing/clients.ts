@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { WebSocket } from "ws";
-import type { Clock } from "../clock.ts";
 import { optionError } from "../errors.ts";
+import type { Clock } from "../kit/clock.ts";
 import { type Connection, createConnection, type WireFaults } from "./connection.ts";
 import type { FakeGatewayOptions } from "./fake-gateway-api.ts";
 import type { Refusal } from "./gateway-errors.ts";

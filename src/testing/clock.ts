@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../kit/clock.ts";
 import { createTimerHeap, type Timer } from "./timer-heap.ts";
 
 /** A clock that moves only when told to. Give it to `createInbox`, to an actor, or to `distinctWithin`. */

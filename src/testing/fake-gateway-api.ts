@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../kit/clock.ts";
 import type { FakeConnection } from "./connection.ts";
 import type { GatewayError, RefusalKind } from "./gateway-errors.ts";
 import type { GatewayRequestFrame } from "./handshake.ts";

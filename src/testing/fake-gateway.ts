@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from "../clock.ts";
 import { assertKnownKeys, optionError } from "../errors.ts";
+import { type Clock, systemClock } from "../kit/clock.ts";
 import { type Clients, createClients } from "./clients.ts";
 import type { FakeConnection } from "./connection.ts";
 import { createCronJobs } from "./cron-jobs.ts";

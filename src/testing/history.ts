@@ -1,8 +1,8 @@
 import { GatewayRefusal, invalidParams } from "./gateway-errors.ts";
 import { isRecord } from "./handshake.ts";
 import { messagePayload } from "./session-events.ts";
-import { SESSION_DEFAULTS, sessionInfo } from "./session-row.ts";
 import { type FakeSession, newSession, type StoredRow, type Transcripts } from "./transcript.ts";
+import { SESSION_DEFAULTS, sessionInfo } from "./transcript-row.ts";
 import { DISPLAY_CHARS, truncated } from "./truncation.ts";
 
 type Params = Readonly<Record<string, unknown>>;

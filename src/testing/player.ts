@@ -1,5 +1,5 @@
-import type { Clock } from "../clock.ts";
 import { optionError } from "../errors.ts";
+import type { Clock } from "../kit/clock.ts";
 import { type RecordedFrame, readRecording } from "./recordings.ts";
 
 /** How to play a recording. */

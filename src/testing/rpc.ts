@@ -3,9 +3,9 @@ import type { CronJobs } from "./cron-jobs.ts";
 import { type GatewayError, GatewayRefusal, invalidParams, missingScope, unknownMethod } from "./gateway-errors.ts";
 import type { GatewayRequestFrame } from "./handshake.ts";
 import { chatHistory, chatMessage, numberOr, requireKey } from "./history.ts";
-import { SESSION_DEFAULTS, sessionListRow, THINKING } from "./session-row.ts";
 import type { Speech } from "./speech.ts";
 import type { Transcripts } from "./transcript.ts";
+import { SESSION_DEFAULTS, sessionListRow, THINKING } from "./transcript-row.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,6 @@
 import type { Connection } from "./connection.ts";
 import type { Broadcast } from "./session-events.ts";
-import { agentOf } from "./session-row.ts";
+import { agentOf } from "./transcript-row.ts";
 import { textBlocks } from "./transcript-rows.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { Connection } from "./connection.ts";
-import { agentOf, sessionSnapshot } from "./session-row.ts";
 import type { FakeSession, StoredRow } from "./transcript.ts";
+import { agentOf, sessionSnapshot } from "./transcript-row.ts";
 import { DISPLAY_CHARS, truncated } from "./truncation.ts";
 
 /** Sends one event frame to every connection past hello that `to` accepts (default: all that may read). */

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { CronJobs } from "./cron-jobs.ts";
 import { type FakeFailure, type FakeRun, type RunHost, type RunStart, startRun } from "./run.ts";
 import { announceRow } from "./session-events.ts";
-import { agentOf } from "./session-row.ts";
 import type { SessionStatus } from "./transcript.ts";
+import { agentOf } from "./transcript-row.ts";
 import { automationRow, cronPromptRow, injectedRow, promptRow, textBlocks } from "./transcript-rows.ts";
 
 /**

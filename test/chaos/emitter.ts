@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { messageId } from "../../src/supervisor/message-id.ts";
+import { messageId } from "../../src/runs/message-id.ts";
 import type { FakeGateway, FakeRun } from "../../src/testing/index.ts";
 import type { Random } from "./random.ts";
 

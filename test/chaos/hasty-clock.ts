@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/kit/clock.ts";
 import { type Death, dieNow } from "./death.ts";
 
 /** How much sooner its timers fire. */

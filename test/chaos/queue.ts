@@ -1,5 +1,5 @@
 import { Queue, Worker } from "bullmq";
-import { bullmq } from "../../src/delivery/bullmq.ts";
+import { bullmq } from "../../src/delivery/bullmq/bullmq.ts";
 import type { Deliver } from "../../src/delivery/deliver.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
 import { createRandom, hashOf } from "./random.ts";

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { type Job, type JobsOptions, Queue, Worker, type WorkerOptions } from "bullmq";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { type BullMqOptions, type BullMqQueue, bullmq } from "../../src/delivery/bullmq.ts";
+import { type BullMqOptions, type BullMqQueue, bullmq } from "../../src/delivery/bullmq/bullmq.ts";
 import { InboxError, isInboxError } from "../../src/errors.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
 import { startRedis } from "../helpers/redis.ts";

@@ -11,7 +11,7 @@ import { inspect } from "node:util";
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, it } from "vitest";
 import { MAX_RETRY_AFTER_MS, parseRetryAfter, retryAfterMs } from "../../src/delivery/retry-after.ts";
-import { type WebhookOptions, webhook } from "../../src/delivery/webhook.ts";
+import { type WebhookOptions, webhook } from "../../src/delivery/webhook/webhook.ts";
 import { InboxError, isInboxError, optionError, PermanentError } from "../../src/errors.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import type { ProactiveMessage } from "../../src/types.ts";

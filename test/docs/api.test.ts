@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { defaults, retryDefaults } from "../../src/options.ts";
-import { createCounters } from "../../src/stats.ts";
+import { createCounters } from "../../src/report/counters.ts";
 import { type Exported, exportsOf, root } from "./declarations.ts";
 import { type Row, readPage, type Section, sectionsOf } from "./page.ts";
 

@@ -22,8 +22,10 @@ function unionIn(file: string, name: string): readonly string[] {
 
 /** Every `errorKind` that the package gives a run itself. */
 function kindsInSources(): readonly string[] {
-  const files = ["src/supervisor", "src/recovery"].flatMap((folder) =>
-    readdirSync(join(root, folder)).map((file) => readFileSync(join(root, folder, file), "utf8")),
+  const files = ["src/runs", "src/recovery"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => readFileSync(join(root, folder, file), "utf8")),
   );
   const kinds = files.flatMap((code) =>
     Array.from(code.matchAll(/errorKind: "(\w+)"|giveUp\(run, "(\w+)"\)/g), ([, kind, limit = ""]) => kind ?? limit),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deliverySeconds, metrics, valuesOf } from "../../src/metrics/metrics.ts";
-import { createCounters } from "../../src/stats.ts";
+import { createCounters } from "../../src/report/counters.ts";
 import { codesIn, readPage, tablesIn } from "./page.ts";
 
 const page = readPage("docs/operations.md");

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { drawMachines } from "../../scripts/machine-drawing.ts";
 import { createInbox, type LinkState, type RunOutcome } from "../../src/index.ts";
 import type { Drawings } from "../../src/inspector/drawing.ts";
-import { Flow, linkTransition, runEnd, stateCounts } from "../../src/inspector/flow.ts";
+import { Flow, linkTransition, runEnd, stateCounts } from "../../src/inspector/transitions.ts";
 
 const file = new URL("../../src/inspector/page/drawings.json", import.meta.url);
 const drawings = JSON.parse(readFileSync(file, "utf8")) as Drawings;

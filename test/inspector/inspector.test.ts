@@ -3,7 +3,7 @@ import type { Subscription } from "rxjs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createInbox, type Inbox, isInboxError } from "../../src/index.ts";
 import { createInspector, type Inspector, type InspectorOptions } from "../../src/inspector/index.ts";
-import type { Update } from "../../src/inspector/update.ts";
+import type { Update } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { ask, openEventStream } from "../helpers/http.ts";
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createInbox, type Inbox } from "../../src/index.ts";
-import type { RunDetails } from "../../src/inspector/update.ts";
 import { Watch } from "../../src/inspector/watch.ts";
+import type { RunDetails } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 
 const KEY = "agent:main:collavre:42:creative:100";

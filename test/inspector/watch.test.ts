@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createInbox, createMemoryLedger, type Inbox, type InboxOptions } from "../../src/index.ts";
-import type { RunDetails, Update } from "../../src/inspector/update.ts";
 import { Watch } from "../../src/inspector/watch.ts";
+import type { RunDetails, Update } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 
 const KEY = "agent:main:collavre:42:creative:100";

@@ -1,8 +1,8 @@
 /** Plays frames through a real inbox, in this process and on a clock that stands still unless told otherwise. */
 import { expect } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
+import type { InboxStats } from "../../src/report/counters.ts";
 import type { Source, SourceListener } from "../../src/source/source.ts";
-import type { InboxStats } from "../../src/stats.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
 import type { ProactiveMessage, RunOutcome } from "../../src/types.ts";
 import type { ExpectedOutcome, Layer } from "./expected.ts";

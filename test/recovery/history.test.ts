@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { endedRuns } from "../../src/recovery/ended-runs.ts";
-import { readHistory } from "../../src/recovery/history.ts";
+import { endedRuns } from "../../src/recovery/history/ended-runs.ts";
+import { readHistory } from "../../src/recovery/history/history.ts";
 import { Requests } from "../../src/recovery/requests.ts";
 import { createTestClock } from "../../src/testing/index.ts";
 

@@ -1,7 +1,7 @@
 /** A source over a real socket that comes back when the test says so: the official client waits a second. */
 import { WebSocket } from "ws";
-import { createSocketRequests } from "../../src/source/socket-requests.ts";
 import type { Source, SourceListener } from "../../src/source/source.ts";
+import { createSocketRequests } from "../../src/source/websocket/requests.ts";
 import type { FakeGateway } from "../../src/testing/index.ts";
 import { connectParams } from "../testing/helpers.ts";
 

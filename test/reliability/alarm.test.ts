@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Alarm, createInbox, type Inbox } from "../../src/index.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
-import { messageId } from "../../src/supervisor/message-id.ts";
+import { messageId } from "../../src/runs/message-id.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
 import { messageOf } from "../ledger/messages.ts";
 import { canMount, useSmallDisk } from "../ledger/small-disk.ts";

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
-import { messageId } from "../../src/supervisor/message-id.ts";
+import { messageId } from "../../src/runs/message-id.ts";
 import { createFakeGateway, createTestClock, type FakeGateway } from "../../src/testing/index.ts";
 import type { Death } from "../chaos/death.ts";
 import { type EffectLine, readEffects } from "../chaos/effects.ts";

@@ -1,6 +1,6 @@
 import { GatewayClientRequestError } from "@openclaw/gateway-client";
 import { describe, expect, it } from "vitest";
-import * as told from "../../src/source/gateway-refusal.ts";
+import * as told from "../../src/source/gateway/refusal.ts";
 
 const refused = (code: string, more: object = {}) =>
   new GatewayClientRequestError({ code: "INVALID_REQUEST", message: "no", details: { code, ...more } });

@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { buildDeviceAuthPayloadV3 } from "@openclaw/gateway-client";
 import { afterEach, describe, expect, it } from "vitest";
-import { gatewaySource } from "../../src/source/gateway.ts";
-import type { GatewayOptions } from "../../src/source/gateway-options.ts";
+import { gatewaySource } from "../../src/source/gateway/gateway.ts";
+import type { GatewayOptions } from "../../src/source/gateway/options.ts";
 import type { Source } from "../../src/source/source.ts";
 import { createFakeGateway } from "../../src/testing/fake-gateway.ts";
 import type { FakeGateway } from "../../src/testing/fake-gateway-api.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type RecordingOptions, recordingSource } from "../../src/source/recording.ts";
+import { type RecordingOptions, recordingSource } from "../../src/source/recording/recording.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { readRecording, recordingPath } from "../../src/testing/recordings.ts";
 import { createHeard } from "./heard.ts";

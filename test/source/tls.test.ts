@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
-import { gatewaySource } from "../../src/source/gateway.ts";
+import { gatewaySource } from "../../src/source/gateway/gateway.ts";
 import { helloPayload } from "./handshake-server.ts";
 import { createHeard } from "./heard.ts";
 

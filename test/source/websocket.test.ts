@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import type { Source } from "../../src/source/source.ts";
-import { type WebSocketSourceOptions, webSocketSource } from "../../src/source/websocket.ts";
+import { type WebSocketSourceOptions, webSocketSource } from "../../src/source/websocket/websocket.ts";
 import {
   type Answerer,
   accept,

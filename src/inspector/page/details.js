@@ -1,7 +1,7 @@
 import { byId, element, setText } from "./dom.js";
 import { counted, number, span } from "./format.js";
 
-/** @import {RunDetails, TimelineEntry} from "../update.ts" */
+/** @import {RunDetails, TimelineEntry} from "../wire.ts" */
 
 /** How often an open run is asked for anew, in ms. */
 const PAUSE_MS = 500;

@@ -3,7 +3,7 @@ import { ago, counted, number, span } from "./format.js";
 import { keyedRows } from "./rows.js";
 
 /** @import {LinkStatus} from "../../source/link.ts" */
-/** @import {DeadRow, LiveRow, Rows, RunRow, SettledRow, Update} from "../update.ts" */
+/** @import {DeadRow, LiveRow, Rows, RunRow, SettledRow, Update} from "../wire.ts" */
 
 /** The inbox's time and rules at the last update: ages are counted from it. */
 let now = 0;

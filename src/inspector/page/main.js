@@ -7,7 +7,7 @@ import { createPlots } from "./plots.js";
 import { listen } from "./stream.js";
 
 /** @import {Drawings, MachineName} from "../drawing.ts" */
-/** @import {Update} from "../update.ts" */
+/** @import {Update} from "../wire.ts" */
 /** @import {StreamState} from "./stream.js" */
 
 /** @typedef {Update["stats"]} Stats */

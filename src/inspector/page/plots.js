@@ -1,7 +1,7 @@
 import { drawn, element, setAttribute, setText } from "./dom.js";
 import { number, span } from "./format.js";
 
-/** @import {Sample} from "../update.ts" */
+/** @import {Sample} from "../wire.ts" */
 
 /** How much time a plot shows, in ms, and how many samples that is at most. */
 const SHOWN_MS = 300_000;

@@ -1,4 +1,4 @@
-/** @import {Update} from "../update.ts" */
+/** @import {Update} from "../wire.ts" */
 
 /** @typedef {"connecting" | "watching" | "lost" | "refused"} StreamState */
 

@@ -1,0 +1,68 @@
+import type { LinkEvent } from "../../../machines/link.ts";
+import type { InboxError } from "../../errors.ts";
+import type { Logger } from "../../types.ts";
+import { onlyArgument } from "../arguments.ts";
+import { defineCommand } from "../command.ts";
+import { exitCode } from "../exit-code.ts";
+import { gatewayFromFlags, gatewayOptions } from "../gateway-flags.ts";
+import { createLogger, logLevelOption } from "../logger.ts";
+import { plainText } from "../plain-text.ts";
+import { createRecordingFile } from "../recording-file.ts";
+import { listenForStop } from "../signals.ts";
+
+/** Why recording ends. */
+type Ending = { readonly refused: string } | { readonly error: InboxError } | { readonly signal: NodeJS.Signals };
+
+/** Writes down what a Gateway sends, until a signal. */
+export const record = defineCommand({
+  usage: ["record FILE --url URL [options]"],
+  about: `Writes every frame that a Gateway sends us to FILE, one line of JSON a frame, until Ctrl-C or
+SIGTERM; \`replay\` plays it. Tokens and nonces are blanked out, the texts of messages are not: only
+the user who records may read the file.`,
+  options: {
+    ...gatewayOptions,
+    force: { type: "boolean", help: "replace FILE when it is there" },
+    "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default info` },
+  },
+  async run(values, positionals, terminal) {
+    const file = onlyArgument(positionals, "the FILE to write");
+    const source = gatewayFromFlags(values);
+    const logger = createLogger(terminal, values["log-level"], "info");
+    let end: (ending: Ending) => void = () => {};
+    const ended = new Promise<Ending>((resolve) => {
+      end = resolve;
+    });
+    const recording = createRecordingFile(file, {
+      replace: values.force === true,
+      onError: (error) => end({ error }),
+    });
+    const stop = listenForStop();
+    source.open({
+      frame(frame) {
+        recording.frame(frame);
+        terminal.status(`${recording.writer?.written ?? 0} frames`);
+      },
+      link(event) {
+        recording.link(event);
+        logLink(logger, source.name, event);
+        if (event.type === "refused") end({ refused: event.reason });
+      },
+    });
+    const ending = await Promise.race([ended, stop.received.then((signal): Ending => ({ signal }))]);
+    await source.close();
+    stop.release();
+    if ("refused" in ending) terminal.note(`openclaw-inbox: ${plainText(ending.refused)}`);
+    if ("error" in ending) throw ending.error;
+    const { writer } = recording;
+    await writer?.finish();
+    const { written = 0, dropped = 0 } = writer ?? {};
+    terminal.note(`${written} frames written to ${file}${dropped === 0 ? "" : `, ${dropped} dropped`}`);
+    if ("refused" in ending) return exitCode.paused;
+    return written > 0 && dropped === 0 ? exitCode.ok : exitCode.failure;
+  },
+});
+
+function logLink(logger: Logger, gateway: string, event: LinkEvent): void {
+  const reason = "reason" in event ? event.reason : undefined;
+  logger[event.type === "lost" ? "warn" : "info"]({ gateway, reason }, `link ${event.type}`);
+}

@@ -1,0 +1,48 @@
+import { createInbox } from "../../inbox.ts";
+import { recordingSource } from "../../source/recording/recording.ts";
+import { fromFlags, onlyArgument } from "../arguments.ts";
+import { defineCommand } from "../command.ts";
+import { exitCode } from "../exit-code.ts";
+import { createLogger, logLevelOption } from "../logger.ts";
+import { plainText } from "../plain-text.ts";
+import { createPrinter } from "../printer.ts";
+import { showProgress } from "../progress.ts";
+import { summaryLine } from "../summary.ts";
+
+/** Plays a recording through an inbox. */
+export const replay = defineCommand({
+  usage: ["replay FILE [options]"],
+  about: `Plays a recording, as \`record\` writes them, and prints what an inbox makes of it. The last line
+counts it all; with --json it goes to stderr, so that stdout is JSON only.`,
+  options: {
+    speed: {
+      type: "string",
+      value: "N",
+      help: "times faster than recorded: 1 is the recorded pace; default: without pauses",
+    },
+    json: { type: "boolean", help: "one line of JSON a message" },
+    "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default warn` },
+  },
+  async run(values, positionals, terminal) {
+    const file = onlyArgument(positionals, "the FILE to play");
+    const speed = values.speed === undefined ? Number.POSITIVE_INFINITY : Number(values.speed || Number.NaN);
+    const source = fromFlags({ speed: "--speed" }, () => recordingSource(file, { speed }));
+    const logger = createLogger(terminal, values["log-level"], "warn");
+    const printer = createPrinter(terminal, { json: values.json });
+    await using inbox = createInbox({ source, deliver: printer.deliver, logger });
+    inbox.outcomes$.subscribe(printer.outcome);
+    const endProgress = showProgress(inbox, terminal);
+    await inbox.start();
+    await source.finished;
+    endProgress();
+    const unreadable = inbox.links().find(({ state }) => state === "paused");
+    await inbox.stop();
+    if (unreadable !== undefined) {
+      terminal.note(`openclaw-inbox: ${plainText(unreadable.reason ?? `Cannot read ${file}`)}`);
+      return exitCode.failure;
+    }
+    if (values.json === true) terminal.note(summaryLine(inbox.stats()));
+    else await terminal.print(summaryLine(inbox.stats()));
+    return exitCode.ok;
+  },
+});

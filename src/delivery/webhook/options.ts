@@ -1,0 +1,143 @@
+import { Webhook } from "standardwebhooks";
+import { assertKnownKeys, InboxError, optionError } from "../../errors.ts";
+import { type Clock, systemClock } from "../../kit/clock.ts";
+
+/** How {@link webhook} posts. */
+export interface WebhookOptions {
+  /**
+   * Where to post. `https:`, or `http:` to this machine (`localhost`, `127.0.0.0/8`, `[::1]`): the
+   * signature proves who wrote a message, it does not hide it. No user or password in it; use `headers`.
+   */
+  readonly url: string | URL;
+  /**
+   * `whsec_` and the base64 of 24 to 64 random bytes, known to the receiver. While a secret is being
+   * changed give both: every request then carries a signature by each.
+   */
+  readonly secret: string | readonly string[];
+  /**
+   * How long an attempt may take until the status line of the answer is there, in ms, from 1 to 300,000.
+   *
+   * @default 15_000
+   */
+  readonly timeoutMs?: number;
+  /**
+   * Further headers, e.g. `authorization`. The `webhook-` ones, `content-type` and those that belong
+   * to the connection cannot be set.
+   */
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * The largest request body, in bytes. A larger message is a dead letter at once, never cut. The
+   * default holds the longest text a Gateway sends (500,000 characters) however it is encoded.
+   *
+   * @default 4_194_304
+   */
+  readonly maxBodyBytes?: number;
+  /** Time for the signature, the timeout and a `Retry-After` date. Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/** {@link WebhookOptions}, checked and ready for use. */
+export interface WebhookTarget {
+  readonly url: URL;
+  readonly signers: readonly Webhook[];
+  readonly headers: Headers;
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly clock: Clock;
+}
+
+const KNOWN = ["url", "secret", "timeoutMs", "headers", "maxBodyBytes", "clock"];
+
+/** Ours, or the connection's: fetch would refuse some of them only when the first message is there. */
+const RESERVED_HEADERS =
+  /^(webhook-.*|content-(type|length|encoding)|host|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect)$/i;
+
+/** fetch gives up by itself after 300 s, with a less clear error. */
+const LONGEST_TIMEOUT_MS = 300_000;
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION`; it never holds the secret, a header's value or the URL.
+ */
+export function resolveWebhookOptions(options: WebhookOptions): WebhookTarget {
+  assertKnownKeys("webhook()", options, KNOWN);
+  const { timeoutMs = 15_000, maxBodyBytes = 4_194_304, clock = systemClock } = options;
+  if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > LONGEST_TIMEOUT_MS) {
+    throw optionError("timeoutMs", `an integer from 1 to ${LONGEST_TIMEOUT_MS}`, timeoutMs);
+  }
+  if (!Number.isInteger(maxBodyBytes) || maxBodyBytes < 1) {
+    throw optionError("maxBodyBytes", "an integer >= 1", maxBodyBytes);
+  }
+  return {
+    url: readUrl(options.url),
+    signers: readSecrets(options.secret),
+    headers: readHeaders(options.headers ?? {}),
+    timeoutMs,
+    maxBodyBytes,
+    clock,
+  };
+}
+
+function readUrl(value: string | URL): URL {
+  const url = typeof value === "string" ? (URL.canParse(value) ? new URL(value) : undefined) : value;
+  if (!(url instanceof URL)) throw unquotedOptionError("url", "an absolute URL");
+  if (url.username !== "" || url.password !== "") {
+    throw unquotedOptionError("url", "a URL without user and password: give them as `headers.authorization`");
+  }
+  if (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname))) return new URL(url);
+  throw unquotedOptionError(
+    "url",
+    `an https: URL, or an http: one to this machine; it is ${url.protocol}//${url.host}`,
+  );
+}
+
+/** A URL's parser has already turned every spelling of an IPv4 address into four decimal numbers. */
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+function readSecrets(secret: string | readonly string[]): readonly Webhook[] {
+  const secrets = Array.isArray(secret) ? (secret as readonly string[]) : [secret as string];
+  if (secrets.length === 0) throw unquotedOptionError("secret", "a secret, or an array of at least one");
+  return secrets.map(readSecret);
+}
+
+function readSecret(secret: string): Webhook {
+  const base64 = typeof secret === "string" ? /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret)?.[1] : undefined;
+  const bytes = Buffer.from(base64 ?? "", "base64").length;
+  if (base64 === undefined || base64.length % 4 !== 0 || bytes < 24 || bytes > 64) {
+    throw unquotedOptionError("secret", "`whsec_` and the padded base64 of 24 to 64 bytes");
+  }
+  return new Webhook(secret);
+}
+
+function readHeaders(extra: Readonly<Record<string, string>>): Headers {
+  const headers = new Headers({ "user-agent": "openclaw-inbox" });
+  for (const [name, value] of Object.entries(extra)) {
+    if (RESERVED_HEADERS.test(name))
+      throw unquotedOptionError("headers", `free of \`${name}\`, which is not the caller's to set`);
+    if (typeof value !== "string" || !isHeader(name, value))
+      throw unquotedOptionError("headers", "names and texts that HTTP allows");
+    headers.set(name, value);
+  }
+  headers.set("content-type", "application/json");
+  return headers;
+}
+
+/** The error that `Headers` throws quotes the value, which may be a token: it is left behind. */
+function isHeader(name: string, value: string): boolean {
+  try {
+    new Headers().set(name, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Like `optionError`, for what must not be quoted. */
+function unquotedOptionError(option: string, expected: string): InboxError {
+  return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected} (what was given is not shown)`, {
+    option,
+  });
+}

@@ -1,0 +1,97 @@
+import { errorText } from "../errors.ts";
+import type { LinkStatus } from "../source/link.ts";
+import type { Logger, ProactiveMessage, Rejection, RoutedEvent, RunOutcome } from "../types.ts";
+
+/** What the inbox writes to the log: a line per change of state, ids always, message text never. */
+export interface Logbook {
+  settled(outcome: RunOutcome): void;
+  alreadyTaken(message: ProactiveMessage): void;
+  delivered(message: ProactiveMessage, attempts: number): void;
+  retried(message: ProactiveMessage, attempts: number, error: string, delayMs: number): void;
+  died(message: ProactiveMessage, attempts: number, error: string): void;
+  linked(status: LinkStatus): void;
+  rejected(rejection: Rejection): void;
+  unknownState(event: RoutedEvent): void;
+  hostError(option: string, error: unknown): void;
+  ledgerError(error: unknown): void;
+  ledgerSafe(): void;
+  claimFailed(error: unknown): void;
+  catchingUp(gateway: string, read: number, pending: number): void;
+  caughtUp(gateway: string, result: CaughtUp, recovered: number, tookMs: number): void;
+  recoveryLate(gateway: string, pending: number): void;
+  /** `isRepeat`: another one like it was logged already. */
+  requestFailed(gateway: string, method: string, params: object, error: unknown, isRepeat: boolean): void;
+  stopped(unfinished: number, pending: number): void;
+}
+
+/** What catching up came to. */
+export interface CaughtUp {
+  /** Sessions of ours that the Gateway has. */
+  readonly sessions: number;
+  /** Sessions whose history was read. */
+  readonly read: number;
+  /** Something may still be missing; it is tried again. */
+  readonly failed: boolean;
+}
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+export function createLogbook(log: Logger = silent): Logbook {
+  return {
+    settled(outcome) {
+      if (outcome.status === "dispatched") return log.info(idsOf(outcome.message), "message handed over");
+      const { gateway, runId, sessionKey, text, status } = outcome;
+      const fields = { gateway, runId, sessionKey, chars: text.length };
+      switch (status) {
+        case "errored":
+          return log.error({ ...fields, error: outcome.error, errorKind: outcome.errorKind }, "run errored");
+        case "expired":
+          return log.warn(fields, "run expired: the Gateway never said how it ended");
+        case "aborted":
+          return log.info(fields, "run aborted");
+        case "discarded":
+          return log[outcome.reason === "unroutable" ? "warn" : "info"](
+            { ...fields, reason: outcome.reason },
+            "run discarded",
+          );
+      }
+    },
+    alreadyTaken: (message) => log.debug(idsOf(message), "message already taken on"),
+    delivered: (message, attempt) => log.info({ ...idsOf(message), attempt }, "message delivered"),
+    retried: (message, attempt, error, delayMs) =>
+      log.warn({ ...idsOf(message), attempt, error, delayMs }, "delivery failed, will be retried"),
+    died: (message, attempt, error) =>
+      log.error({ ...idsOf(message), attempt, error }, "delivery gave up: dead letter"),
+    linked({ state, gateway, owner, reason, ended }) {
+      const level = state === "paused" ? "error" : state === "offline" && !ended ? "warn" : "info";
+      log[level]({ gateway, owner, state, reason }, `link ${state}`);
+    },
+    rejected: (rejection) => log.warn({ ...rejection }, "unreadable frame or event"),
+    unknownState: ({ gateway, event: { runId, state } }) =>
+      log.debug({ gateway, runId, state: state.slice(0, 40) }, "event of an unknown state ignored"),
+    hostError: (option, error) => log.error({ option, err: error }, `the \`${option}\` function threw`),
+    ledgerError: (error) =>
+      log.error({ err: error }, "the ledger failed: messages are delivered from memory and are not safe"),
+    catchingUp: (gateway, read, pending) => log.info({ gateway, read, pending }, "catching up"),
+    caughtUp: (gateway, { sessions, read, failed }, recovered, tookMs) =>
+      log[failed ? "warn" : "info"](
+        { gateway, sessions, read, recovered, tookMs },
+        failed ? "caught up in part: will be tried again" : "caught up",
+      ),
+    recoveryLate: (gateway, pending) =>
+      log.warn({ gateway, pending }, "catching up takes long: the link is live, the rest follows"),
+    requestFailed: (gateway, method, params, error, isRepeat) => {
+      const { key, sessionKey = key } = params as { readonly key?: unknown; readonly sessionKey?: unknown };
+      const fields = { gateway, method, sessionKey, error: errorText(error) };
+      log[isRepeat ? "debug" : "warn"](fields, "request to the Gateway failed");
+    },
+    claimFailed: (error) => log.error({ err: error }, "could not look for what other processes left undelivered"),
+    ledgerSafe: () => log.info({}, "the ledger is on disk again"),
+    stopped: (unfinished, pending) =>
+      log[unfinished + pending > 0 ? "warn" : "info"]({ unfinished, pending }, "inbox stopped"),
+  };
+}
+
+function idsOf({ id, gateway, runId, sessionKey, text, late, recovered, origin }: ProactiveMessage): object {
+  return { id, gateway, runId, sessionKey, chars: text.length, late, recovered, origin };
+}

@@ -1,0 +1,294 @@
+import type { InspectionEvent } from "xstate";
+import type { RunOutput } from "../../machines/run.ts";
+import type { Clock } from "../kit/clock.ts";
+import { ExpiringMap } from "../kit/expiring-map.ts";
+import { RunMap } from "../kit/run-map.ts";
+import { isSubagent, originOf } from "../protocol/origin.ts";
+import type { Counters } from "../report/counters.ts";
+import type {
+  Activity,
+  ChatEvent,
+  DeltaListener,
+  DiscardReason,
+  EventEffect,
+  HeardEvent,
+  LiveRun,
+  Origin,
+  ProactiveMessage,
+  RunProgress,
+} from "../types.ts";
+import { DeltaListeners } from "./delta-listeners.ts";
+import { runKey } from "./message-id.ts";
+import type { Judge } from "./outcome.ts";
+import { Run } from "./run.ts";
+import { RunActors } from "./run-actors.ts";
+
+export interface SupervisorOptions {
+  readonly clock: Clock;
+  readonly stats: Counters;
+  readonly ttlMs: number;
+  readonly settledWindowMs: number;
+  readonly includeSubagents: boolean;
+  readonly maxRuns: number;
+  readonly maxSettledRuns: number;
+  readonly maxTextBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly inspect?: ((event: InspectionEvent) => void) | undefined;
+  readonly judge: Judge;
+  /** Takes every run that has settled, once, after it was retired; with its message when it was dispatched. */
+  readonly onSettled: (output: RunOutput, message: ProactiveMessage | undefined) => void;
+  /** Told of every event and what it did, before its run settles by it; `progress` as in `Activity`. */
+  readonly onEvent: (event: HeardEvent, effect: EventEffect, progress: RunProgress | undefined) => void;
+  /** A function of the host's threw; named as in its options and calls. */
+  readonly onHostError: (name: string, error: unknown) => void;
+}
+
+/** What is remembered of a run that has settled. */
+interface SettledRun {
+  /** A final that still comes is handed over, marked `late`: the run had errored, aborted, expired or been empty. */
+  readonly mayStillSpeak: boolean;
+  readonly startedAt: number;
+}
+
+/**
+ * Keeps one actor per run: spawns it at the run's first event, hands it every further one, retires
+ * it when it settles, and remembers for a while that it did.
+ */
+export class Supervisor {
+  private readonly options: SupervisorOptions;
+  private readonly runs = new RunMap<Run>();
+  private readonly actors: RunActors;
+  private readonly settled: ExpiringMap<SettledRun>;
+  private readonly solicited: ExpiringMap<true>;
+  private readonly hints: ExpiringMap<Origin>;
+  private readonly listeners = new DeltaListeners();
+  /** Told of further deltas; undefined while nobody watches. */
+  private listener: DeltaListener | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.options = options;
+    this.actors = new RunActors(options);
+    const { clock, ttlMs, settledWindowMs, maxSettledRuns, stats } = options;
+    this.settled = new ExpiringMap({
+      windowMs: settledWindowMs,
+      maxKeys: maxSettledRuns,
+      clock,
+      onEvict: () => (stats.settledEvicted += 1),
+    });
+    this.solicited = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
+    this.hints = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
+  }
+
+  /** Takes one event to its run. */
+  handle(routed: HeardEvent): void {
+    const { gateway, event } = routed;
+    const { state } = event;
+    if (state !== "delta" && state !== "final" && state !== "error" && state !== "aborted" && state !== "status") {
+      this.options.stats.unknownStates += 1;
+      return this.options.onEvent(routed, "unknown-state", undefined);
+    }
+    const run = this.runs.get(gateway, event.runId) ?? this.spawn(routed);
+    if (run === undefined) return;
+    if (event.recovered === true) run.recovered = true;
+    if (event.origin !== undefined) run.origin = event.origin;
+    if (state === "delta") run.deltas += 1;
+    const reason = this.notProactive(event);
+    if (reason === undefined && state === "delta") return this.sendDelta(run, routed);
+    this.options.onEvent(routed, "taken", run);
+    if (reason !== undefined) run.actor.send({ type: "discard", reason });
+    else this.send(run, event);
+  }
+
+  /** Marks a run as asked for by this host, whether it has begun or not. */
+  solicit(runId: string): void {
+    this.solicited.set(runId, true);
+    for (const { actor } of this.runs.named(runId)) actor.send({ type: "discard", reason: "solicited" });
+  }
+
+  /** Notes where a run comes from, before or after it has begun. */
+  hint(gateway: string, runId: string, origin: Origin): void {
+    const run = this.runs.get(gateway, runId);
+    if (run === undefined) this.hints.set(runKey(gateway, runId), origin);
+    else run.origin = origin;
+  }
+
+  /** Whether a run is in `buffering` or was settled within the settled window; `"unspoken"`: so that a final is still handed over. */
+  knows(gateway: string, runId: string): "live" | "settled" | "unspoken" | undefined {
+    if (this.runs.get(gateway, runId) !== undefined) return "live";
+    const before = this.settled.get(runKey(gateway, runId));
+    if (before === undefined) return undefined;
+    return before.mayStillSpeak ? "unspoken" : "settled";
+  }
+
+  /** The runs in `buffering`. */
+  live(): LiveRun[] {
+    return Array.from(this.runs.values(), (run) => run.view());
+  }
+
+  /** The same in the order in which they began, as those who begin to watch are told of them. */
+  joined(): Activity[] {
+    const runs = [...this.runs.values()].sort((a, b) => a.number - b.number);
+    return runs.map((run) => ({ kind: "joined", run: run.view(), progress: run }));
+  }
+
+  watchDeltas(listener: DeltaListener): () => void {
+    this.listener = this.listeners.add(listener);
+    return () => {
+      this.listener = this.listeners.remove(listener);
+    };
+  }
+
+  /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch; costs what it returns. */
+  oldest(startedBy: number): LiveRun[] {
+    const found: LiveRun[] = [];
+    for (const runs of this.runs.byGateway()) {
+      // In the order of their beginnings, but for late runs: those pass at once.
+      for (const run of runs) {
+        if (run.context.startedAt > startedBy) break;
+        found.push(run.view());
+      }
+    }
+    return found;
+  }
+
+  /** Stops every actor. The runs that were still going on get no outcome. */
+  stop(): void {
+    const { stats } = this.options;
+    const unfinished = [...this.runs.values()];
+    this.runs.clear();
+    for (const { actor } of unfinished) this.actors.stop(actor);
+    stats.unfinished += unfinished.length;
+    stats.liveRuns = 0;
+    stats.bufferedBytes = 0;
+    this.settled.clear();
+    this.solicited.clear();
+    this.hints.clear();
+  }
+
+  private spawn(routed: HeardEvent): Run | undefined {
+    const { stats, ttlMs, maxRuns } = this.options;
+    const { gateway, owner, event, at } = routed;
+    const { runId, sessionKey } = event;
+    const key = runKey(gateway, runId);
+    const before = this.settled.get(key);
+    const speaks = event.state === "final" && (event.messageText ?? "").trim() !== "";
+    if (before !== undefined && !(before.mayStillSpeak && speaks)) {
+      stats.afterEnd += 1;
+      this.options.onEvent(routed, "after-end", undefined);
+      // It is still going on (a discarded run streams to its end): its window starts again.
+      if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
+      return undefined;
+    }
+    if (this.runs.size >= maxRuns && event.state !== "final") return this.refuse(key, routed);
+    const startedAt = before?.startedAt ?? at;
+    const actor = this.actors.spawn({ runId, gateway, owner, sessionKey, startedAt, ttlMs });
+    const origin = this.hints.get(key) ?? originOf(runId, sessionKey);
+    const run = new Run(actor, stats.started + 1, startedAt, before !== undefined, origin);
+    actor.subscribe({ complete: () => this.retire(run) });
+    this.settled.delete(key);
+    this.runs.set(gateway, runId, run);
+    stats.started += 1;
+    stats.liveRuns = this.runs.size;
+    actor.start();
+    return run;
+  }
+
+  /** A run too many gets no actor, which would be a flood's easiest prey: only its outcome. Its final is still handed over. */
+  private refuse(key: string, { gateway, owner, event, at: startedAt }: HeardEvent): undefined {
+    const { maxRuns, onSettled, stats } = this.options;
+    const { runId, sessionKey, messageText, deltaText } = event;
+    stats.overLimit += 1;
+    this.settled.set(key, { mayStillSpeak: true, startedAt });
+    const text = messageText ?? deltaText ?? "";
+    const run = { runId, gateway, owner, sessionKey, startedAt, text, reason: undefined };
+    onSettled({ ...run, status: "errored", error: `Over \`maxRuns\` (${maxRuns})`, errorKind: "maxRuns" }, undefined);
+  }
+
+  private notProactive(event: ChatEvent): DiscardReason | undefined {
+    if (this.solicited.size > 0 && this.solicited.get(event.runId) !== undefined) return "solicited";
+    const { includeSubagents } = this.options;
+    return !includeSubagents && isSubagent(event.sessionKey, event.spawnedBy) ? "subagent" : undefined;
+  }
+
+  private send(run: Run, event: ChatEvent): void {
+    switch (event.state) {
+      case "status":
+        // Only runs that some client asked for are announced this way.
+        if (run.origin === "unknown") run.origin = "requested";
+        return;
+      case "final":
+        return this.sendFinal(run, event);
+      case "error":
+        return run.actor.send({
+          type: "error",
+          error: event.errorMessage ?? event.messageText,
+          errorKind: event.errorKind,
+        });
+      case "aborted":
+        return run.actor.send({ type: "aborted", text: event.messageText });
+    }
+  }
+
+  private sendDelta(run: Run, routed: HeardEvent): void {
+    const { stats, maxBufferedBytes, onEvent } = this.options;
+    const { event } = routed;
+    const text = run.reader.read(event, run.context.text);
+    stats.bufferedBytes += (text.length - run.chars) * 2;
+    run.chars = text.length;
+    if (run.deltas === 1) onEvent(routed, "taken", run);
+    else this.tellListener(run, routed);
+    if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
+    else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
+    else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });
+  }
+
+  private tellListener(run: Run, { event, at }: HeardEvent): void {
+    try {
+      this.listener?.delta(run, event, at);
+    } catch (error) {
+      // An onlooker's bug must not cost a run its text.
+      this.options.onHostError("watchDeltas", error);
+    }
+  }
+
+  private sendFinal(run: Run, event: ChatEvent): void {
+    const { context } = run;
+    const own = event.messageText;
+    const text = own !== undefined && own.trim() !== "" ? own : context.text;
+    if (this.tooLong(text)) return void this.giveUp(run, "maxTextBytes");
+    const sessionKey = event.sessionKey ?? context.sessionKey;
+    const { gateway, owner, runId, startedAt } = context;
+    const { late, recovered, origin } = run;
+    const finished = { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin };
+    const verdict = text.trim() === "" ? undefined : this.options.judge(finished);
+    const discard = typeof verdict === "string" ? verdict : undefined;
+    run.message = typeof verdict === "object" ? verdict : undefined;
+    run.actor.send({ type: "final", text: own, sessionKey, discard });
+  }
+
+  private tooLong(text: string): boolean {
+    const { maxTextBytes } = this.options;
+    // A character takes up at most three bytes, so counting them is left to texts near the limit.
+    return text.length * 3 > maxTextBytes && Buffer.byteLength(text) > maxTextBytes;
+  }
+
+  private giveUp(run: Run, limit: "maxTextBytes" | "maxBufferedBytes"): undefined {
+    this.options.stats.overLimit += 1;
+    run.actor.send({ type: "error", error: `Over \`${limit}\` (${this.options[limit]})`, errorKind: limit });
+  }
+
+  private retire(run: Run): void {
+    const { output } = run.actor.getSnapshot();
+    // No output: the actor was stopped, not finished.
+    if (output === undefined || !this.runs.delete(output.gateway, output.runId)) return;
+    const { stats } = this.options;
+    stats.liveRuns = this.runs.size;
+    stats.bufferedBytes -= run.chars * 2;
+    const { status, reason, startedAt, gateway, runId } = output;
+    const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";
+    this.settled.set(runKey(gateway, runId), { mayStillSpeak, startedAt });
+    const { message } = run;
+    run.retire();
+    this.options.onSettled(output, message);
+  }
+}

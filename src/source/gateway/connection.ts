@@ -1,0 +1,153 @@
+import { GatewayClient, type GatewayClientOptions } from "@openclaw/gateway-client";
+import { noLink, requestError } from "../request-error.ts";
+import type { GatewayRequest, SourceListener } from "../source.ts";
+import { deviceOptions } from "./device.ts";
+import type { GatewaySettings } from "./options.ts";
+import { createCleaner, redactSecrets } from "./redact.ts";
+import { explainLoss, explainRefusal, lockoutMs } from "./refusal.ts";
+
+/** A Gateway source from one `open` to its `close`. */
+export interface GatewayLink {
+  start(): void;
+  close(): Promise<void>;
+  readonly request: GatewayRequest;
+}
+
+const unusable = "The Gateway's url cannot be used.";
+const mayNotRead =
+  "The Gateway let us in but does not grant operator.read, so no message would arrive. Connect over loopback, or pair this host (option `device`) and approve the scope on the Gateway's host.";
+
+/** Turns the official client's callbacks into link events. It says nothing more after `refused` or `ended`. */
+export function createGatewayLink(settings: GatewaySettings, listener: SourceListener): GatewayLink {
+  const clean = createCleaner([settings.token, settings.password]);
+  /** From a hello to the end of its socket. */
+  let live = false;
+  /** Refused or closed. */
+  let over = false;
+  /** The client tries no more by itself. */
+  let gaveUp = false;
+  /** Why the present attempt is failing. */
+  let failure: Error | undefined;
+  /** The complaint about a frame that the socket could not survive. */
+  let fatalFrame: string | undefined;
+  let retry: NodeJS.Timeout | undefined;
+
+  function refuse(reason: string): void {
+    over = true;
+    live = false;
+    client.stop();
+    listener.link({ type: "refused", reason });
+  }
+
+  function handleConnect(): void {
+    gaveUp = false;
+    failure = undefined;
+    fatalFrame = undefined;
+    if (!over) listener.link({ type: "connect" });
+    // The client is about to make a socket, and would not notice any more that the listener has closed us.
+    if (over) throw new Error("The source was closed.");
+  }
+
+  function handleHello(hello: { readonly auth?: { readonly scopes?: unknown } }): void {
+    if (over) return;
+    if (!mayRead(hello.auth?.scopes)) return refuse(mayNotRead);
+    live = true;
+    failure = undefined;
+    listener.link({ type: "hello", hello: redactSecrets(hello) });
+  }
+
+  function handleClose(code: number, reason: string, error: Error | undefined): void {
+    if (over) return;
+    live = false;
+    const refusal = explainRefusal(error, gaveUp, clean);
+    if (refusal !== undefined) return refuse(refusal);
+    // Given up, yet a person need not come: the Gateway's lockout ends by itself.
+    if (gaveUp) retry = setTimeout(() => client.start(), lockoutMs(error));
+    const close = fatalFrame === undefined ? { code, reason } : { code, reason: fatalFrame };
+    listener.link({ type: "lost", reason: explainLoss(settings.address, close, error, clean) });
+  }
+
+  // The client's debug lines are the only place where it tells of a message it could not read.
+  function handleDebugLine(line: string): void {
+    const fatal = /^gateway client error: RangeError: (Max payload size exceeded|Invalid WebSocket frame.*)/.exec(
+      line,
+    )?.[1];
+    if (over || (fatal === undefined && !line.startsWith("gateway client parse error:"))) return;
+    fatalFrame ??= fatal;
+    listener.frame("");
+  }
+
+  const client = new GatewayClient({
+    ...clientOptions(settings, { beforeConnect: handleConnect, logDebug: handleDebugLine }),
+    onHelloOk: handleHello,
+    // May come a moment before the hello: both can arrive in one piece, and the client tells of the hello a microtask later.
+    onEvent(event) {
+      if (!over) listener.frame(event);
+    },
+    onConnectError(error) {
+      failure = error;
+    },
+    onReconnectPaused({ detailCode }) {
+      gaveUp = true;
+      // Without a code no close follows: the client could not even make a socket.
+      if (detailCode === null && !over) refuse(explainRefusal(failure, true, clean) ?? unusable);
+    },
+    onClose: (code, reason, info) => handleClose(code, reason, info?.connectError ?? failure),
+  });
+
+  return {
+    start() {
+      client.start();
+      // A failure that is there already is of making the socket: the client tells of it only so, and does not try again.
+      if (failure !== undefined && !over) refuse(explainRefusal(failure, true, clean) ?? unusable);
+    },
+    async close() {
+      const silent = over;
+      over = true;
+      live = false;
+      clearTimeout(retry);
+      if (!silent) listener.link({ type: "ended", reason: "The source was closed." });
+      await client.stopAndWait();
+    },
+    async request(method, params, { signal } = {}) {
+      if (!live) throw noLink(method, settings.name);
+      try {
+        return await client.request<unknown>(method, params, signal === undefined ? {} : { signal });
+      } catch (error) {
+        throw requestError(error, { method, gateway: settings.name, live }, clean);
+      }
+    },
+  };
+}
+
+type HostDeps = NonNullable<GatewayClientOptions["hostDeps"]>;
+
+/**
+ * Who we are to the Gateway. No capabilities: with `session-scoped-events` it would keep back the events of
+ * every session that was not subscribed to first, and a run in a new session would be lost.
+ */
+function clientOptions(settings: GatewaySettings, hostDeps: HostDeps): GatewayClientOptions {
+  const { url, token, password, tlsFingerprint, scopes, requestTimeoutMs } = settings;
+  const device = deviceOptions(settings.device);
+  return {
+    ...device,
+    url,
+    ...(token !== undefined && { token }),
+    ...(password !== undefined && { password }),
+    ...(tlsFingerprint !== undefined && { tlsFingerprint: tlsFingerprint.trim() }),
+    role: "operator",
+    clientName: "gateway-client",
+    clientDisplayName: "openclaw-inbox",
+    mode: "backend",
+    scopes: [...scopes],
+    requestTimeoutMs,
+    // A Gateway that is still starting is a lost attempt like any other.
+    notifyOnStartupRetry: true,
+    hostDeps: { ...device.hostDeps, ...hostDeps },
+  };
+}
+
+/** Whether chat events will reach a connection with these scopes. Gateways that do not tell are believed. */
+function mayRead(granted: unknown): boolean {
+  return !Array.isArray(granted) || granted.some((scope) => /^operator\.(read|write|admin)$/.test(String(scope)));
+}

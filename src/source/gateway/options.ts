@@ -1,0 +1,142 @@
+import { InboxError, optionError } from "../../errors.ts";
+import { MAX_DELAY_MS } from "../../kit/clock.ts";
+import { assertLabels } from "../labels.ts";
+
+/** A device that is, or is to be, paired with a Gateway: an Ed25519 key pair and the token that pairing brings. */
+export interface GatewayDevice {
+  /** SHA-256 of the raw public key, in lower case hex. The Gateway checks that it fits the key. */
+  readonly deviceId: string;
+  readonly publicKeyPem: string;
+  readonly privateKeyPem: string;
+  /** The device token that {@link GatewayDevice.storeToken} kept; used when there is no `token` and no `password`. */
+  readonly loadToken?: () => { readonly token: string; readonly scopes?: readonly string[] } | undefined;
+  /** Keeps the device token that the Gateway hands out at a hello, so that later connections need no shared token. */
+  readonly storeToken?: (token: string, scopes: readonly string[]) => void;
+  /** Forgets the kept device token: the Gateway no longer accepts it. */
+  readonly clearToken?: () => void;
+}
+
+/** How to reach one Gateway, and as whom. */
+export interface GatewayOptions {
+  /**
+   * The Gateway's address, e.g. `"ws://127.0.0.1:18789"`. Plain `ws://` is for loopback, private addresses,
+   * `.local` and `.ts.net` only; anywhere else the link is `refused` until it is `wss://`.
+   */
+  readonly url: string;
+  /** The Gateway's shared token (`gateway.auth.token` in its config). Never appears in an error or a link event. */
+  readonly token?: string;
+  /** The Gateway's password, where it is set to use one instead of a token. Never appears in an error or a link event. */
+  readonly password?: string;
+  /**
+   * The Gateway's name: part of every run's identity, so the same on every host. Two connections to one
+   * Gateway share it; two Gateways need two.
+   *
+   * @default "default"
+   */
+  readonly name?: string;
+  /** A label that messages of this connection carry as `owner`. */
+  readonly owner?: string;
+  /**
+   * The scopes to ask for. Listening needs `"operator.read"`; add `"operator.write"` only for requests of
+   * your own that need it.
+   *
+   * @default ["operator.read"]
+   */
+  readonly scopes?: readonly string[];
+  /** SHA-256 fingerprint (hex, colons allowed) of the certificate to accept in place of a trusted one. `wss://` only. */
+  readonly tlsFingerprint?: string;
+  /**
+   * The device that this host is to the Gateway. Not needed over loopback, where the shared token is enough;
+   * elsewhere the Gateway asks each device to be paired once: the link is `refused` with the id of the pairing
+   * request, a person approves it with `openclaw devices approve`, and the host starts again.
+   */
+  readonly device?: GatewayDevice;
+  /**
+   * How long a request may wait for its answer, in milliseconds, 1 to 2,147,483,647. Those of catching up wait 20,000 at most.
+   *
+   * @default 30_000
+   */
+  readonly requestTimeoutMs?: number;
+}
+
+/** {@link GatewayOptions}, checked and filled in. */
+export interface GatewaySettings extends GatewayOptions {
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly requestTimeoutMs: number;
+  /** The url without user, path and query: fit for a sentence. */
+  readonly address: string;
+}
+
+const known: ReadonlySet<string> = new Set([
+  "url",
+  "token",
+  "password",
+  "name",
+  "owner",
+  "scopes",
+  "tlsFingerprint",
+  "device",
+  "requestTimeoutMs",
+] satisfies (keyof GatewayOptions)[]);
+
+const fingerprint = /^(sha256:)?([0-9a-f]{64}|([0-9a-f]{2}:){31}[0-9a-f]{2})$/i;
+
+/** Checks a caller's options. Throws `ERR_INBOX_OPTION` naming the option; a secret's value is never in the message. */
+export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
+  if (typeof options !== "object" || options === null) throw optionError("options", "an object", options);
+  const typo = Object.keys(options).find((key) => !known.has(key));
+  if (typo !== undefined)
+    throw secretError(typo, "absent (there is no such option)", typeof options[typo as keyof GatewayOptions]);
+  const url = readUrl(options.url);
+  const { name = "default", scopes = ["operator.read"], requestTimeoutMs = 30_000 } = options;
+  for (const secret of ["token", "password"] as const) {
+    const value: unknown = options[secret];
+    if (value !== undefined && (typeof value !== "string" || value.trim() === "")) {
+      throw secretError(
+        secret,
+        "a string that is not blank",
+        typeof value === "string" ? "a blank string" : typeof value,
+      );
+    }
+  }
+  assertLabels(name, options.owner);
+  if (
+    !Array.isArray(scopes) ||
+    scopes.length === 0 ||
+    scopes.some((scope) => typeof scope !== "string" || scope === "")
+  ) {
+    throw optionError("scopes", "an array of one or more scope names", scopes);
+  }
+  if (!Number.isInteger(requestTimeoutMs) || requestTimeoutMs < 1 || requestTimeoutMs > MAX_DELAY_MS) {
+    throw optionError("requestTimeoutMs", `an integer from 1 to ${MAX_DELAY_MS}`, requestTimeoutMs);
+  }
+  checkTls(options.tlsFingerprint, url);
+  return Object.freeze({ ...options, name, scopes, requestTimeoutMs, address: `${url.protocol}//${url.host}` });
+}
+
+function readUrl(value: unknown): URL {
+  const expected = "a ws:// or wss:// address";
+  if (typeof value !== "string") throw optionError("url", expected, value);
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  // A pasted address may carry a token in its user or query, so only its harmless parts are shown.
+  if (url === undefined) throw secretError("url", expected, "a string that is not an address");
+  if (url.protocol !== "ws:" && url.protocol !== "wss:")
+    throw secretError("url", expected, `\`${url.protocol}//${url.host}\` (string)`);
+  if (url.hash !== "")
+    throw secretError("url", `${expected} without a #fragment`, `\`${url.protocol}//${url.host}#...\` (string)`);
+  return url;
+}
+
+function checkTls(value: unknown, url: URL): void {
+  if (value === undefined) return;
+  if (typeof value !== "string" || !fingerprint.test(value.trim())) {
+    throw optionError("tlsFingerprint", "a SHA-256 fingerprint (64 hex digits, colons allowed)", value);
+  }
+  if (url.protocol !== "wss:") throw optionError("tlsFingerprint", "absent, since `url` is not wss://", value);
+}
+
+/** As `optionError`, for an option whose value may be or may hold a secret: `shown` stands for it. */
+function secretError(option: string, expected: string, shown: string): InboxError {
+  return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected}, got ${shown}`, { option });
+}

@@ -1,0 +1,138 @@
+import { createReadStream } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { assertKnownKeys, errorText, optionError } from "../../errors.ts";
+import { type Clock, systemClock } from "../../kit/clock.ts";
+import { assertLabels } from "../labels.ts";
+import type { Source, SourceListener } from "../source.ts";
+import { type RecordedLine, readRecordedLine } from "./line.ts";
+import { createPace, type Pace } from "./pace.ts";
+import { readLines } from "./read-lines.ts";
+
+/** How a recording is played. */
+export interface RecordingOptions {
+  /**
+   * The name of the Gateway that was recorded.
+   *
+   * @default "default"
+   */
+  readonly name?: string;
+  /** A label that messages of this recording carry as `owner`. */
+  readonly owner?: string;
+  /**
+   * How many times faster than it was recorded: `1` is the recorded pace, `10` ten times as fast, `Infinity`
+   * without pauses.
+   *
+   * @default Infinity
+   */
+  readonly speed?: number;
+  /**
+   * What the pauses are waited for on.
+   *
+   * @default the system's clock
+   */
+  readonly clock?: Clock;
+}
+
+/** A {@link Source} that ends by itself. */
+export interface RecordingSource extends Source {
+  /** Resolves when the recording is over, cannot be read, or was closed. Never rejects. */
+  readonly finished: Promise<void>;
+}
+
+/** After so many frames in a row the event loop gets a turn. */
+const FRAMES_PER_TURN = 64;
+
+/**
+ * Plays a recorded connection: a file with one line `{"t": <ms>, "conn": "...", "frame": {...}}` a frame, in order.
+ * The file is streamed, never held whole. A recorded hello is a `hello` of the link, a new challenge in the middle
+ * a `lost` connection, the end of the file `ended`. A line without a frame is passed on as it is, so that it is
+ * counted as a frame nobody could read. A file that cannot be read is a `refused` link that names it.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option; a missing file is no error until `open`.
+ */
+export function recordingSource(file: string | URL, options: RecordingOptions = {}): RecordingSource {
+  const { name = "default", owner, speed = Number.POSITIVE_INFINITY, clock = systemClock } = options;
+  assertKnownKeys("recordingSource()", options, ["name", "owner", "speed", "clock"]);
+  checkOptions(file, name, owner, speed);
+  let stop: AbortController | undefined;
+  let played = Promise.resolve();
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+
+  return {
+    name,
+    ...(owner !== undefined && { owner }),
+    finished,
+    open(listener) {
+      if (stop !== undefined) return;
+      stop = new AbortController();
+      played = play(file, listener, createPace(speed, clock, stop.signal), stop.signal).finally(finish);
+    },
+    async close() {
+      stop?.abort();
+      stop = undefined;
+      await played;
+      finish();
+    },
+  };
+}
+
+async function play(file: string | URL, listener: SourceListener, pace: Pace, signal: AbortSignal): Promise<void> {
+  const stream = createReadStream(file, { encoding: "utf8", signal });
+  try {
+    listener.link({ type: "connect" });
+    await playLines(readLines(stream), listener, pace, signal);
+    listener.link({ type: "ended", reason: "The recording is over." });
+  } catch (error) {
+    if (signal.aborted) listener.link({ type: "ended", reason: "The source was closed." });
+    else
+      listener.link({ type: "refused", reason: `The recording ${String(file)} cannot be read: ${errorText(error)}.` });
+  } finally {
+    stream.destroy();
+  }
+}
+
+async function playLines(
+  lines: AsyncIterable<string>,
+  listener: SourceListener,
+  pace: Pace,
+  signal: AbortSignal,
+): Promise<void> {
+  const playLine = createPlayer(listener);
+  let count = 0;
+  for await (const text of lines) {
+    if (text.trim() === "") continue;
+    const line = readRecordedLine(text);
+    await pace(line.t);
+    signal.throwIfAborted();
+    playLine(line);
+    count += 1;
+    if (count % FRAMES_PER_TURN === 0) await nextTurn();
+  }
+}
+
+/** Gives each line to the listener, with the change of the link that it stands for. */
+function createPlayer(listener: SourceListener): (line: RecordedLine) => void {
+  let begun = false;
+  return ({ frame, challenge, hello }) => {
+    if (challenge && begun) {
+      listener.link({ type: "lost", reason: "The recorded connection ended here, and another began." });
+      listener.link({ type: "connect" });
+    }
+    // A recording without its beginning was live when it was cut.
+    if (!challenge && !begun && hello === undefined) listener.link({ type: "hello" });
+    if (hello !== undefined) listener.link({ type: "hello", hello });
+    begun = true;
+    listener.frame(frame);
+  };
+}
+
+function checkOptions(file: unknown, name: unknown, owner: unknown, speed: unknown): void {
+  if (!(file instanceof URL) && (typeof file !== "string" || file === ""))
+    throw optionError("file", "a path or a file: URL", file);
+  if (file instanceof URL && file.protocol !== "file:") throw optionError("file", "a path or a file: URL", file.href);
+  assertLabels(name, owner);
+  if (typeof speed !== "number" || !(speed > 0)) throw optionError("speed", "a number above 0", speed);
+}

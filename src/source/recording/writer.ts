@@ -1,0 +1,133 @@
+import { createWriteStream } from "node:fs";
+import { finished } from "node:stream/promises";
+import type { LinkEvent } from "../../../machines/link.ts";
+import { assertKnownKeys, errorText, InboxError, optionError } from "../../errors.ts";
+import { type Clock, systemClock } from "../../kit/clock.ts";
+import { redactSecrets } from "../gateway/redact.ts";
+import type { SourceListener } from "../source.ts";
+
+/** How a recording is written. */
+export interface RecordingWriterOptions {
+  /**
+   * What each line says under `conn`.
+   *
+   * @default "listener"
+   */
+  readonly conn?: string;
+  /**
+   * How many bytes may wait for the disk. A frame that comes when there are more is left out and counted as
+   * dropped: a connection cannot be asked to wait, and memory has an end.
+   *
+   * @default 67_108_864
+   */
+  readonly maxWaitingBytes?: number;
+  /** Told once, when the file cannot be written; what comes after is dropped. */
+  readonly onError?: (error: InboxError) => void;
+  /**
+   * What the times of the lines are read from.
+   *
+   * @default the system's clock
+   */
+  readonly clock?: Clock;
+}
+
+/** Writes down what a source reports, so that `recordingSource` can play it: give it to the source as its listener. */
+export interface RecordingWriter extends SourceListener {
+  /** The frames that were taken for writing. */
+  readonly written: number;
+  /** The frames that were left out: the disk was too slow, or the file could not be written. */
+  readonly dropped: number;
+  /**
+   * Writes out what waits and closes the file. What comes after is dropped.
+   *
+   * @throws {InboxError} `ERR_INBOX_RECORDING` when the file could not be written.
+   */
+  finish(): Promise<void>;
+}
+
+/**
+ * Appends a recording to `file`, one line `{"t", "conn", "frame"}` a frame, `t` in ms since this call. Nonces, tokens,
+ * passwords and signatures are blanked out; the texts of messages are not, they are what is recorded: a new file is
+ * readable by its owner only.
+ * Every attempt to connect is written as the challenge that it begins with, every hello as the answer to it.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
+ */
+export function createRecordingWriter(file: string | URL, options: RecordingWriterOptions = {}): RecordingWriter {
+  const { conn = "listener", maxWaitingBytes = 64 * 1024 * 1024, onError, clock = systemClock } = options;
+  assertKnownKeys("createRecordingWriter()", options, ["conn", "maxWaitingBytes", "onError", "clock"]);
+  if (!Number.isSafeInteger(maxWaitingBytes) || maxWaitingBytes < 1) {
+    throw optionError("maxWaitingBytes", "an integer >= 1", maxWaitingBytes);
+  }
+  const startedAt = clock.now();
+  const stream = createWriteStream(file, { flags: "a", mode: 0o600 });
+  let failure: InboxError | undefined;
+  let finishing: Promise<void> | undefined;
+  let written = 0;
+  let dropped = 0;
+
+  stream.on("error", (error) => {
+    if (failure !== undefined) return;
+    failure = new InboxError(
+      "ERR_INBOX_RECORDING",
+      `Cannot write the recording ${String(file)}: ${errorText(error)}`,
+      { file },
+      error,
+    );
+    onError?.(failure);
+  });
+
+  function append(frame: unknown): void {
+    if (failure !== undefined || finishing !== undefined || stream.writableLength > maxWaitingBytes) {
+      dropped += 1;
+      return;
+    }
+    written += 1;
+    stream.write(`${JSON.stringify({ t: clock.now() - startedAt, conn, frame: redactSecrets(frame) })}\n`);
+  }
+
+  return {
+    frame: (frame) => append(readFrame(frame)),
+    link(event) {
+      const frame = linkFrame(event, clock.now());
+      if (frame !== undefined) append(frame);
+    },
+    get written() {
+      return written;
+    },
+    get dropped() {
+      return dropped;
+    },
+    async finish() {
+      finishing ??= close();
+      await finishing;
+      if (failure !== undefined) throw failure;
+    },
+  };
+
+  async function close(): Promise<void> {
+    stream.end();
+    // A failure was kept above, as the error that `finish` throws.
+    await finished(stream).catch(() => {});
+  }
+}
+
+/** The frame that a player reads a change of the link from. */
+function linkFrame(event: LinkEvent, now: number): object | undefined {
+  if (event.type === "connect")
+    return { type: "event", event: "connect.challenge", payload: { nonce: "<redacted>", ts: now } };
+  if (event.type === "hello")
+    return { type: "res", id: "hello", ok: true, payload: { type: "hello-ok", ...event.hello } };
+  return undefined;
+}
+
+/** A frame as JSON holds it: parsed where it is JSON, else the text itself. */
+function readFrame(frame: unknown): unknown {
+  if (typeof frame !== "string" && !Buffer.isBuffer(frame)) return frame ?? null;
+  const text = String(frame);
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,149 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { readSessionRow } from "../../src/protocol/transcript-row.ts";
+import { readRecording } from "../../src/testing/recordings.ts";
+
+const text = (words: string) => [{ type: "text", text: words }];
+const mark = { runId: "run-1", id: "row-1", seq: 3, recordTimestampMs: 1_000 };
+
+/** The rows that a recording's `session.message` events told, with the run ids of its chat events. */
+function rowsOf(recording: string) {
+  const payloads = readRecording(recording).flatMap(({ frame }) =>
+    frame["event"] === "session.message" ? [frame["payload"] as { readonly message: unknown }] : [],
+  );
+  return payloads.map(({ message }) => readSessionRow(message));
+}
+
+describe("a row", () => {
+  it("of a plain reply has its run, its text and its place", () => {
+    const row = { role: "assistant", content: text("Hello."), stopReason: "stop", timestamp: 900, __openclaw: mark };
+    expect(readSessionRow(row)).toEqual({
+      kind: "reply",
+      runId: "run-1",
+      text: "Hello.",
+      truncated: false,
+      id: "row-1",
+      seq: 3,
+      at: 1_000,
+    });
+  });
+
+  it("loses the white space at its end and its MEDIA lines, which live text never has", () => {
+    const content = text("  Look:\nMEDIA:/pictures/a.png\nNice, MEDIA: no?\n\n");
+    expect(readSessionRow({ role: "assistant", content, __openclaw: mark })?.text).toBe("  Look:\nNice, MEDIA: no?");
+  });
+
+  it("that was cut says so", () => {
+    const row = { role: "assistant", content: text("a\n...(truncated)..."), __openclaw: { ...mark, truncated: true } };
+    expect(readSessionRow(row)).toMatchObject({ kind: "reply", truncated: true });
+  });
+
+  it.each([
+    ["with a tool call", { content: [{ type: "toolCall" }], stopReason: "toolUse" }],
+    ["that only some fallback kept", { content: text("First."), openclawStreamFallback: { source: "segment" } }],
+    ["that holds a tool call beside its text", { content: [...text("First."), { type: "toolCall" }] }],
+  ])("%s is a step: its run goes on", (_, row) => {
+    expect(readSessionRow({ role: "assistant", ...row, __openclaw: mark })).toMatchObject({
+      kind: "step",
+      runId: "run-1",
+    });
+  });
+
+  it.each([
+    [
+      "a client's prompt",
+      { role: "user", idempotencyKey: "run-9:user" },
+      { kind: "prompt", runId: "run-9", origin: "requested" },
+    ],
+    [
+      "the notice of a restart",
+      { role: "user", provenance: { sourceTool: "main_session_restart_recovery" } },
+      { kind: "prompt" },
+    ],
+    [
+      "a cron job's prompt, although the agent seems to say it",
+      {
+        role: "assistant",
+        idempotencyKey: "x:user",
+        provenance: { sourceTool: "cron", runId: "not-the-run" },
+        __openclaw: { id: "r" },
+      },
+      { kind: "prompt", origin: "cron" },
+    ],
+    [
+      "an aborted run's partial text, although it says stop",
+      {
+        role: "assistant",
+        stopReason: "stop",
+        model: "gateway-injected",
+        openclawAbort: { aborted: true, runId: "run-1" },
+      },
+      { kind: "aborted", runId: "run-1" },
+    ],
+    [
+      "a failed run's warning",
+      { role: "assistant", stopReason: "error", __openclaw: mark },
+      { kind: "failed", runId: "run-1" },
+    ],
+    [
+      "a failed run's warning that only its key tells",
+      { role: "assistant", idempotencyKey: "run-1:terminal-error" },
+      { kind: "failed", runId: "run-1" },
+    ],
+    [
+      "an injected text under the id that its chat event has",
+      { role: "assistant", model: "gateway-injected", __openclaw: { id: "m-1" } },
+      { kind: "injected", runId: "inject-m-1", origin: "injected" },
+    ],
+    [
+      "a bound cron job's result under the id of the job's run",
+      {
+        role: "assistant",
+        model: "automation-result",
+        openclawAutomation: { kind: "cron", jobId: "j", runId: "cron:j:5" },
+      },
+      { kind: "automation", runId: "cron:j:5", origin: "cron" },
+    ],
+  ])("is known: %s", (_, row, known) => {
+    const read = readSessionRow({ content: text("Words."), ...row });
+    expect(read).toMatchObject(known);
+    if (!("runId" in known)) expect(read).not.toHaveProperty("runId");
+  });
+
+  it.each([
+    ["a tool's result", { role: "toolResult", content: text("ok"), __openclaw: mark }],
+    ["a tool within a tool", { role: "custom", content: [], __openclaw: mark }],
+    ["something of no run", { role: "assistant", content: text("Words."), __openclaw: { id: "row" } }],
+    ["a run id without end", { role: "assistant", content: text("Words."), __openclaw: { runId: "x".repeat(2_000) } }],
+  ])("that is %s tells nothing", (_, row) => {
+    expect(readSessionRow(row)).toBeUndefined();
+  });
+
+  it("never throws, whatever the Gateway says", () => {
+    const keys = [
+      "role",
+      "content",
+      "provenance",
+      "__openclaw",
+      "openclawAbort",
+      "openclawAutomation",
+      "idempotencyKey",
+    ];
+    const row = fc.dictionary(fc.constantFrom(...keys), fc.oneof(fc.constantFrom("assistant", "user"), fc.jsonValue()));
+    fc.assert(fc.property(fc.oneof(fc.jsonValue(), row), (any) => void readSessionRow(any)));
+  });
+});
+
+describe("the rows of a real Gateway", () => {
+  it.each([
+    ["a-cron-main.roster", ["reply"]],
+    ["c1-cron-custom-session.subscribed", ["prompt", "reply"]],
+    ["c8-cron-current-session.subscribed", ["prompt", "reply", "automation"]],
+    ["g1-error-500.subscribed", ["prompt", "failed"]],
+    ["h1-abort-agent-run.subscribed", ["prompt", "aborted"]],
+    ["j1-tool-in-the-middle.subscribed", ["prompt", "step", "reply"]],
+    ["i-no-reply.subscribed", ["prompt", "prompt"]],
+  ])("of %s are told apart", (recording, kinds) => {
+    expect(rowsOf(recording).flatMap((row) => (row === undefined ? [] : [row.kind]))).toEqual(kinds);
+  });
+});
