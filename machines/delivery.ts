@@ -1,4 +1,5 @@
 import { assign, setup } from "xstate";
+import { exponential } from "../src/kit/backoff.ts";
 
 /** How a message's attempts are spaced. */
 export interface DeliveryInput {
@@ -41,7 +42,7 @@ export interface DeliveryOutput {
 
 /** Exponential backoff with full jitter: anything between 0 and the doubled delay, capped. */
 function backoffMs({ attempts, firstDelayMs, maxDelayMs }: DeliveryContext, jitter: number): number {
-  return Math.round(Math.min(maxDelayMs, firstDelayMs * 2 ** (attempts - 1)) * jitter);
+  return Math.round(exponential(firstDelayMs, maxDelayMs)(attempts) * jitter);
 }
 
 function output(status: DeliveryOutput["status"]) {
