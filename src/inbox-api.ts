@@ -7,7 +7,6 @@ import type {
   Activity,
   Alarm,
   DeliveryOutcome,
-  DeltaListener,
   LiveRun,
   ProactiveMessage,
   Rejection,
@@ -52,16 +51,12 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
   /** Every change of a link. */
   readonly links$: Observable<LinkStatus>;
   /**
-   * Every chat event with what it did, but for the further deltas of a run, and every delivery attempt: for inspectors.
-   * Costs nothing while nobody subscribes.
+   * Every chat event with what it did, every delta included, and every delivery attempt: for inspectors. It is told
+   * while the event is handled, thousands of times a second: be quick. Costs nothing while nobody subscribes.
    */
   readonly activity$: Observable<Activity>;
   /** The ledger file can no longer be written (messages are delivered from memory and are not safe), or can again. */
   readonly alarms$: Observable<Alarm>;
-  /** Tells `listener` of each further delta that a run takes, until the function that comes back is called. */
-  watchDeltas(listener: DeltaListener): () => void;
-  /** How long a run may go on, in ms: the option, or its default. */
-  readonly ttlMs: number;
   /** The runs in `buffering`. */
   runs(): readonly LiveRun[];
   /** Where each link stands, in the order of the options. */

@@ -23,7 +23,6 @@ import type {
   Activity,
   Alarm,
   DeliveryOutcome,
-  DeltaListener,
   EventEffect,
   HeardEvent,
   LiveRun,
@@ -48,7 +47,6 @@ export function createInbox<S extends Session = Session>(options: InboxOptions<S
 }
 
 class RunningInbox implements Inbox {
-  readonly #settings: InboxSettings;
   readonly #stats = createCounters();
   readonly #log;
   readonly #ledger: Ledger;
@@ -77,7 +75,6 @@ class RunningInbox implements Inbox {
   readonly alarms$ = this.#alarms.asObservable();
 
   constructor(settings: InboxSettings) {
-    this.#settings = settings;
     const { clock, logger, retry } = settings;
     const onHostError = (name: string, error: unknown) => this.#noteHostError(name, error);
     const inspect = inspection(settings.inspect, settings.inspectText, (error) => onHostError("inspect", error));
@@ -173,14 +170,6 @@ class RunningInbox implements Inbox {
   async send(request: SendRequest): Promise<{ readonly runId: string }> {
     if (this.#stopped !== undefined) throw stoppedError();
     return this.#ownRuns.send(request);
-  }
-
-  watchDeltas(listener: DeltaListener): () => void {
-    return this.#supervisor.watchDeltas(listener);
-  }
-
-  get ttlMs(): number {
-    return this.#settings.ttlMs;
   }
 
   runs(): readonly LiveRun[] {

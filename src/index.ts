@@ -35,7 +35,6 @@ export type {
   Alarm,
   ChatEvent,
   DeliveryOutcome,
-  DeltaListener,
   DiscardReason,
   EventEffect,
   LiveRun,

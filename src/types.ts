@@ -97,7 +97,10 @@ export interface LiveRun {
   readonly owner?: string;
   readonly sessionKey?: string;
   readonly text: string;
+  /** When its first event arrived, in ms since the epoch by this host's clock. */
   readonly startedAt: number;
+  /** When it is given up as `expired` unless it has ended by then, in ms since the epoch: `startedAt` and the option `ttlMs`. */
+  readonly expiresAt: number;
 }
 
 /** What has come of a run so far: a view, not a copy, so that its values change with every event. */
@@ -165,19 +168,7 @@ export interface HeardEvent extends RoutedEvent {
  */
 export type EventEffect = "taken" | "duplicate" | "after-end" | "unknown-state";
 
-/**
- * Told of each further delta that a run takes. They come by the thousand, of many runs in turn, so that what watching
- * them costs is above all what it touches: one object is told, directly.
- */
-export interface DeltaListener {
-  /** Called while the event is handled: be quick. What it throws is counted and logged. `at`: when it came. */
-  delta(progress: RunProgress, event: ChatEvent, at: number): void;
-}
-
-/**
- * What goes on in an inbox, as it happens: for those who want to watch. Holds message text. Of the deltas that a run
- * takes only the first is among it; the further ones a {@link DeltaListener} is told of.
- */
+/** What goes on in an inbox, as it happens: for those who want to watch. Holds message text. */
 export type Activity =
   /** A run in `buffering` when the watching began: each of them comes first of all. */
   | { readonly kind: "joined"; readonly run: LiveRun; readonly progress: RunProgress }

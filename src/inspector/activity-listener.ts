@@ -19,8 +19,8 @@ export class ActivityListener {
 
   next(activity: Activity): void {
     this.heard = true;
-    this.flow.activity(activity);
     if (activity.kind === "event") return this.runs.event(activity);
+    this.flow.activity(activity);
     const now = this.clock.now();
     if (activity.kind === "attempt") this.runs.attempt(activity, now);
     else if (activity.kind === "joined") this.runs.joined(activity, now);

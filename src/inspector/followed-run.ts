@@ -17,6 +17,8 @@ export interface RunIdentity {
   readonly owner?: string | undefined;
   readonly sessionKey?: string | undefined;
   readonly startedAt: number;
+  /** When it is given up; undefined for one that nothing but its end is known of. */
+  readonly expiresAt?: number | undefined;
 }
 
 interface Settlement {
@@ -193,10 +195,23 @@ export class FollowedRun {
   // The two kinds of rows are made hundreds at a time: each in one piece.
 
   liveRow(now: number): LiveRow {
-    const { gateway, runId, owner, startedAt } = this.identity;
+    const { gateway, runId, owner, startedAt, expiresAt = startedAt } = this.identity;
     const { id, sessionKey, chars, deltas, duplicates, late, tail } = this;
-    const deltasPerSecond = this.rate(now);
-    return { id, gateway, runId, owner, sessionKey, startedAt, chars, deltas, duplicates, late, tail, deltasPerSecond };
+    return {
+      id,
+      gateway,
+      runId,
+      owner,
+      sessionKey,
+      startedAt,
+      expiresAt,
+      chars,
+      deltas,
+      duplicates,
+      late,
+      tail,
+      deltasPerSecond: this.rate(now),
+    };
   }
 
   settledRow(settlement: Settlement): SettledRow {
@@ -250,8 +265,8 @@ export class FollowedRun {
 
 /** Who a run is, by whatever names it. */
 export function identityOf(
-  { gateway, runId, owner, sessionKey }: Omit<RunIdentity, "startedAt">,
+  { gateway, runId, owner, sessionKey, expiresAt }: Omit<RunIdentity, "startedAt">,
   startedAt: number,
 ): RunIdentity {
-  return { gateway, runId, owner, sessionKey, startedAt };
+  return { gateway, runId, owner, sessionKey, startedAt, expiresAt };
 }

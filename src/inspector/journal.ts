@@ -1,4 +1,4 @@
-import type { ChatEvent, DeltaListener, EventEffect, RunProgress } from "../types.ts";
+import type { ChatEvent, EventEffect, RunProgress } from "../types.ts";
 import { beginningOf } from "./truncate.ts";
 import type { Timeline, TimelineEntry } from "./wire.ts";
 
@@ -41,7 +41,7 @@ const JOINED = -2;
  * Thousands of events a second come. With a list for each run, every one of them would be written
  * somewhere else; here it is a few numbers beside those of the last.
  */
-export class Journal implements DeltaListener {
+export class Journal {
   /** How many deltas have been added. */
   deltas = 0;
   private readonly showText: boolean;

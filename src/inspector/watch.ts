@@ -1,4 +1,4 @@
-import { Subscription } from "rxjs";
+import type { Subscription } from "rxjs";
 import type { Inbox } from "../inbox-api.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
@@ -50,7 +50,6 @@ export class Watch {
   private readonly settled = versioned<SettledRow>();
   private readonly dead = versioned<DeadRow>();
   private settledSeen = 0;
-  private deltasSeen = 0;
   private listedAt = 0;
   private askDeadAt = 0;
   private sampledAt: number;
@@ -68,7 +67,6 @@ export class Watch {
     this.sampler = new Sampler(inbox.stats());
     this.flow.linksAre(inbox.links());
     this.subscriptions = [
-      new Subscription(inbox.watchDeltas(this.runs.journal)),
       inbox.activity$.subscribe(this.listener),
       inbox.outcomes$.subscribe((outcome) => {
         this.changed = true;
@@ -97,11 +95,9 @@ export class Watch {
       this.sample(now);
       return true;
     }
-    const { deltas } = this.runs.journal;
-    const changed = this.changed || this.listener.heard || deltas !== this.deltasSeen;
+    const changed = this.changed || this.listener.heard;
     this.changed = false;
     this.listener.heard = false;
-    this.deltasSeen = deltas;
     return changed;
   }
 
@@ -124,7 +120,6 @@ export class Watch {
     return {
       at,
       since: this.since,
-      ttlMs: this.inbox.ttlMs,
       showText: this.showText,
       stats,
       states: stateCounts(stats, links),

@@ -27,6 +27,8 @@ export interface RunRow {
 
 /** A run in `buffering`. */
 export interface LiveRow extends RunRow {
+  /** When it is given up. */
+  readonly expiresAt: number;
   /** Of the last seconds; at the first look, since it began. */
   readonly deltasPerSecond: number;
 }
@@ -85,7 +87,6 @@ export interface Update {
   readonly at: number;
   /** Since when runs are followed: nothing is known of what was before. */
   readonly since: number;
-  readonly ttlMs: number;
   readonly showText: boolean;
   readonly stats: InboxStats;
   readonly states: StateCounts;

@@ -30,7 +30,7 @@ export class Run implements RunProgress {
 
   /** As a host sees it, now. */
   view(): LiveRun {
-    const { runId, gateway, owner, sessionKey, text, startedAt } = this.context;
+    const { runId, gateway, owner, sessionKey, text, startedAt, ttlMs } = this.context;
     return {
       runId,
       gateway,
@@ -38,6 +38,7 @@ export class Run implements RunProgress {
       ...(sessionKey !== undefined && { sessionKey }),
       text,
       startedAt,
+      expiresAt: startedAt + ttlMs,
     };
   }
 

@@ -8,7 +8,6 @@ import type { Counters } from "../report/counters.ts";
 import type {
   Activity,
   ChatEvent,
-  DeltaListener,
   DiscardReason,
   EventEffect,
   HeardEvent,
@@ -17,7 +16,6 @@ import type {
   ProactiveMessage,
   RunProgress,
 } from "../types.ts";
-import { DeltaListeners } from "./delta-listeners.ts";
 import { runKey } from "./message-id.ts";
 import type { Judge } from "./outcome.ts";
 import { Run } from "./run.ts";
@@ -61,9 +59,6 @@ export class Supervisor {
   private readonly settled: ExpiringMap<SettledRun>;
   private readonly solicited: ExpiringMap<true>;
   private readonly hints: ExpiringMap<Origin>;
-  private readonly listeners = new DeltaListeners();
-  /** Told of further deltas; undefined while nobody watches. */
-  private listener: DeltaListener | undefined;
 
   constructor(options: SupervisorOptions) {
     this.options = options;
@@ -129,13 +124,6 @@ export class Supervisor {
   joined(): Activity[] {
     const runs = [...this.runs.values()].sort((a, b) => a.number - b.number);
     return runs.map((run) => ({ kind: "joined", run: run.view(), progress: run }));
-  }
-
-  watchDeltas(listener: DeltaListener): () => void {
-    this.listener = this.listeners.add(listener);
-    return () => {
-      this.listener = this.listeners.remove(listener);
-    };
   }
 
   /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch; costs what it returns. */
@@ -235,20 +223,10 @@ export class Supervisor {
     const text = run.reader.read(event, run.context.text);
     stats.bufferedBytes += (text.length - run.chars) * 2;
     run.chars = text.length;
-    if (run.deltas === 1) onEvent(routed, "taken", run);
-    else this.tellListener(run, routed);
+    onEvent(routed, "taken", run);
     if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
     else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
     else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });
-  }
-
-  private tellListener(run: Run, { event, at }: HeardEvent): void {
-    try {
-      this.listener?.delta(run, event, at);
-    } catch (error) {
-      // An onlooker's bug must not cost a run its text.
-      this.options.onHostError("watchDeltas", error);
-    }
   }
 
   private sendFinal(run: Run, event: ChatEvent): void {

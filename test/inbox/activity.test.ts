@@ -59,8 +59,36 @@ describe("activity", () => {
       ["taken", progress],
       ["unknown-state", undefined],
       ["taken", progress],
+      ["taken", progress],
       ["after-end", undefined],
     ]);
+  });
+
+  it("has every delta of every run, for each who watches", () => {
+    const { heard, hear, watch } = watched();
+    watch();
+    const unwatch = watch();
+    for (const seq of [1, 2, 2, 3]) hear("r", "delta", seq, { deltaText: "x" });
+    unwatch.unsubscribe();
+    hear("s", "delta", 1, { deltaText: "x" });
+    const lines = heard.map((activity) =>
+      activity.kind === "event" ? `${activity.event.runId} ${activity.event.seq} ${activity.effect}` : "",
+    );
+    const twice = ["r 1 taken", "r 2 taken", "r 2 duplicate", "r 3 taken"].flatMap((line) => [line, line]);
+    expect(lines).toEqual([...twice, "s 1 taken"]);
+  });
+
+  it("says of a live run when it will be given up", () => {
+    const clock = createTestClock(5_000);
+    const inbox = createInbox({ clock, ttlMs: 60_000 });
+    inbox.handle({ runId: "r", seq: 1, state: "delta", deltaText: "Hel" });
+    clock.advance(1_000);
+    inbox.handle({ runId: "r", seq: 2, state: "delta", deltaText: "lo" });
+    expect(inbox.runs()).toMatchObject([{ startedAt: 5_000, expiresAt: 65_000 }]);
+    clock.advance(58_999);
+    expect(inbox.runs()).toHaveLength(1);
+    clock.advance(1);
+    expect(inbox.runs()).toHaveLength(0);
   });
 
   it("tells when each event came", () => {
@@ -91,44 +119,5 @@ describe("activity", () => {
     hear("r", "delta", 1, { deltaText: "Hello", sessionKey: KEY });
     hear("r", "delta", 2, { deltaText: "!", spawnedBy: "agent:main:main" });
     expect(progressOf(heard)).toMatchObject({ deltas: 2, chars: 5 });
-  });
-});
-
-describe("the further deltas of a run", () => {
-  it("are told to each listener as they are taken, until it has heard enough", () => {
-    const clock = createTestClock(1_000);
-    const inbox = createInbox({ clock });
-    const heard: string[] = [];
-    const listen = (name: string) =>
-      inbox.watchDeltas({
-        delta: (progress, { runId, seq }, at) =>
-          heard.push(`${name} ${runId}#${progress.number} ${seq} ${progress.chars} ${at}`),
-      });
-    const say = (runId: string, seq: number) => inbox.handle({ runId, seq, state: "delta", deltaText: "x" });
-    const unwatchA = listen("a");
-    say("r", 1);
-    say("r", 2);
-    clock.advance(75);
-    const unwatchB = listen("b");
-    say("r", 3);
-    say("r", 3);
-    unwatchA();
-    say("s", 1);
-    say("s", 2);
-    unwatchB();
-    say("r", 4);
-    expect(heard).toEqual(["a r#1 2 2 1000", "a r#1 3 3 1075", "b r#1 3 3 1075", "b s#2 2 2 1075"]);
-  });
-
-  it("reach their run even when a listener throws", () => {
-    const inbox = createInbox();
-    inbox.watchDeltas({
-      delta() {
-        throw new Error("not now");
-      },
-    });
-    for (const seq of [1, 2, 3]) inbox.handle({ runId: "r", seq, state: "delta", deltaText: "x" });
-    expect(inbox.runs()).toMatchObject([{ runId: "r", text: "xxx" }]);
-    expect(inbox.stats()).toMatchObject({ hostErrors: 2, rejected: 0 });
   });
 });

@@ -47,11 +47,6 @@ function listsOf(inbox: Inbox): Map<string, string[]> {
     const chars = state === "final" && messageText.trim() !== "" ? messageText.length : progress.chars;
     note(runId, `${line} ${grown(runId, chars)}`);
   });
-  inbox.watchDeltas({
-    delta({ chars }, { runId, seq }) {
-      note(runId, `delta ${seq} taken ${grown(runId, chars)}`);
-    },
-  });
   inbox.outcomes$.subscribe((outcome) => {
     note(outcome.status === "dispatched" ? outcome.message.runId : outcome.runId, outcome.status);
   });

@@ -50,6 +50,7 @@ describe("the rules kept from the model", () => {
       sessionKey: KEY,
       text: "Hello",
       startedAt: clock.now() - 10,
+      expiresAt: clock.now() - 10 + 1_800_000,
     });
   });
 

@@ -5,9 +5,8 @@ import { keyedRows } from "./rows.js";
 /** @import {LinkStatus} from "../../source/link.ts" */
 /** @import {DeadRow, LiveRow, Rows, RunRow, SettledRow, Update} from "../wire.ts" */
 
-/** The inbox's time and rules at the last update: ages are counted from it. */
+/** The inbox's time at the last update: ages are counted from it. */
 let now = 0;
-let ttlMs = 1;
 
 /**
  * The lists of the page; `show` brings them up to date, and `onOpen` is told of a run that somebody wants to see.
@@ -41,7 +40,6 @@ export function createLists(onOpen) {
     /** @param {Update} update */
     show(update) {
       now = update.at;
-      ttlMs = update.ttlMs;
       lastLive = update.live ?? lastLive;
       lastSettled = update.settled ?? lastSettled;
       lastDead = update.dead ?? lastDead;
@@ -122,6 +120,7 @@ function liveLine(row, onOpen) {
       session.update(next);
       const ageMs = now - next.startedAt;
       setText(age, span(ageMs));
+      const ttlMs = next.expiresAt - next.startedAt;
       setAttribute(bar, "value", Math.min(1, ageMs / ttlMs).toFixed(3));
       setAttribute(bar, "title", `${span(ageMs)} of ${span(ttlMs)}`);
       setText(chars, number(next.chars));
