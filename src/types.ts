@@ -118,7 +118,14 @@ export interface RunProgress {
 }
 
 /** Why a frame or an event could not be read. Counted as `rejected`. */
-export type RejectReason = "too-large" | "not-json" | "not-a-frame" | "no-run-id" | "bad-run-id" | "bad-state";
+export type RejectReason =
+  | "too-large"
+  | "not-json"
+  | "not-a-frame"
+  | "no-run-id"
+  | "bad-run-id"
+  | "bad-id"
+  | "bad-state";
 
 /** A frame or an event that could not be read. Holds no text of it. */
 export interface Rejection {

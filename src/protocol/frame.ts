@@ -1,4 +1,5 @@
 import type { RejectReason } from "../types.ts";
+import { carriesTooLongAnId } from "./fields.ts";
 
 /** An event frame, whatever its event. */
 export interface EventFrame {
@@ -16,9 +17,17 @@ const decoder = new TextDecoder();
 
 /**
  * Reads one WebSocket message: its text, its bytes, or the object already parsed from it. Undefined
- * for a frame that is no event (an answer to a request). Never throws.
+ * for a frame that is no event (an answer to a request). Never throws, whatever it is given.
  */
 export function readFrame(data: unknown, maxFrameBytes: number): EventFrame | BadFrame | undefined {
+  try {
+    return read(data, maxFrameBytes);
+  } catch {
+    return { reason: "not-a-frame" };
+  }
+}
+
+function read(data: unknown, maxFrameBytes: number): EventFrame | BadFrame | undefined {
   if (typeof data === "string") return readText(data, maxFrameBytes);
   const bytes = toBytes(data);
   if (bytes === undefined) return readObject(data);
@@ -49,9 +58,15 @@ function readText(text: string, maxFrameBytes: number): EventFrame | BadFrame | 
 }
 
 function readObject(frame: unknown, size?: number): EventFrame | BadFrame | undefined {
-  const bad: BadFrame = size === undefined ? { reason: "not-a-frame" } : { reason: "not-a-frame", size };
-  if (typeof frame !== "object" || frame === null) return bad;
+  if (typeof frame !== "object" || frame === null) return bad("not-a-frame", size);
   const { type, event, payload } = frame as Record<string, unknown>;
-  if (type === "event" && typeof event === "string") return { event, payload };
-  return typeof type === "string" && type !== "event" ? undefined : bad;
+  if (type === "event" && typeof event === "string") {
+    // A chat event's own ids are looked at when it is read.
+    return event !== "chat" && carriesTooLongAnId(payload) ? bad("bad-id", size) : { event, payload };
+  }
+  return typeof type === "string" && type !== "event" ? undefined : bad("not-a-frame", size);
+}
+
+function bad(reason: RejectReason, size: number | undefined): BadFrame {
+  return size === undefined ? { reason } : { reason, size };
 }

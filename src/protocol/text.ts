@@ -1,8 +1,13 @@
 import type { ChatEvent } from "../types.ts";
 
+/** A frame of the largest size cannot hold more blocks with a text. */
+const MAX_BLOCKS = 1_000_000;
+
 /**
  * The text of a Gateway message: `content` is a string, or blocks of which only `type: "text"`
  * counts, joined without a separator. Undefined where there is no text to be found.
+ *
+ * @throws {RangeError} for more blocks than any frame holds: an array of a host's may be endless.
  */
 export function messageText(message: unknown): string | undefined {
   if (typeof message === "string") return message;
@@ -10,10 +15,12 @@ export function messageText(message: unknown): string | undefined {
   const { content } = message as { content?: unknown };
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return undefined;
-  if (content.length === 1) return blockText(content[0]);
+  const { length } = content;
+  if (length > MAX_BLOCKS) throw new RangeError("Too many blocks");
+  if (length === 1) return blockText(content[0]);
   let text: string | undefined;
-  for (const block of content) {
-    const piece = blockText(block);
+  for (let i = 0; i < length; i++) {
+    const piece = blockText(content[i]);
     if (piece !== undefined) text = text === undefined ? piece : text + piece;
   }
   return text;

@@ -1,6 +1,5 @@
 import type { Origin } from "../types.ts";
-import { MAX_ID_CHARS } from "./chat-event.ts";
-import { fields } from "./fields.ts";
+import { fields, readId } from "./fields.ts";
 import { messageText } from "./text.ts";
 
 /**
@@ -111,5 +110,5 @@ function withoutSuffix(value: unknown, suffix: string): string | undefined {
 }
 
 function isId(value: unknown): value is string {
-  return typeof value === "string" && value !== "" && value.length <= MAX_ID_CHARS;
+  return readId(value) !== undefined;
 }

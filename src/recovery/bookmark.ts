@@ -1,7 +1,6 @@
 import type { Clock } from "../kit/clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { fields } from "../protocol/fields.ts";
-import { isTime } from "./sessions/session-list.ts";
+import { fields, isTime } from "../protocol/fields.ts";
 
 /** What {@link Progress} needs. */
 export interface ProgressOptions {

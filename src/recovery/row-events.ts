@@ -2,7 +2,7 @@ import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { readSessionKey } from "../protocol/chat-event.ts";
-import { fields } from "../protocol/fields.ts";
+import { fields, readId } from "../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../protocol/transcript-row.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { Progress } from "./bookmark.ts";
@@ -82,15 +82,15 @@ export class LiveRows {
     const { ours, join } = this.options;
     const session = fields(raw["session"]);
     const key = readSessionKey(raw["sessionKey"] ?? session["key"]);
-    const spawnedBy = raw["spawnedBy"] ?? session["spawnedBy"];
-    if (key === undefined || !ours.has(key, typeof spawnedBy === "string" ? spawnedBy : undefined)) return undefined;
+    const spawnedBy = readId(raw["spawnedBy"] ?? session["spawnedBy"]);
+    if (key === undefined || !ours.has(key, spawnedBy)) return undefined;
     if (isHiddenUnlessSubscribed(key)) join(key);
     return key;
   }
 
   private agent(raw: Record<string, unknown>): void {
-    const { runId, isHeartbeat } = raw;
-    if (this.sessionOf(raw) === undefined || isHeartbeat !== true || typeof runId !== "string") return;
+    const runId = readId(raw["runId"]);
+    if (this.sessionOf(raw) === undefined || raw["isHeartbeat"] !== true || runId === undefined) return;
     this.options.supervisor.hint(this.options.gateway, runId, "heartbeat");
   }
 
@@ -120,10 +120,11 @@ export class LiveRows {
   }
 
   private changed(raw: Record<string, unknown>): void {
-    const { phase, runId, reason } = raw;
+    const { phase, reason } = raw;
+    const runId = readId(raw["runId"]);
     if (reason === "delete") return this.deleted(raw);
     const sessionKey = this.sessionOf(raw);
-    if (sessionKey === undefined || typeof runId !== "string" || runId === "") return;
+    if (sessionKey === undefined || runId === undefined) return;
     if (phase === "end" || phase === "error") this.hold(runId, sessionKey, []);
   }
 

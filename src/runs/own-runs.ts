@@ -2,8 +2,7 @@ import { randomUUID } from "node:crypto";
 import { InboxError, isInboxError, optionError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { fields } from "../protocol/fields.ts";
-import { isTime } from "../recovery/sessions/session-list.ts";
+import { fields, isTime, isTooLongAnId, MAX_ID_CHARS, readId } from "../protocol/fields.ts";
 import type { Source } from "../source/source.ts";
 
 /** What to say to an agent. */
@@ -55,8 +54,13 @@ export class OwnRuns {
     }
   }
 
-  /** Says that a run is ours, and remembers it. */
+  /**
+   * Says that a run is ours, and remembers it.
+   *
+   * @throws {InboxError} `ERR_INBOX_OPTION` for what is no run id.
+   */
   solicit(runId: string): void {
+    if (readId(runId) === undefined) throw optionError("runId", `a string of 1 to ${MAX_ID_CHARS} characters`, runId);
     const { clock, solicit } = this.options;
     solicit(runId);
     this.asked.delete(runId);
@@ -75,8 +79,8 @@ export class OwnRuns {
     this.solicit(idempotencyKey);
     try {
       const answer = await ask("chat.send", { sessionKey, message: text, idempotencyKey });
-      const { runId } = fields(answer);
-      if (typeof runId !== "string" || runId === "" || runId === idempotencyKey) return { runId: idempotencyKey };
+      const runId = readId(fields(answer)["runId"]);
+      if (runId === undefined || runId === idempotencyKey) return { runId: idempotencyKey };
       this.solicit(runId);
       return { runId };
     } catch (error) {
@@ -122,12 +126,13 @@ function check(request: SendRequest): SendRequest {
   if (typeof sessionKey !== "string" || sessionKey.trim() === "") {
     throw optionError("sessionKey", "a string that is not blank", sessionKey);
   }
+  if (isTooLongAnId(sessionKey)) throw optionError("sessionKey", `at most ${MAX_ID_CHARS} characters long`, sessionKey);
   // The text is the host's secret: it is not quoted.
   if (typeof text !== "string" || text.trim() === "") {
     throw optionError("text", "a string that is not blank", typeof text === "string" ? "" : typeof text);
   }
-  if (idempotencyKey !== undefined && (typeof idempotencyKey !== "string" || idempotencyKey === "")) {
-    throw optionError("idempotencyKey", "a string that is not empty", idempotencyKey);
+  if (idempotencyKey !== undefined && readId(idempotencyKey) === undefined) {
+    throw optionError("idempotencyKey", `a string of 1 to ${MAX_ID_CHARS} characters`, idempotencyKey);
   }
   return request;
 }
@@ -137,7 +142,7 @@ function read(kept: string | undefined): readonly (readonly [string, number])[] 
   try {
     const list: unknown = JSON.parse(kept);
     const isEntry = (entry: unknown): entry is [string, number] =>
-      Array.isArray(entry) && typeof entry[0] === "string" && isTime(entry[1]);
+      Array.isArray(entry) && readId(entry[0]) !== undefined && isTime(entry[1]);
     return Array.isArray(list) ? list.filter(isEntry) : [];
   } catch {
     // Written by somebody else: nothing is known to be ours.

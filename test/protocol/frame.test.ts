@@ -65,6 +65,9 @@ describe("a chat event", () => {
     expect(readChatEvent({ ...good, runId: 5 })).toBe("bad-run-id");
     expect(readChatEvent({ ...good, runId: "x".repeat(2_000) })).toBe("bad-run-id");
     expect(readChatEvent({ ...good, state: undefined })).toBe("bad-state");
+    expect(readChatEvent({ ...good, state: "x".repeat(2_000) })).toBe("bad-state");
+    expect(readChatEvent({ ...good, sessionKey: "x".repeat(2_000) })).toBe("bad-id");
+    expect(readChatEvent({ ...good, spawnedBy: "x".repeat(2_000) })).toBe("bad-id");
     expect(readChatEvent(null)).toBe("not-a-frame");
   });
   it("with fields of the wrong type is read without them", () => {

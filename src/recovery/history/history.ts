@@ -1,5 +1,5 @@
 import { isInboxError } from "../../errors.ts";
-import { fields } from "../../protocol/fields.ts";
+import { fields, readId } from "../../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../../protocol/transcript-row.ts";
 import type { Requests } from "../requests.ts";
 
@@ -97,19 +97,21 @@ function reachesBack(rows: readonly SessionRow[], since: number): boolean {
 }
 
 function readState(answer: Record<string, unknown>): Omit<SessionHistory, "rows"> {
-  const { sessionId, deltaCursor } = answer;
-  const { runId, text } = fields(answer["inFlightRun"]);
+  const sessionId = readId(answer["sessionId"]);
+  const cursor = readId(answer["deltaCursor"]);
+  const going = fields(answer["inFlightRun"]);
   const { activeRunIds, hasActiveRun } = fields(answer["sessionInfo"]);
-  const named = Array.isArray(activeRunIds) ? activeRunIds.filter((id) => typeof id === "string") : [];
-  const inFlight =
-    typeof runId === "string" && runId !== "" ? { runId, text: typeof text === "string" ? text : "" } : undefined;
+  const named = Array.isArray(activeRunIds) ? activeRunIds.flatMap((id) => readId(id) ?? []) : [];
+  const runId = readId(going["runId"]);
+  const text = typeof going["text"] === "string" ? going["text"] : "";
+  const inFlight = runId === undefined ? undefined : { runId, text };
   const active = new Set<string>(inFlight === undefined ? named : [...named, inFlight.runId]);
   return {
     active,
     busy: active.size === 0 && hasActiveRun === true,
     ...(inFlight !== undefined && { inFlight }),
-    ...(typeof sessionId === "string" && { sessionId }),
-    ...(typeof deltaCursor === "string" && { cursor: deltaCursor }),
+    ...(sessionId !== undefined && { sessionId }),
+    ...(cursor !== undefined && { cursor }),
   };
 }
 

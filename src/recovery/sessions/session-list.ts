@@ -1,5 +1,5 @@
 import { readSessionKey } from "../../protocol/chat-event.ts";
-import { fields } from "../../protocol/fields.ts";
+import { fields, isTime, readId } from "../../protocol/fields.ts";
 import type { Requests } from "../requests.ts";
 
 /** What `sessions.list` says of a session. */
@@ -57,17 +57,14 @@ function readPage({ ts, sessions }: Record<string, unknown>): SessionPage {
 function readSession(raw: Record<string, unknown>): ListedSession | undefined {
   const key = readSessionKey(raw["key"]);
   if (key === undefined) return undefined;
-  const { sessionId, spawnedBy, updatedAt, hasActiveRun } = raw;
+  const sessionId = readId(raw["sessionId"]);
+  const spawnedBy = readId(raw["spawnedBy"]);
+  const { updatedAt, hasActiveRun } = raw;
   return {
     key,
-    ...(typeof sessionId === "string" && { sessionId }),
-    ...(typeof spawnedBy === "string" && { spawnedBy }),
+    ...(sessionId !== undefined && { sessionId }),
+    ...(spawnedBy !== undefined && { spawnedBy }),
     ...(isTime(updatedAt) && { updatedAt }),
     active: hasActiveRun === true,
   };
-}
-
-/** Whether `value` can be a time in ms since the epoch. */
-export function isTime(value: unknown): value is number {
-  return typeof value === "number" && value > 0 && value <= 8.64e15;
 }
