@@ -117,7 +117,7 @@ class RunningInbox implements Inbox {
       this.#log.linked(status);
       this.#linkChanges.next(status);
     };
-    this.#links = sources.map((source) => new Link(source, { clock, onChange, inspect }));
+    this.#links = sources.map((source) => new Link(source, { clock, onChange, inspect, onHostError }));
     const solicit = (runId: string) => this.#supervisor.solicit(runId);
     this.#ownRuns = new OwnRuns({ ...settings, sources, ledger: this.#ledger, solicit });
     this.#recoveries = new Recoveries({
@@ -145,7 +145,7 @@ class RunningInbox implements Inbox {
   #open(link: Link): void {
     const { source } = link;
     const { name: gateway, owner } = source;
-    source.open({
+    link.open({
       frame: (data) => {
         // No spread: V8 would make a hidden class for each frame.
         if (this.#stopped === undefined)

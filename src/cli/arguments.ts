@@ -24,12 +24,12 @@ export function assertNoArgument([argument]: readonly string[]): void {
  *
  * @throws {UsageError} for such an option.
  */
-export function fromFlags<T>(names: Readonly<Record<string, string>>, make: () => T): T {
+export function fromFlags<T>(names: ReadonlyMap<string, string>, make: () => T): T {
   try {
     return make();
   } catch (error) {
     if (!isInboxError(error, "ERR_INBOX_OPTION")) throw error;
     const option = String(error.details["option"]);
-    throw new UsageError(error.message.replace(`\`${option}\``, `\`${names[option] ?? option}\``));
+    throw new UsageError(error.message.replace(`\`${option}\``, `\`${names.get(option) ?? option}\``));
   }
 }

@@ -17,7 +17,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   } catch (error) {
     terminal.status("");
     if (error instanceof UsageError || isInboxError(error, "ERR_INBOX_OPTION")) {
-      const place = name !== undefined && Object.hasOwn(commands, name) ? `${name} ` : "";
+      const place = name !== undefined && commands.has(name) ? `${name} ` : "";
       terminal.note(`openclaw-inbox: ${plainText(error.message)}\nTry openclaw-inbox ${place}--help`);
       return exitCode.usage;
     }
@@ -35,7 +35,7 @@ async function dispatch(name: string | undefined, args: readonly string[], termi
   }
   if (name === "--help" || name === "-h" || name === "help") return show(overallHelp(), terminal);
   if (name === "--version") return show(packageVersion(), terminal);
-  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const entry = commands.get(name);
   if (entry === undefined)
     throw new UsageError(`There is no ${name.startsWith("-") ? "option" : "command"} \`${name}\``);
   const command = await entry.load();

@@ -7,25 +7,40 @@ interface CommandEntry {
 }
 
 /** The commands by name, in the order of the help. */
-export const commands: Readonly<Record<string, CommandEntry>> = {
-  demo: {
-    summary: "play recordings of a real Gateway, and print what comes of them",
-    load: async () => (await import("./commands/demo.ts")).demo,
-  },
-  listen: {
-    summary: "listen to a Gateway, and print each message or post it",
-    load: async () => (await import("./commands/listen.ts")).listen,
-  },
-  replay: {
-    summary: "play a recording",
-    load: async () => (await import("./commands/replay.ts")).replay,
-  },
-  record: {
-    summary: "write down what a Gateway sends",
-    load: async () => (await import("./commands/record.ts")).record,
-  },
-  dead: {
-    summary: "list, show, retry or drop the messages whose delivery gave up",
-    load: async () => (await import("./commands/dead.ts")).dead,
-  },
-};
+export const commands: ReadonlyMap<string, CommandEntry> = new Map([
+  [
+    "demo",
+    {
+      summary: "play recordings of a real Gateway, and print what comes of them",
+      load: async () => (await import("./commands/demo.ts")).demo,
+    },
+  ],
+  [
+    "listen",
+    {
+      summary: "listen to a Gateway, and print each message or post it",
+      load: async () => (await import("./commands/listen.ts")).listen,
+    },
+  ],
+  [
+    "replay",
+    {
+      summary: "play a recording",
+      load: async () => (await import("./commands/replay.ts")).replay,
+    },
+  ],
+  [
+    "record",
+    {
+      summary: "write down what a Gateway sends",
+      load: async () => (await import("./commands/record.ts")).record,
+    },
+  ],
+  [
+    "dead",
+    {
+      summary: "list, show, retry or drop the messages whose delivery gave up",
+      load: async () => (await import("./commands/dead.ts")).dead,
+    },
+  ],
+]);

@@ -27,10 +27,10 @@ export function gatewayFromFlags(
   const token = values.token ?? process.env["OPENCLAW_GATEWAY_TOKEN"];
   if (url === undefined || url === "")
     throw new UsageError("Expected the Gateway's address: --url or OPENCLAW_GATEWAY_URL");
-  const names = {
-    url: values.url === undefined ? "OPENCLAW_GATEWAY_URL" : "--url",
-    token: values.token === undefined ? "OPENCLAW_GATEWAY_TOKEN" : "--token",
-    name: "--name",
-  };
+  const names = new Map([
+    ["url", values.url === undefined ? "OPENCLAW_GATEWAY_URL" : "--url"],
+    ["token", values.token === undefined ? "OPENCLAW_GATEWAY_TOKEN" : "--token"],
+    ["name", "--name"],
+  ]);
   return fromFlags(names, () => gatewaySource({ url, ...(token !== undefined && { token }), ...labels }));
 }

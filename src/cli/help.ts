@@ -6,7 +6,7 @@ us until a person mends something; 130 and 143 when a signal ended it at once.`;
 
 /** The help of the whole CLI. */
 export function overallHelp(): string {
-  const rows = Object.entries(commands).map(([name, { summary }]) => [name, summary] as const);
+  const rows = [...commands].map(([name, { summary }]) => [name, summary] as const);
   return `Usage: openclaw-inbox COMMAND [options]
 
 Turns what OpenClaw agents say on their own into complete messages: one per run, exactly once.

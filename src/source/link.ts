@@ -1,7 +1,8 @@
 import { createActor, type InspectionEvent } from "xstate";
 import { type LinkEvent, linkMachine } from "../../machines/link.ts";
+import { errorText, InboxError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
-import type { Source } from "./source.ts";
+import type { Source, SourceListener } from "./source.ts";
 
 /** Where a link stands. */
 export type LinkState = "offline" | "connecting" | "recovering" | "live" | "paused";
@@ -24,7 +25,12 @@ export interface LinkOptions {
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
   /** Told of every change of state. */
   readonly onChange: (status: LinkStatus) => void;
+  /** Told when a function of the source, or one that the host gave to it, has thrown. */
+  readonly onHostError: (option: string, error: unknown) => void;
 }
+
+/** How long a source may take to let go, in ms. A host's own source could take for ever. */
+const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Keeps the link actor of one source. */
 export class Link {
@@ -32,10 +38,13 @@ export class Link {
   /** Resolves when the link is first live, or has been told why not. */
   readonly settled: Promise<void>;
   private readonly actor;
+  private readonly options: LinkOptions;
   private since: number;
 
-  constructor(source: Source, { clock, inspect, onChange }: LinkOptions) {
+  constructor(source: Source, options: LinkOptions) {
+    const { clock, inspect, onChange } = options;
     this.source = source;
+    this.options = options;
     this.since = clock.now();
     this.actor = createActor(linkMachine, { clock, input: { gateway: source.name }, ...(inspect && { inspect }) });
     let settle = () => {};
@@ -71,10 +80,40 @@ export class Link {
     this.actor.send(event);
   }
 
-  /** Lets go of the source and of the actor. */
+  /** Opens the source. One that throws is a refused link. */
+  open(listener: Required<Pick<SourceListener, "frame" | "link">>): void {
+    const { onHostError } = this.options;
+    try {
+      this.source.open({ ...listener, hostError: onHostError });
+    } catch (error) {
+      onHostError("source.open", error);
+      listener.link({ type: "refused", reason: `The source could not be opened: ${errorText(error)}.` });
+    }
+  }
+
+  /** Lets go of the source and of the actor. A source that throws, or takes longer than 5 s, is left as it is. */
   async close(): Promise<void> {
-    await this.source.close();
+    const { onHostError } = this.options;
+    try {
+      await this.closeInTime();
+    } catch (error) {
+      onHostError("source.close", error);
+    }
     if (!this.status.ended) this.actor.send({ type: "ended", reason: "The inbox was stopped." });
     this.actor.stop();
+  }
+
+  private async closeInTime(): Promise<void> {
+    const { clock } = this.options;
+    let timer: unknown;
+    const late = new Promise<never>((_resolve, reject) => {
+      const error = new InboxError("ERR_INBOX_TIMEOUT", `It did not close within ${CLOSE_TIMEOUT_MS} ms.`);
+      timer = clock.setTimeout(() => reject(error), CLOSE_TIMEOUT_MS, true);
+    });
+    try {
+      await Promise.race([this.source.close(), late]);
+    } finally {
+      clock.clearTimeout(timer as never);
+    }
   }
 }

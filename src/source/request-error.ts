@@ -35,6 +35,19 @@ export function unsendable({ method, gateway }: RequestContext, words: string): 
   return new InboxError("ERR_INBOX_REQUEST", `${method} could not be sent: ${words}`, { method, gateway });
 }
 
+/** The error of a request beyond what may wait for its answer: `waiting` requests and `bytes` of their parameters do. */
+export function overLimit({ method, gateway }: RequestContext, waiting: number, bytes: number): InboxError {
+  const message = `${method} was not sent: ${waiting} requests (${bytes} bytes) wait for the Gateway "${gateway}" already.`;
+  return new InboxError("ERR_INBOX_REQUEST", message, {
+    method,
+    gateway,
+    waiting,
+    bytes,
+    overLimit: true,
+    retryable: true,
+  });
+}
+
 /** The error that a Gateway answered a request with: `error` of its `res` frame, whatever its shape. */
 export function refusedRequest(
   error: unknown,

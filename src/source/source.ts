@@ -1,4 +1,6 @@
 import type { LinkEvent } from "../../machines/link.ts";
+import { optionError } from "../errors.ts";
+import { isTooLongAnId, MAX_ID_CHARS } from "../protocol/fields.ts";
 
 /** Where frames come from. The inbox opens each source once and closes it once. */
 export interface Source {
@@ -20,6 +22,8 @@ export interface SourceListener {
   frame(frame: unknown): void;
   /** A change of the connection, as an event of the link machine. `hello` carries the Gateway's `hello-ok` payload. */
   link(event: LinkEvent): void;
+  /** A function that the host gave to the source has thrown; `option` names it. The connection goes on. */
+  hostError?(option: string, error: unknown): void;
 }
 
 /**
@@ -31,3 +35,16 @@ export type GatewayRequest = (
   params: object,
   options?: { readonly signal?: AbortSignal },
 ) => Promise<unknown>;
+
+/**
+ * Checks what every source is labelled with.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a `name` that is empty, an `owner` that is no string, or one of them too long.
+ */
+export function assertLabels(name: unknown, owner: unknown): void {
+  if (typeof name !== "string" || name === "") throw optionError("name", "a string that is not empty", name);
+  if (owner !== undefined && typeof owner !== "string") throw optionError("owner", "a string", owner);
+  const longest = `at most ${MAX_ID_CHARS} characters long`;
+  if (isTooLongAnId(name)) throw optionError("name", longest, name);
+  if (isTooLongAnId(owner)) throw optionError("owner", longest, owner);
+}

@@ -40,6 +40,24 @@ describe("replay", () => {
     expect(cli.stderr).toContain("openclaw-inbox: The recording nowhere.ndjson cannot be read");
     expect(cli.stdout).toBe("");
   });
+
+  it.each([
+    ["package.json", 'package.json cannot be read: its first 100 lines hold no frame; a recording has one {"t"'],
+    [".", ". cannot be read: EISDIR"],
+    ["/dev/null", "/dev/null is empty"],
+  ])("fails in one line for %s, which is no recording", async (file, words) => {
+    const cli = runCli(["replay", file]);
+    expect(await cli.ended).toEqual({ code: 1, signal: null });
+    expect(cli.stderr).toContain(`openclaw-inbox: The recording ${words}`);
+    expect(
+      cli.stderr
+        .trimEnd()
+        .split("\n")
+        .filter((line) => line.startsWith("openclaw-inbox:")),
+    ).toHaveLength(1);
+    expect(cli.stderr).not.toContain("unreadable frame");
+    expect(cli.stdout).toBe("");
+  });
 });
 
 describe("record", () => {

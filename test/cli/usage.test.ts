@@ -47,7 +47,7 @@ describe("a wrong command line", () => {
   ])("`%s` ends with 2, one line, and where to look", async (commandLine, line) => {
     const { code, stdout, stderr } = await run(commandLine);
     const name = commandLine.split(" ")[0] as string;
-    const place = Object.hasOwn(commands, name) ? `${name} ` : "";
+    const place = commands.has(name) ? `${name} ` : "";
     expect(stderr).toBe(`openclaw-inbox: ${line}\nTry openclaw-inbox ${place}--help\n`);
     expect(stdout).toBe("");
     expect(code).toBe(2);
@@ -72,16 +72,16 @@ describe("the help", () => {
     const help = await run("--help");
     expect(nothing).toEqual({ code: 2, stdout: "", stderr: help.stdout });
     expect(help).toMatchObject({ code: 0, stderr: "" });
-    for (const [name, { summary }] of Object.entries(commands)) {
+    for (const [name, { summary }] of commands) {
       expect(help.stdout).toMatch(new RegExp(`^ {2}${name} +${summary}$`, "m"));
     }
   });
 
-  it.each(Object.keys(commands))(
+  it.each([...commands.keys()])(
     "of `%s` has its form, every option and the exit codes, in lines that fit",
     async (name) => {
       const { code, stdout, stderr } = await run(`${name} --help`);
-      const options = Object.entries((await commands[name]?.load())?.options ?? {});
+      const options = Object.entries((await commands.get(name)?.load())?.options ?? {});
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expect(stdout).toMatch(new RegExp(`^Usage: openclaw-inbox ${name} `));
       expect(options.length).toBeGreaterThan(0);

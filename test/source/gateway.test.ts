@@ -273,6 +273,25 @@ describe("a Gateway source that is refused", () => {
     expect(heard.reasons[0]).toContain("operator.read");
   });
 
+  it.each([
+    ["nested 100,000 deep", `${'{"deep":'.repeat(100_000)}1${"}".repeat(100_000)}`],
+    ["nested 100,000 arrays deep", "[".repeat(100_000) + "]".repeat(100_000)],
+  ])("says why for a hello that is %s", async (_what, deep) => {
+    const hello = JSON.stringify({ ...helloPayload, snapshot: "DEEP" }).replace('"DEEP"', deep);
+    const { heard } = await listen(({ id }, ws) => ws.send(`{"type":"res","id":"${id}","ok":true,"payload":${hello}}`));
+    await heard.linked("refused");
+    expect(heard.order).toEqual(["connect", "refused"]);
+    expect(heard.reasons[0]).toBe("The Gateway's hello cannot be read: it is nested more than 200 levels deep.");
+  });
+
+  it.each([{ toString: 1, valueOf: 1 }, null, [[]], 7])("survives a scope that is no text: %j", async (scope) => {
+    const { heard } = await listen(({ id }, ws) =>
+      accept(id, ws, { ...helloPayload, auth: { role: "operator", scopes: [scope] } }),
+    );
+    await heard.linked("refused");
+    expect(heard.reasons[0]).toContain("operator.read");
+  });
+
   it("never sends a token over a plain connection to a public host", () => {
     const source = gatewaySource({ url: "ws://gateway.example.com:18789", token });
     const heard = createHeard();
@@ -477,6 +496,56 @@ describe("a Gateway source with a device", () => {
     source.open(heardLater);
     await heardLater.linked("hello");
     expect(later.connects[0]?.params["auth"]).toMatchObject({ deviceToken: "a-device-token" });
+  });
+
+  it("says why where the kept token cannot be read", async () => {
+    const loadToken = () => {
+      throw new Error("EACCES: permission denied");
+    };
+    const { heard } = await listen(undefined, { device: { ...keys, loadToken } });
+    await heard.linked("refused");
+    expect(heard.reasons[0]).toBe("The sign-in could not be made: EACCES: permission denied.");
+  });
+
+  it("goes on where the device token cannot be kept, and tells of it", async () => {
+    const storeToken = () => {
+      throw new Error("ENOSPC");
+    };
+    await using server = await createHandshakeServer();
+    const source = gatewaySource({ url: server.url, token, device: { ...keys, storeToken } });
+    open.push(source);
+    const told: unknown[] = [];
+    const heard = { ...createHeard(), hostError: (option: string) => told.push(option) };
+    source.open(heard);
+    await heard.linked("hello");
+    expect(told).toEqual(["device.storeToken"]);
+  });
+
+  it.each([
+    [{ ...keys, deviceId: "0".repeat(64) }, "a `deviceId` that is not the public key's SHA-256"],
+    [{ ...keys, privateKeyPem: "-----BEGIN" }, "keys that cannot be read"],
+    [
+      {
+        ...keys,
+        privateKeyPem: generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }) as string,
+      },
+      "a private key that does not belong to the public key",
+    ],
+    [
+      {
+        ...keys,
+        publicKeyPem: generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({
+          type: "spki",
+          format: "pem",
+        }) as string,
+      },
+      "keys that cannot be read",
+    ],
+    [null, "keys that cannot be read"],
+  ])("is checked at once", (device, words) => {
+    expect(() => gatewaySource({ url: "ws://127.0.0.1:1", device: device as never })).toThrow(
+      expect.objectContaining({ code: "ERR_INBOX_OPTION", message: expect.stringContaining(words) as string }),
+    );
   });
 });
 

@@ -67,6 +67,40 @@ describe("a recording writer", () => {
     expect(text).toContain("token: tea");
   });
 
+  it("counts what JSON cannot hold as dropped, and throws for none of it", async () => {
+    const writer = createRecordingWriter(next());
+    const circle: { self?: object } = {};
+    circle.self = circle;
+    const getter = {
+      get event() {
+        throw new Error("no");
+      },
+    };
+    const deep = JSON.parse(`${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`) as object;
+    const odd = [
+      deep,
+      JSON.stringify(chat).replace('"r"', `${"[".repeat(20_000)}${"]".repeat(20_000)}`),
+      circle,
+      getter,
+      7n,
+    ];
+    for (const frame of odd) writer.frame(frame);
+    writer.link({ type: "hello", hello: deep });
+    writer.frame(chat);
+    await writer.finish();
+    expect(writer).toMatchObject({ written: 1, dropped: 6 });
+    expect(await lines()).toMatchObject([{ frame: chat }]);
+  });
+
+  it("writes a frame in any form that a socket gives", async () => {
+    const writer = createRecordingWriter(next());
+    const bytes = new TextEncoder().encode(JSON.stringify(chat));
+    for (const frame of [bytes, bytes.buffer, [Buffer.from(bytes.slice(0, 9)), Buffer.from(bytes.slice(9))], undefined])
+      writer.frame(frame);
+    await writer.finish();
+    expect(await lines()).toMatchObject([{ frame: chat }, { frame: chat }, { frame: chat }, { frame: null }]);
+  });
+
   it("appends to a recording that is there already", async () => {
     next();
     for (const seq of [1, 2]) {

@@ -99,6 +99,44 @@ describe("a recording source", () => {
     }
   });
 
+  it.each([
+    ["UTF-8 with a byte order mark", (text: string) => Buffer.from(`\ufeff${text}`)],
+    ["UTF-16 of little end, as PowerShell writes it", (text: string) => Buffer.from(`\ufeff${text}`, "utf16le")],
+    ["UTF-16 of big end", (text: string) => Buffer.from(`\ufeff${text}`, "utf16le").swap16()],
+    ["lines that end with CR LF", (text: string) => Buffer.from(text.replaceAll("\n", "\r\n"))],
+  ])("reads %s", async (_what, encode) => {
+    const file = join(folder, `${Math.random()}.ndjson`);
+    await writeFile(file, encode([line(0, challenge), line(1, hello), line(2, chat(1)), ""].join("\n")));
+    const { source, heard } = play(file);
+    await source.finished;
+    expect(heard.frames).toEqual([challenge, hello, chat(1)]);
+    expect(heard.order).toEqual(["connect", "frame", "hello", "frame", "frame", "ended"]);
+  });
+
+  it.each([
+    ["a package.json", JSON.stringify({ name: "x", scripts: {} }, null, 2), "its first 4 lines hold no frame"],
+    ["one JSON text", JSON.stringify([chat(1)]), "its first line holds no frame"],
+    ["a long text", "Hello\n".repeat(10_000), "its first 100 lines hold no frame"],
+    ["bytes", "\u0000\u0001".repeat(5_000), "its first line holds no frame"],
+  ])("is refused where the file is %s, and gives no frame", async (_what, content, words) => {
+    const { source, heard } = play(await write(content));
+    await source.finished;
+    expect(heard.order).toEqual(["connect", "refused"]);
+    expect(heard.reasons[0]).toContain(words);
+  });
+
+  it("is refused at a line that does not end", async () => {
+    const { source, heard } = play("/dev/zero");
+    await source.finished;
+    expect(heard.order).toEqual(["connect", "refused"]);
+  });
+
+  it("plays frames without their wrapping, after lines that are none", async () => {
+    const { source, heard } = play(await write("torn line", JSON.stringify(chat(1))));
+    await source.finished;
+    expect(heard.frames).toEqual(["torn line", JSON.stringify(chat(1))]);
+  });
+
   it("lets the event loop turn while it plays without pauses", async () => {
     const { source, heard } = play(await write(...Array.from({ length: 1_000 }, (_, seq) => line(0, chat(seq)))));
     await heard.framed(1);

@@ -18,7 +18,12 @@ interface Ids {
   readonly all: boolean;
 }
 
-const actions: Readonly<Record<string, Action>> = { list, show, retry, drop };
+const actions: ReadonlyMap<string, Action> = new Map([
+  ["list", list],
+  ["show", show],
+  ["retry", retry],
+  ["drop", drop],
+]);
 
 /** Looks after the messages whose delivery gave up. */
 export const dead = defineCommand({
@@ -40,7 +45,7 @@ drop   forgets its text; its id stays known, so that it does not come again`,
     all: { type: "boolean", help: "with retry: every dead letter" },
   },
   async run({ ledger: file, all = false }, [verb, ...positionals], terminal) {
-    const action = verb !== undefined && Object.hasOwn(actions, verb) ? actions[verb] : undefined;
+    const action = actions.get(verb ?? "");
     if (action === undefined)
       throw new UsageError(`Expected list, show, retry or drop${verb === undefined ? "" : `, got \`${verb}\``}`);
     if (all && action !== retry) throw new UsageError("Expected --all with retry only");

@@ -106,5 +106,11 @@ function webhookTo(url: string): Deliver {
   const variable = "OPENCLAW_INBOX_WEBHOOK_SECRET";
   const secret = process.env[variable];
   if (secret === undefined || secret === "") throw new UsageError(`Expected the secret of --webhook in ${variable}`);
-  return fromFlags({ url: "--webhook", secret: variable }, () => webhook({ url, secret }));
+  return fromFlags(
+    new Map([
+      ["url", "--webhook"],
+      ["secret", variable],
+    ]),
+    () => webhook({ url, secret }),
+  );
 }

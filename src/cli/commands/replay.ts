@@ -26,7 +26,7 @@ counts it all; with --json it goes to stderr, so that stdout is JSON only.`,
   async run(values, positionals, terminal) {
     const file = onlyArgument(positionals, "the FILE to play");
     const speed = values.speed === undefined ? Number.POSITIVE_INFINITY : Number(values.speed || Number.NaN);
-    const source = fromFlags({ speed: "--speed" }, () => recordingSource(file, { speed }));
+    const source = fromFlags(new Map([["speed", "--speed"]]), () => recordingSource(file, { speed }));
     const logger = createLogger(terminal, values["log-level"], "warn");
     const printer = createPrinter(terminal, { json: values.json });
     await using inbox = createInbox({ source, deliver: printer.deliver, logger });
@@ -37,6 +37,10 @@ counts it all; with --json it goes to stderr, so that stdout is JSON only.`,
     endProgress();
     const unreadable = inbox.links().find(({ state }) => state === "paused");
     await inbox.stop();
+    if (unreadable === undefined && inbox.stats().frames === 0) {
+      terminal.note(`openclaw-inbox: The recording ${plainText(file)} is empty`);
+      return exitCode.failure;
+    }
     if (unreadable !== undefined) {
       terminal.note(`openclaw-inbox: ${plainText(unreadable.reason ?? `Cannot read ${file}`)}`);
       return exitCode.failure;

@@ -1,4 +1,5 @@
 import { GatewayClient, type GatewayClientOptions } from "@openclaw/gateway-client";
+import { errorText } from "../../errors.ts";
 import { noLink, requestError } from "../request-error.ts";
 import type { GatewayRequest, SourceListener } from "../source.ts";
 import { deviceOptions } from "./device.ts";
@@ -51,9 +52,16 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
   function handleHello(hello: { readonly auth?: { readonly scopes?: unknown } }): void {
     if (over) return;
     if (!mayRead(hello.auth?.scopes)) return refuse(mayNotRead);
+    let shown: object;
+    try {
+      shown = redactSecrets(hello);
+    } catch (error) {
+      // The client ignores what its callbacks throw: without this the link would stay `connecting` for ever.
+      return refuse(`The Gateway's hello cannot be read: it is ${errorText(error)}.`);
+    }
     live = true;
     failure = undefined;
-    listener.link({ type: "hello", hello: redactSecrets(hello) });
+    listener.link({ type: "hello", hello: shown });
   }
 
   function handleClose(code: number, reason: string, error: Error | undefined): void {
@@ -78,7 +86,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
   }
 
   const client = new GatewayClient({
-    ...clientOptions(settings, { beforeConnect: handleConnect, logDebug: handleDebugLine }),
+    ...clientOptions(settings, listener, { beforeConnect: handleConnect, logDebug: handleDebugLine }),
     onHelloOk: handleHello,
     // May come a moment before the hello: both can arrive in one piece, and the client tells of the hello a microtask later.
     onEvent(event) {
@@ -126,9 +134,9 @@ type HostDeps = NonNullable<GatewayClientOptions["hostDeps"]>;
  * Who we are to the Gateway. No capabilities: with `session-scoped-events` it would keep back the events of
  * every session that was not subscribed to first, and a run in a new session would be lost.
  */
-function clientOptions(settings: GatewaySettings, hostDeps: HostDeps): GatewayClientOptions {
+function clientOptions(settings: GatewaySettings, listener: SourceListener, hostDeps: HostDeps): GatewayClientOptions {
   const { url, token, password, tlsFingerprint, scopes, requestTimeoutMs } = settings;
-  const device = deviceOptions(settings.device);
+  const device = deviceOptions(settings.device, (option, error) => listener.hostError?.(option, error));
   return {
     ...device,
     url,
@@ -147,7 +155,10 @@ function clientOptions(settings: GatewaySettings, hostDeps: HostDeps): GatewayCl
   };
 }
 
+/** The scopes of which each lets chat events through. */
+const reading = /^operator\.(read|write|admin)$/;
+
 /** Whether chat events will reach a connection with these scopes. Gateways that do not tell are believed. */
 function mayRead(granted: unknown): boolean {
-  return !Array.isArray(granted) || granted.some((scope) => /^operator\.(read|write|admin)$/.test(String(scope)));
+  return !Array.isArray(granted) || granted.some((scope) => typeof scope === "string" && reading.test(scope));
 }

@@ -1,5 +1,6 @@
 import { noLink } from "../request-error.ts";
-import type { GatewayRequest, Source } from "../source.ts";
+import { limitRequests } from "../request-limit.ts";
+import type { Source } from "../source.ts";
 import { createGatewayLink, type GatewayLink } from "./connection.ts";
 import { type GatewayOptions, readGatewayOptions } from "./options.ts";
 
@@ -21,10 +22,10 @@ export function gatewaySource(options: GatewayOptions): Source {
   let link: GatewayLink | undefined;
   let closing = Promise.resolve();
 
-  const request: GatewayRequest = async (method, params, requestOptions) => {
+  const request = limitRequests(async (method, params, requestOptions) => {
     if (link === undefined) throw noLink(method, settings.name);
     return link.request(method, params, requestOptions);
-  };
+  }, settings.name);
 
   return {
     name: settings.name,

@@ -1,6 +1,8 @@
+import { createPrivateKey, createPublicKey } from "node:crypto";
 import { InboxError, optionError } from "../../errors.ts";
 import { MAX_DELAY_MS } from "../../kit/clock.ts";
-import { assertLabels } from "../labels.ts";
+import { assertLabels } from "../source.ts";
+import { deviceIdOf } from "./device.ts";
 
 /** A device that is, or is to be, paired with a Gateway: an Ed25519 key pair and the token that pairing brings. */
 export interface GatewayDevice {
@@ -112,6 +114,7 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
     throw optionError("requestTimeoutMs", `an integer from 1 to ${MAX_DELAY_MS}`, requestTimeoutMs);
   }
   checkTls(options.tlsFingerprint, url);
+  if (options.device !== undefined) checkDevice(options.device);
   return Object.freeze({ ...options, name, scopes, requestTimeoutMs, address: `${url.protocol}//${url.host}` });
 }
 
@@ -134,6 +137,24 @@ function checkTls(value: unknown, url: URL): void {
     throw optionError("tlsFingerprint", "a SHA-256 fingerprint (64 hex digits, colons allowed)", value);
   }
   if (url.protocol !== "wss:") throw optionError("tlsFingerprint", "absent, since `url` is not wss://", value);
+}
+
+/** A key pair that does not fit would be refused by the Gateway, or throw at the first challenge. */
+function checkDevice(device: unknown): void {
+  const { deviceId, publicKeyPem, privateKeyPem } = Object(device) as Readonly<Record<string, unknown>>;
+  const expected =
+    "a device: `createDevice(file)`, or `{ deviceId, publicKeyPem, privateKeyPem }` of one Ed25519 key pair";
+  let id: string;
+  let isPair = false;
+  try {
+    id = deviceIdOf(String(publicKeyPem));
+    const publicKey = createPublicKey(createPrivateKey(String(privateKeyPem)));
+    isPair = id === deviceIdOf(publicKey.export({ type: "spki", format: "pem" }) as string);
+  } catch {
+    throw secretError("device", expected, "keys that cannot be read");
+  }
+  if (!isPair) throw secretError("device", expected, "a private key that does not belong to the public key");
+  if (deviceId !== id) throw secretError("device", expected, "a `deviceId` that is not the public key's SHA-256");
 }
 
 /** As `optionError`, for an option whose value may be or may hold a secret: `shown` stands for it. */

@@ -1,3 +1,5 @@
+import { isGatewayConnectAssemblyError } from "@openclaw/gateway-client";
+
 /**
  * Why a connection to a Gateway failed, as one sentence a person can act on.
  * What is quoted of a Gateway or of Node goes through `clean` first, which blanks out our secrets.
@@ -11,39 +13,55 @@ const pairAgain =
   "The Gateway did not accept this device's proof of identity. Check that `device` holds a matching Ed25519 key pair and id, and pair it again.";
 
 /** By the detail code of the Gateway's answer to `connect`. */
-const sentences: Readonly<Record<string, string>> = {
-  AUTH_TOKEN_MISSING: `The Gateway asks for a token. ${setToken}`,
-  AUTH_TOKEN_MISMATCH: `The Gateway refused the token. ${setToken}`,
-  AUTH_TOKEN_NOT_CONFIGURED:
+const sentences: ReadonlyMap<string, string> = new Map([
+  ["AUTH_TOKEN_MISSING", `The Gateway asks for a token. ${setToken}`],
+  ["AUTH_TOKEN_MISMATCH", `The Gateway refused the token. ${setToken}`],
+  [
+    "AUTH_TOKEN_NOT_CONFIGURED",
     "The Gateway has no token to compare ours with. Set gateway.auth.token in its config and restart it.",
-  AUTH_PASSWORD_MISSING: `The Gateway asks for a password. ${setPassword}`,
-  AUTH_PASSWORD_MISMATCH: `The Gateway refused the password. ${setPassword}`,
-  AUTH_PASSWORD_NOT_CONFIGURED:
+  ],
+  ["AUTH_PASSWORD_MISSING", `The Gateway asks for a password. ${setPassword}`],
+  ["AUTH_PASSWORD_MISMATCH", `The Gateway refused the password. ${setPassword}`],
+  [
+    "AUTH_PASSWORD_NOT_CONFIGURED",
     "The Gateway has no password to compare ours with. Set gateway.auth.password in its config and restart it.",
-  AUTH_REQUIRED: useToken,
-  AUTH_UNAUTHORIZED: useToken,
-  AUTH_BOOTSTRAP_TOKEN_INVALID: `The Gateway refused the setup token. ${setToken}`,
-  AUTH_DEVICE_TOKEN_MISMATCH:
+  ],
+  ["AUTH_REQUIRED", useToken],
+  ["AUTH_UNAUTHORIZED", useToken],
+  ["AUTH_BOOTSTRAP_TOKEN_INVALID", `The Gateway refused the setup token. ${setToken}`],
+  [
+    "AUTH_DEVICE_TOKEN_MISMATCH",
     "The Gateway no longer accepts this device's token. Run `openclaw devices rotate --device <deviceId> --role operator` on its host, or pair the device again.",
-  AUTH_SCOPE_MISMATCH:
+  ],
+  [
+    "AUTH_SCOPE_MISMATCH",
     "The Gateway does not grant this device the scopes we ask for. Review them on its host with `openclaw devices list` and `openclaw devices approve --latest`, or ask for fewer `scopes`.",
-  AUTH_IDENTITY_HEADER_REQUIRED:
+  ],
+  [
+    "AUTH_IDENTITY_HEADER_REQUIRED",
     "The Gateway accepts only connections that come through its identity-aware proxy. Connect through that proxy.",
-  AUTH_VERIFIED_USER_REQUIRED:
+  ],
+  [
+    "AUTH_VERIFIED_USER_REQUIRED",
     "The Gateway accepts only users that its identity-aware proxy has verified. Connect through that proxy.",
-  AUTH_TAILSCALE_IDENTITY_MISSING: useToken,
-  AUTH_TAILSCALE_PROXY_MISSING: useToken,
-  AUTH_TAILSCALE_IDENTITY_MISMATCH: useToken,
-  PROTOCOL_MISMATCH:
+  ],
+  ["AUTH_TAILSCALE_IDENTITY_MISSING", useToken],
+  ["AUTH_TAILSCALE_PROXY_MISSING", useToken],
+  ["AUTH_TAILSCALE_IDENTITY_MISMATCH", useToken],
+  [
+    "PROTOCOL_MISMATCH",
     "The Gateway speaks another protocol version than this package (4). Update OpenClaw on the Gateway's host, or openclaw-inbox here.",
-  CLIENT_VERSION_MISMATCH: "The Gateway does not accept this client's version. Update openclaw-inbox.",
-  DEVICE_IDENTITY_REQUIRED:
+  ],
+  ["CLIENT_VERSION_MISMATCH", "The Gateway does not accept this client's version. Update openclaw-inbox."],
+  [
+    "DEVICE_IDENTITY_REQUIRED",
     "The Gateway accepts only paired devices from here. Give the `device` option an identity, or connect over loopback (for example through an SSH tunnel).",
-  DEVICE_AUTH_INVALID: pairAgain,
-  DEVICE_AUTH_DEVICE_ID_MISMATCH: pairAgain,
-  DEVICE_AUTH_SIGNATURE_INVALID: pairAgain,
-  DEVICE_AUTH_PUBLIC_KEY_INVALID: pairAgain,
-};
+  ],
+  ["DEVICE_AUTH_INVALID", pairAgain],
+  ["DEVICE_AUTH_DEVICE_ID_MISMATCH", pairAgain],
+  ["DEVICE_AUTH_SIGNATURE_INVALID", pairAgain],
+  ["DEVICE_AUTH_PUBLIC_KEY_INVALID", pairAgain],
+]);
 
 /** By the `code` of a TLS error: what no further attempt can change. */
 const untrusted = new Set(["DEPTH_ZERO_SELF_SIGNED_CERT", "SELF_SIGNED_CERT_IN_CHAIN", "ERR_TLS_CERT_ALTNAME_INVALID"]);
@@ -62,6 +80,9 @@ interface ConnectFailure {
  */
 export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean: Clean): string | undefined {
   if (error === undefined) return gaveUp ? "The Gateway refused the connection." : undefined;
+  // The client stops for good when it cannot put its sign-in together: a device that throws, a challenge without a time.
+  if (isGatewayConnectAssemblyError(error as unknown))
+    return `The sign-in could not be made: ${quote(error.message, clean)}.`;
   const { code, details } = error as ConnectFailure;
   const detail = field(details, "code");
   // The lockout ends by itself. Another client behind the same address may have caused it, so it must not end this one.
@@ -69,9 +90,9 @@ export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean:
   if (detail === "PAIRING_REQUIRED") return gaveUp ? explainPairing(details) : undefined;
   // With a device token to fall back on the client tries that first, and does not give up.
   if (detail === "AUTH_TOKEN_MISMATCH" && !gaveUp) return undefined;
-  const sentence = typeof detail === "string" && Object.hasOwn(sentences, detail) ? sentences[detail] : undefined;
+  const sentence = typeof detail === "string" ? sentences.get(detail) : undefined;
   if (sentence !== undefined) return sentence;
-  if (/protocol mismatch/i.test(error.message)) return sentences.PROTOCOL_MISMATCH;
+  if (/protocol mismatch/i.test(error.message)) return sentences.get("PROTOCOL_MISMATCH");
   return (
     explainTransport(error, code, details) ??
     (gaveUp ? `The Gateway refused the connection: ${quote(error.message, clean)}.` : undefined)

@@ -4,6 +4,8 @@ export interface RecordedLine {
   readonly t?: number;
   /** What was received: a frame, a text that was no frame, or the line itself where it is no recorded frame. */
   readonly frame: unknown;
+  /** The line holds a frame, by itself or in a recording's wrapping. */
+  readonly readable: boolean;
   /** The frame is the greeting that every new connection begins with. */
   readonly challenge: boolean;
   /** The `hello-ok` payload, where the frame is the Gateway's answer that let the connection in. */
@@ -12,6 +14,7 @@ export interface RecordedLine {
 
 interface Shape {
   readonly t?: unknown;
+  readonly type?: unknown;
   readonly frame?: {
     readonly type?: unknown;
     readonly event?: unknown;
@@ -21,13 +24,14 @@ interface Shape {
 
 /** Reads one line of a recording. Never throws. */
 export function readRecordedLine(line: string): RecordedLine {
-  const { t, frame } = parse(line);
-  if (frame === undefined) return { frame: line, challenge: false };
+  const { t, frame, type } = parse(line);
+  if (frame === undefined) return { frame: line, readable: typeof type === "string", challenge: false };
   const payload = frame?.payload;
   const isHello = frame?.type === "res" && typeof payload === "object" && payload?.type === "hello-ok";
   return {
-    ...(typeof t === "number" && { t }),
+    ...(Number.isFinite(t) && { t: t as number }),
     frame,
+    readable: true,
     challenge: frame?.type === "event" && frame.event === "connect.challenge",
     ...(isHello && { hello: payload }),
   };

@@ -1,23 +1,24 @@
 /** No line of a recording is longer: the largest frame a Gateway sends has 25 MiB. In characters. */
-const MAX_LINE_LENGTH = 32 * 1024 * 1024;
+export const MAX_LINE_LENGTH = 32 * 1024 * 1024;
 
 /**
- * The lines of a text that comes in pieces, without their line ends. Of a line longer than `maxLength` only a piece
- * is given, so that it is seen not to be whole; a last line without a line end counts.
+ * The lines of a text that comes in pieces, without their line ends; a last line without a line end counts. Of a line
+ * longer than `maxLength` only its beginning is given, as soon as it is that long.
  */
 export async function* readLines(pieces: AsyncIterable<string>, maxLength = MAX_LINE_LENGTH): AsyncGenerator<string> {
   let parts: string[] = [];
   let length = 0;
+  /** The beginning of this line was given: the rest is left out. */
+  let cut = false;
 
   function keep(part: string): void {
-    if (length <= maxLength) parts.push(part);
+    if (!cut && part !== "") parts.push(part);
     length += part.length;
   }
 
   function take(): string {
     const line = parts.join("");
     parts = [];
-    length = 0;
     return line.endsWith("\r") ? line.slice(0, -1) : line;
   }
 
@@ -26,9 +27,33 @@ export async function* readLines(pieces: AsyncIterable<string>, maxLength = MAX_
     for (let end = piece.indexOf("\n"); end !== -1; end = piece.indexOf("\n", from)) {
       keep(piece.slice(from, end));
       from = end + 1;
-      yield take();
+      if (!cut) yield take();
+      cut = false;
+      length = 0;
     }
     keep(piece.slice(from));
+    if (length > maxLength && !cut) {
+      yield take();
+      cut = true;
+    }
   }
-  if (length > 0) yield take();
+  if (length > 0 && !cut) yield take();
+}
+
+/**
+ * The text of a file that comes in pieces: UTF-8, or UTF-16 where it begins with that byte order mark, as Windows
+ * writes it. The mark is left out.
+ */
+export async function* decodeText(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  let decoder: InstanceType<typeof TextDecoder> | undefined;
+  for await (const piece of pieces) {
+    decoder ??= new TextDecoder(encodingOf(piece));
+    yield decoder.decode(piece, { stream: true });
+  }
+  if (decoder !== undefined) yield decoder.decode();
+}
+
+function encodingOf([first, second]: Uint8Array): string {
+  if (first === 0xff && second === 0xfe) return "utf-16le";
+  return first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
 }

@@ -2,11 +2,10 @@ import { createReadStream } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { assertKnownKeys, errorText, optionError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../kit/clock.ts";
-import { assertLabels } from "../labels.ts";
-import type { Source, SourceListener } from "../source.ts";
+import { assertLabels, type Source, type SourceListener } from "../source.ts";
 import { type RecordedLine, readRecordedLine } from "./line.ts";
 import { createPace, type Pace } from "./pace.ts";
-import { readLines } from "./read-lines.ts";
+import { decodeText, MAX_LINE_LENGTH, readLines } from "./read-lines.ts";
 
 /** How a recording is played. */
 export interface RecordingOptions {
@@ -39,6 +38,9 @@ export interface RecordingSource extends Source {
   readonly finished: Promise<void>;
 }
 
+/** A file that begins with so many lines without a frame is no recording. */
+const MAX_UNREADABLE = 100;
+
 /** After so many frames in a row the event loop gets a turn. */
 const FRAMES_PER_TURN = 64;
 
@@ -46,7 +48,8 @@ const FRAMES_PER_TURN = 64;
  * Plays a recorded connection: a file with one line `{"t": <ms>, "conn": "...", "frame": {...}}` a frame, in order.
  * The file is streamed, never held whole. A recorded hello is a `hello` of the link, a new challenge in the middle
  * a `lost` connection, the end of the file `ended`. A line without a frame is passed on as it is, so that it is
- * counted as a frame nobody could read. A file that cannot be read is a `refused` link that names it.
+ * counted as a frame nobody could read. A file that cannot be read, or that holds no frame, is a `refused` link that
+ * names it.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option; a missing file is no error until `open`.
  */
@@ -68,7 +71,11 @@ export function recordingSource(file: string | URL, options: RecordingOptions = 
     open(listener) {
       if (stop !== undefined) return;
       stop = new AbortController();
-      played = play(file, listener, createPace(speed, clock, stop.signal), stop.signal).finally(finish);
+      const { signal } = stop;
+      // Later, so that a `close` from within the listener finds what it has to wait for.
+      played = Promise.resolve()
+        .then(() => play(file, listener, createPace(speed, clock, signal), signal))
+        .finally(finish);
     },
     async close() {
       stop?.abort();
@@ -80,10 +87,11 @@ export function recordingSource(file: string | URL, options: RecordingOptions = 
 }
 
 async function play(file: string | URL, listener: SourceListener, pace: Pace, signal: AbortSignal): Promise<void> {
-  const stream = createReadStream(file, { encoding: "utf8", signal });
+  const stream = createReadStream(file, { signal });
   try {
+    signal.throwIfAborted();
     listener.link({ type: "connect" });
-    await playLines(readLines(stream), listener, pace, signal);
+    await playLines(recordedLines(readLines(decodeText(stream))), listener, pace, signal);
     listener.link({ type: "ended", reason: "The recording is over." });
   } catch (error) {
     if (signal.aborted) listener.link({ type: "ended", reason: "The source was closed." });
@@ -95,22 +103,44 @@ async function play(file: string | URL, listener: SourceListener, pace: Pace, si
 }
 
 async function playLines(
-  lines: AsyncIterable<string>,
+  lines: AsyncIterable<RecordedLine>,
   listener: SourceListener,
   pace: Pace,
   signal: AbortSignal,
 ): Promise<void> {
   const playLine = createPlayer(listener);
   let count = 0;
-  for await (const text of lines) {
-    if (text.trim() === "") continue;
-    const line = readRecordedLine(text);
+  for await (const line of lines) {
     await pace(line.t);
     signal.throwIfAborted();
     playLine(line);
     count += 1;
     if (count % FRAMES_PER_TURN === 0) await nextTurn();
   }
+}
+
+/** The lines without blank ones. Throws where they do not begin as a recording does. */
+async function* recordedLines(lines: AsyncIterable<string>): AsyncGenerator<RecordedLine> {
+  const unreadable: RecordedLine[] = [];
+  let length = 0;
+  let begun = false;
+  for await (const text of lines) {
+    if (text.trim() === "") continue;
+    const line = readRecordedLine(text);
+    begun ||= line.readable;
+    if (!begun) {
+      unreadable.push(line);
+      length += text.length;
+      if (unreadable.length === MAX_UNREADABLE || length > MAX_LINE_LENGTH) break;
+      continue;
+    }
+    yield* unreadable.splice(0);
+    yield line;
+  }
+  const { length: count } = unreadable;
+  if (begun || count === 0) return;
+  const found = count === 1 ? "its first line holds" : `its first ${count} lines hold`;
+  throw new Error(`${found} no frame; a recording has one {"t": ..., "frame": {...}} a line`);
 }
 
 /** Gives each line to the listener, with the change of the link that it stands for. */

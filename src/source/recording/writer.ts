@@ -3,7 +3,7 @@ import { finished } from "node:stream/promises";
 import type { LinkEvent } from "../../../machines/link.ts";
 import { assertKnownKeys, errorText, InboxError, optionError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../kit/clock.ts";
-import { redactSecrets } from "../gateway/redact.ts";
+import { redactedJson } from "../gateway/redact.ts";
 import type { SourceListener } from "../source.ts";
 
 /** How a recording is written. */
@@ -35,7 +35,7 @@ export interface RecordingWriterOptions {
 export interface RecordingWriter extends SourceListener {
   /** The frames that were taken for writing. */
   readonly written: number;
-  /** The frames that were left out: the disk was too slow, or the file could not be written. */
+  /** The frames that were left out: JSON cannot hold them, the disk was too slow, or the file could not be written. */
   readonly dropped: number;
   /**
    * Writes out what waits and closes the file. What comes after is dropped.
@@ -78,16 +78,22 @@ export function createRecordingWriter(file: string | URL, options: RecordingWrit
   });
 
   function append(frame: unknown): void {
-    if (failure !== undefined || finishing !== undefined || stream.writableLength > maxWaitingBytes) {
+    const json = writable(frame);
+    if (
+      failure !== undefined ||
+      finishing !== undefined ||
+      json === undefined ||
+      stream.writableLength > maxWaitingBytes
+    ) {
       dropped += 1;
       return;
     }
     written += 1;
-    stream.write(`${JSON.stringify({ t: clock.now() - startedAt, conn, frame: redactSecrets(frame) })}\n`);
+    stream.write(`{"t":${clock.now() - startedAt},"conn":${JSON.stringify(conn)},"frame":${json}}\n`);
   }
 
   return {
-    frame: (frame) => append(readFrame(frame)),
+    frame: append,
     link(event) {
       const frame = linkFrame(event, clock.now());
       if (frame !== undefined) append(frame);
@@ -112,6 +118,15 @@ export function createRecordingWriter(file: string | URL, options: RecordingWrit
   }
 }
 
+/** A frame's JSON without its secrets; undefined for what JSON cannot hold, or what is nested too deep. */
+function writable(frame: unknown): string | undefined {
+  try {
+    return redactedJson(readFrame(frame));
+  } catch {
+    return undefined;
+  }
+}
+
 /** The frame that a player reads a change of the link from. */
 function linkFrame(event: LinkEvent, now: number): object | undefined {
   if (event.type === "connect")
@@ -123,11 +138,21 @@ function linkFrame(event: LinkEvent, now: number): object | undefined {
 
 /** A frame as JSON holds it: parsed where it is JSON, else the text itself. */
 function readFrame(frame: unknown): unknown {
-  if (typeof frame !== "string" && !Buffer.isBuffer(frame)) return frame ?? null;
-  const text = String(frame);
+  const text = textOf(frame);
+  if (text === undefined) return frame;
   try {
     return JSON.parse(text);
   } catch {
     return text;
   }
+}
+
+/** The text of a frame in any form that a `ws` socket gives; undefined for one that is parsed already. */
+function textOf(frame: unknown): string | undefined {
+  if (typeof frame === "string") return frame;
+  if (frame instanceof ArrayBuffer) return Buffer.from(frame).toString();
+  if (frame instanceof Uint8Array) return Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength).toString();
+  if (Array.isArray(frame) && frame.length > 0 && frame.every((part) => part instanceof Uint8Array))
+    return Buffer.concat(frame).toString();
+  return undefined;
 }

@@ -1,12 +1,14 @@
 import { assertKnownKeys, optionError } from "../../errors.ts";
-import { assertLabels } from "../labels.ts";
-import type { Source, SourceListener } from "../source.ts";
+import { limitRequests } from "../request-limit.ts";
+import { assertLabels, type Source, type SourceListener } from "../source.ts";
 import { createSocketRequests, type SocketRequests } from "./requests.ts";
 
 /** What a `WebSocket` of the `ws` package has, of any copy or version from 7 on. */
 export interface HostWebSocket {
   /** 0 connecting, 1 open, 2 closing, 3 closed. */
   readonly readyState: number;
+  /** Bytes that wait for the system to take them. */
+  readonly bufferedAmount?: number;
   on(event: string, listener: (...args: never[]) => void): unknown;
   off(event: string, listener: (...args: never[]) => void): unknown;
   send(data: string, sent: (error?: Error | null) => void): void;
@@ -49,28 +51,36 @@ export function webSocketSource(ws: HostWebSocket, options: WebSocketSourceOptio
   assertKnownKeys("webSocketSource()", options, ["name", "owner", "requests"]);
   checkOptions(ws, name, owner, mayRequest);
   const requests = mayRequest ? createSocketRequests(ws, name, REQUEST_TIMEOUT_MS) : undefined;
-  let detach: ((reason: string) => void) | undefined;
+  let attachment: Attachment | undefined;
 
   return {
     name,
     ...(owner !== undefined && { owner }),
     open(listener) {
-      detach ??= attach(ws, listener, requests);
+      if (attachment !== undefined) return;
+      attachment = createAttachment(ws, listener, requests);
+      attachment.attach();
     },
     async close() {
-      detach?.("The source was closed.");
-      detach = undefined;
+      attachment?.detach("The source was closed.");
+      attachment = undefined;
     },
-    ...(requests !== undefined && { request: requests.request }),
+    ...(requests !== undefined && { request: limitRequests(requests.request, name) }),
   };
 }
 
-/** Returns how to let go of the socket: once, with the reason for it. */
-function attach(
+/** Our listeners on a host's socket. */
+interface Attachment {
+  attach(): void;
+  /** Lets go of the socket: once, with the reason for it. */
+  detach(reason: string): void;
+}
+
+function createAttachment(
   ws: HostWebSocket,
   listener: SourceListener,
   requests: SocketRequests | undefined,
-): (reason: string) => void {
+): Attachment {
   let failure = "";
   let attached = true;
 
@@ -95,11 +105,17 @@ function attach(
     listener.link({ type: "ended", reason });
   }
 
-  for (const [event, handler] of Object.entries(handlers)) ws.on(event, handler);
-  listener.link({ type: "connect" });
-  if (ws.readyState === 1) handleOpen();
-  if (ws.readyState > 1) detach("The host's socket was closed before the inbox could listen to it.");
-  return detach;
+  return {
+    attach() {
+      listener.link({ type: "connect" });
+      // The listener may have closed us.
+      if (!attached) return;
+      if (ws.readyState > 1) return detach("The host's socket was closed before the inbox could listen to it.");
+      for (const [event, handler] of Object.entries(handlers)) ws.on(event, handler);
+      if (ws.readyState === 1) handleOpen();
+    },
+    detach,
+  };
 }
 
 /** `ws` gives text as a Buffer or (version 7) a string, and binary by its `binaryType`, which the host may have set. */
