@@ -1,5 +1,5 @@
 import type { Observable } from "rxjs";
-import type { LedgerEntry } from "./ledger/ledger.ts";
+import type { DeadLetterPage, LedgerEntry } from "./ledger/ledger.ts";
 import type { InboxStats } from "./report/counters.ts";
 import type { SendRequest } from "./runs/own-runs.ts";
 import type { LinkStatus } from "./source/link.ts";
@@ -63,8 +63,8 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
   links(): readonly LinkStatus[];
   /** The counters, as they are now. */
   stats(): InboxStats;
-  /** The messages whose delivery gave up, oldest first. */
-  deadLetters(): Promise<readonly LedgerEntry[]>;
+  /** A page of the messages whose delivery gave up, in the order in which they were taken on: 100 by default, from the first. */
+  deadLetters(page?: DeadLetterPage): Promise<readonly LedgerEntry[]>;
   /** Delivers a dead letter anew, from attempt 1. False when there is no dead letter of this id. */
   redeliver(id: string): Promise<boolean>;
   /**

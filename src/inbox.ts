@@ -4,7 +4,7 @@ import { Dispatch } from "./delivery/dispatch.ts";
 import { InboxError } from "./errors.ts";
 import type { Inbox } from "./inbox-api.ts";
 import { Feed } from "./kit/feed.ts";
-import type { Ledger, LedgerEntry } from "./ledger/ledger.ts";
+import type { DeadLetterPage, Ledger, LedgerEntry } from "./ledger/ledger.ts";
 import { createLmdbLedger } from "./ledger/lmdb.ts";
 import { createMemoryLedger } from "./ledger/memory.ts";
 import { type InboxOptions, type InboxSettings, resolveOptions } from "./options.ts";
@@ -16,7 +16,7 @@ import { createLogbook } from "./report/log.ts";
 import { createJudge } from "./runs/outcome.ts";
 import { OwnRuns, type SendRequest } from "./runs/own-runs.ts";
 import { Supervisor } from "./runs/supervisor.ts";
-import { unsent } from "./runs/unsent.ts";
+import { type UnsentOutcome, unsent, unsentMessage } from "./runs/unsent.ts";
 import { Link, type LinkStatus } from "./source/link.ts";
 import { toSources } from "./source/to-sources.ts";
 import type {
@@ -87,6 +87,7 @@ class RunningInbox implements Inbox {
       ledger: this.#ledger,
       log: this.#log,
       onDispatched: (message) => this.#noteDispatched(message),
+      onSolicited: (message) => this.#noteUnsent(unsentMessage(message)),
       onDelivery: (outcome) => this.#deliveries.next(outcome),
       onUnsafe: (error) => this.#noteAlarm(error),
       onAttempt: (message, attempt) => {
@@ -118,8 +119,11 @@ class RunningInbox implements Inbox {
       this.#linkChanges.next(status);
     };
     this.#links = sources.map((source) => new Link(source, { clock, onChange, inspect, onHostError }));
-    const solicit = (runId: string) => this.#supervisor.solicit(runId);
-    this.#ownRuns = new OwnRuns({ ...settings, sources, ledger: this.#ledger, solicit });
+    const solicit = (runId: string) => {
+      this.#supervisor.solicit(runId);
+      return this.#dispatch.solicit(runId, clock.now() + settings.ttlMs);
+    };
+    this.#ownRuns = new OwnRuns({ sources, solicit });
     this.#recoveries = new Recoveries({
       ...parts,
       links: this.#links,
@@ -164,7 +168,7 @@ class RunningInbox implements Inbox {
   }
 
   solicit(runId: string): void {
-    if (this.#stopped === undefined) this.#ownRuns.solicit(runId);
+    if (this.#stopped === undefined) void this.#ownRuns.solicit(runId);
   }
 
   async send(request: SendRequest): Promise<{ readonly runId: string }> {
@@ -184,8 +188,8 @@ class RunningInbox implements Inbox {
     return { ...this.#stats };
   }
 
-  deadLetters(): Promise<readonly LedgerEntry[]> {
-    return this.#ledger.deadLetters();
+  deadLetters(page?: DeadLetterPage): Promise<readonly LedgerEntry[]> {
+    return this.#ledger.deadLetters(page);
   }
 
   redeliver(id: string): Promise<boolean> {
@@ -198,7 +202,6 @@ class RunningInbox implements Inbox {
   }
 
   async #stop(drainMs: number): Promise<void> {
-    this.#ownRuns.stop();
     this.#recoveries.stop();
     await Promise.all(this.#links.map((link) => link.close()));
     this.#supervisor.stop();
@@ -215,7 +218,10 @@ class RunningInbox implements Inbox {
 
   #settle(output: RunOutput, message: ProactiveMessage | undefined): void {
     if (message !== undefined) return this.#dispatch.take(message);
-    const outcome = unsent(output);
+    this.#noteUnsent(unsent(output));
+  }
+
+  #noteUnsent(outcome: UnsentOutcome): void {
     this.#stats[outcome.status] += 1;
     this.#log.settled(outcome);
     this.#outcomes.next(outcome);
@@ -247,7 +253,7 @@ class RunningInbox implements Inbox {
   #openLedger({ ledger, clock, retainMs }: InboxSettings): Ledger {
     if (typeof ledger === "object") return ledger;
     if (ledger === undefined) return createMemoryLedger({ clock, retainMs });
-    return createLmdbLedger(ledger, { clock, retainMs, onAlarm: (error) => this.#noteAlarm(error) });
+    return createLmdbLedger(ledger, { clock, retainMs });
   }
 
   #noteHostError(option: string, error: unknown): void {

@@ -5,7 +5,7 @@ export { InboxError, type InboxErrorCode, isInboxError, PermanentError } from ".
 export { createInbox } from "./inbox.ts";
 export type { Inbox } from "./inbox-api.ts";
 export type { Clock } from "./kit/clock.ts";
-export type { Ledger, LedgerEntry, LedgerState } from "./ledger/ledger.ts";
+export type { DeadLetterPage, Ledger, LedgerEntry, LedgerHost, LedgerState, TakeResult } from "./ledger/ledger.ts";
 export { createLmdbLedger, type LedgerStats, type LmdbLedger } from "./ledger/lmdb.ts";
 export type { LmdbLedgerOptions } from "./ledger/lmdb-options.ts";
 export { createMemoryLedger, type MemoryLedgerOptions } from "./ledger/memory.ts";

@@ -164,14 +164,17 @@ function shapedLike(noun: string, ...methods: string[]): Check {
 
 const ledgerShape = shapedLike(
   "a path or a Ledger",
+  "open",
   "take",
   "attempted",
   "delivered",
   "dead",
   "claim",
   "deadLetters",
+  "deadLetter",
   "revive",
   "drop",
+  "solicit",
   "cursor",
   "setCursor",
   "flush",

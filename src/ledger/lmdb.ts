@@ -1,5 +1,5 @@
 import { InboxError, optionError } from "../errors.ts";
-import type { Ledger, LedgerEntry } from "./ledger.ts";
+import { DEAD_LETTERS_PAGE, type Ledger, type LedgerEntry, type LedgerHost, type TakeResult } from "./ledger.ts";
 import { claimAbandoned, closedHere, releaseAll } from "./lmdb-claim.ts";
 import { dropLetter, type HeldEntry, readDeadLetters, reviveLetter } from "./lmdb-entries.ts";
 import { type LedgerFile, openLedgerFile } from "./lmdb-file.ts";
@@ -68,6 +68,10 @@ class LmdbLedgerInstance implements LmdbLedger {
   /** Whether there may be entries of ours. */
   private owns = false;
   private closing: Promise<void> | undefined;
+  private host: LedgerHost | undefined;
+  /** Ours, and not given out by `claim` yet. */
+  private claimable: LedgerEntry[] = [];
+  private readonly solicited = new Map<string, number>();
   private retrying: Promise<boolean> | undefined;
 
   constructor(name: string, file: LedgerFile, settings: Settings) {
@@ -91,9 +95,14 @@ class LmdbLedgerInstance implements LmdbLedger {
     });
   }
 
-  async take(...[message]: Parameters<Ledger["take"]>): Promise<boolean> {
+  async open(host: LedgerHost): Promise<void> {
+    this.host = host;
+  }
+
+  async take(...[message]: Parameters<Ledger["take"]>): Promise<TakeResult> {
     this.assertOpen();
-    return this.writer.take(message);
+    if ((this.solicited.get(message.runId) ?? 0) > this.settings.clock.now()) return "solicited";
+    return (await this.writer.take(message)) ? "taken" : "known";
   }
 
   attempted(id: string, attempts: number, error: string): void {
@@ -108,19 +117,20 @@ class LmdbLedgerInstance implements LmdbLedger {
     if (this.isOpen()) this.writer.report(id, { state: "dead", attempts, error });
   }
 
-  async claim(): Promise<readonly LedgerEntry[]> {
+  async claim(limit: number): Promise<readonly LedgerEntry[]> {
     this.assertOpen();
-    return this.jobs.run(this.claimNow());
+    if (this.claimable.length < limit) this.claimable.push(...(await this.jobs.run(this.claimNow())));
+    return this.claimable.splice(0, limit);
   }
 
   private async claimNow(): Promise<readonly LedgerEntry[]> {
-    const { clock, leaseMs, onAlarm } = this.settings;
+    const { clock, leaseMs } = this.settings;
     const claimer = { holder: this.holder, leaseMs, now: () => clock.now(), register: () => this.register() };
     const { entries, unreadable, error } = await claimAbandoned(this.file, claimer);
     for (const entry of entries) this.writer.hold(entry);
     if (error !== undefined) this.failed(error);
     if (unreadable > 0)
-      onAlarm?.(
+      this.alarm(
         this.ledgerError(
           `${unreadable} messages in the ledger ${this.name} cannot be read and will not be delivered. They stay in the file.`,
         ),
@@ -128,14 +138,34 @@ class LmdbLedgerInstance implements LmdbLedger {
     return entries.map(portEntry);
   }
 
-  async deadLetters(): Promise<readonly LedgerEntry[]> {
+  async deadLetters({
+    limit = DEAD_LETTERS_PAGE,
+    after,
+  }: {
+    limit?: number;
+    after?: string;
+  } = {}): Promise<readonly LedgerEntry[]> {
     this.assertOpen();
     await this.writer.settled();
     const letters = [...readDeadLetters(this.file.tables), ...this.writer.unsavedDead()];
-    return letters.sort((a, b) => a.at - b.at).map(portEntry);
+    letters.sort((a, b) => a.at - b.at);
+    const start = after === undefined ? 0 : letters.findIndex(({ message }) => message.id === after) + 1;
+    return after !== undefined && start === 0 ? [] : letters.slice(start, start + limit).map(portEntry);
   }
 
-  async revive(id: string): Promise<LedgerEntry | undefined> {
+  async deadLetter(id: string): Promise<LedgerEntry | undefined> {
+    return (await this.deadLetters({ limit: Number.POSITIVE_INFINITY })).find(({ message }) => message.id === id);
+  }
+
+  async revive(id: string): Promise<boolean> {
+    const entry = await this.reviveEntry(id);
+    if (entry === undefined) return false;
+    this.claimable.push(entry);
+    this.host?.onClaimable();
+    return true;
+  }
+
+  private async reviveEntry(id: string): Promise<LedgerEntry | undefined> {
     this.assertOpen();
     await this.writer.settled();
     const unsaved = this.writer.changeUnsavedDead(id, { state: "taken", attempts: 0 });
@@ -165,11 +195,15 @@ class LmdbLedgerInstance implements LmdbLedger {
     }
   }
 
-  cursor(name: string): string | undefined {
-    return this.isOpen() ? this.writer.cursor(name) : undefined;
+  solicit(runId: string, until: number): void {
+    this.solicited.set(runId, until);
   }
 
-  setCursor(name: string, value: string): void {
+  async cursor(name: string): Promise<string | undefined> {
+    return this.isOpen() ? this.writer.cursor(name) || undefined : undefined;
+  }
+
+  setCursor(name: string, value = ""): void {
     if (this.isOpen()) this.writer.setCursor(name, value);
   }
 
@@ -197,7 +231,7 @@ class LmdbLedgerInstance implements LmdbLedger {
     await this.jobs.settled();
     await this.writer.settled();
     if (!this.writer.safe && !(await this.retry())) {
-      this.settings.onAlarm?.(
+      this.alarm(
         this.ledgerError(
           `The ledger ${this.name} was closed with ${this.writer.unsavedCount} of its entries in memory only: they could not be written.`,
         ),
@@ -210,6 +244,11 @@ class LmdbLedgerInstance implements LmdbLedger {
       closedHere.add(this.holder);
     }
     await this.file.release();
+  }
+
+  private alarm(error: InboxError | undefined): void {
+    this.settings.onAlarm?.(error);
+    this.host?.onAlarm(error);
   }
 
   private readonly isOpen = (): boolean => this.closing === undefined;
@@ -252,7 +291,7 @@ class LmdbLedgerInstance implements LmdbLedger {
 
   private onUnsafe(error: unknown): void {
     this.registered = false;
-    this.settings.onAlarm?.(
+    this.alarm(
       error instanceof InboxError
         ? error
         : this.ledgerError(`Cannot write to the ledger ${this.name}: ${String(error)}`),
@@ -278,7 +317,7 @@ class LmdbLedgerInstance implements LmdbLedger {
     if (this.writer.safe) return true;
     this.registered = false;
     const safe = await this.writer.retry();
-    if (safe) this.settings.onAlarm?.(undefined);
+    if (safe) this.alarm(undefined);
     else this.registered = false;
     return safe;
   }

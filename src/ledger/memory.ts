@@ -2,13 +2,13 @@ import { assertKnownKeys, optionError } from "../errors.ts";
 import { type Clock, systemClock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import type { ProactiveMessage } from "../types.ts";
-import type { Ledger, LedgerEntry } from "./ledger.ts";
+import { DEAD_LETTERS_PAGE, type Ledger, type LedgerEntry, type LedgerHost } from "./ledger.ts";
 
 /** Options of {@link createMemoryLedger}. */
 export interface MemoryLedgerOptions {
   /** How long delivered and dead ids are remembered, in ms, from 1. Default 86,400,000 (24 hours). */
   readonly retainMs?: number;
-  /** How many delivered ids, and how many dead letters, are remembered at most, from 1; one more forgets the oldest. Default 100,000. */
+  /** How many delivered ids, dead letters, and solicited runs, are remembered at most, from 1; one more forgets the oldest. Default 100,000. */
   readonly maxEntries?: number;
   /** Default: the system's. */
   readonly clock?: Clock;
@@ -26,9 +26,13 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
     if (!Number.isSafeInteger(value) || value < 1) throw optionError(name, "an integer >= 1", value);
   }
   const taken = new Map<string, LedgerEntry>();
+  const revived = new Map<string, LedgerEntry>();
   const delivered = new ExpiringMap<true>({ windowMs: retainMs, maxKeys: maxEntries, clock });
   const dead = new ExpiringMap<LedgerEntry>({ windowMs: retainMs, maxKeys: maxEntries, clock });
   const cursors = new Map<string, string>();
+  /** Until when each run is known to be asked for, in the order of asking. */
+  const solicited = new Map<string, number>();
+  let host: LedgerHost | undefined;
 
   const entryOf = (message: ProactiveMessage): LedgerEntry => ({
     message,
@@ -38,11 +42,15 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
   });
 
   return {
+    async open(opened) {
+      host = opened;
+    },
     take(message) {
-      const { id } = message;
-      if (taken.has(id) || delivered.get(id) !== undefined || dead.get(id) !== undefined) return false;
+      const { id, runId } = message;
+      if (taken.has(id) || delivered.get(id) !== undefined || dead.get(id) !== undefined) return "known";
+      if ((solicited.get(runId) ?? 0) > clock.now()) return "solicited";
       taken.set(id, entryOf(message));
-      return true;
+      return "taken";
     },
     attempted(id, attempts, error) {
       const entry = taken.get(id);
@@ -57,16 +65,27 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
       taken.delete(id);
       dead.set(id, { message: entry.message, state: "dead", attempts, error, at: clock.now() });
     },
-    // Whatever is taken here belongs to this very process.
-    claim: async () => [],
-    deadLetters: async () => dead.values(),
+    // Only what was revived: everything else that is taken here is being delivered by this very process.
+    async claim(limit) {
+      const claimed = [...revived.values()].slice(0, limit);
+      for (const { message } of claimed) revived.delete(message.id);
+      return claimed;
+    },
+    async deadLetters({ limit = DEAD_LETTERS_PAGE, after } = {}) {
+      const letters = dead.values();
+      const start = after === undefined ? 0 : letters.findIndex(({ message }) => message.id === after) + 1;
+      return after !== undefined && start === 0 ? [] : letters.slice(start, start + limit);
+    },
+    deadLetter: async (id) => dead.get(id),
     async revive(id) {
       const letter = dead.get(id);
-      if (letter === undefined) return undefined;
+      if (letter === undefined) return false;
       dead.delete(id);
       const entry = entryOf(letter.message);
       taken.set(id, entry);
-      return entry;
+      revived.set(id, entry);
+      host?.onClaimable();
+      return true;
     },
     async drop(id) {
       if (dead.get(id) === undefined) return false;
@@ -74,16 +93,22 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
       delivered.set(id, true);
       return true;
     },
-    cursor: (name) => cursors.get(name),
+    solicit(runId, until) {
+      solicited.delete(runId);
+      solicited.set(runId, until);
+      for (const [oldest, end] of solicited) {
+        if (end > clock.now() && solicited.size <= maxEntries) break;
+        solicited.delete(oldest);
+      }
+    },
+    cursor: async (name) => cursors.get(name),
     setCursor(name, value) {
-      cursors.set(name, value);
+      if (value === undefined) cursors.delete(name);
+      else cursors.set(name, value);
     },
     async flush() {},
     async close() {
-      taken.clear();
-      delivered.clear();
-      dead.clear();
-      cursors.clear();
+      for (const map of [taken, revived, delivered, dead, cursors, solicited]) map.clear();
     },
   };
 }

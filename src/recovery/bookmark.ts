@@ -35,6 +35,7 @@ export class Progress {
   private from: number | undefined;
   private heard = 0;
   private saved = 0;
+  private loaded = false;
   private owed = new Map<string, number>();
   /** Nothing is missing but what is owed; only then does hearing on mean having heard all. */
   private complete = false;
@@ -44,7 +45,13 @@ export class Progress {
   constructor(options: ProgressOptions) {
     this.options = options;
     this.name = `heard ${options.gateway}`;
-    this.read(options.ledger.cursor(this.name));
+  }
+
+  /** Reads what the ledger has, once: before anything is caught up. */
+  async load(): Promise<void> {
+    if (this.loaded) return;
+    this.read(await this.options.ledger.cursor(this.name));
+    this.loaded = true;
   }
 
   /** Whether we have never been here. */
@@ -139,7 +146,8 @@ export class Progress {
       this.from = from;
       this.heard = heard;
       const entries = Object.entries(fields(owed)).filter((entry): entry is [string, number] => isTime(entry[1]));
-      this.owed = new Map(entries);
+      // What has come to be owed meanwhile counts, too.
+      this.owed = new Map([...entries, ...this.owed]);
     } catch {
       // Written by somebody else: as if we had never been here.
     }

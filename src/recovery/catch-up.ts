@@ -41,6 +41,7 @@ const PROGRESS_EVERY_SESSIONS = 500;
  */
 export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   const { requests, progress, ours, stats, maxSessions } = options;
+  await progress.load();
   const visit = new Visit(options);
   const work: Promise<void>[] = [];
   const visited = new Set<string>();
@@ -134,7 +135,7 @@ class Visit {
     const { requests, progress, teller, ledger, gateway, maxRows } = this.options;
     const cursorName = historyCursorName(gateway, key);
     // With runs that are buffering here, their beginnings are needed, too.
-    const cursor = this.liveRuns.has(key) ? undefined : ledger.cursor(cursorName) || undefined;
+    const cursor = this.liveRuns.has(key) ? undefined : (await ledger.cursor(cursorName)) || undefined;
     const runIds = this.liveRuns.get(key);
     const history = await readHistory(requests, { sessionKey: key, since, runIds, cursor, maxRows });
     const sessionKey = liveKeyOf(key, history.sessionId);

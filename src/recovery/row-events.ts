@@ -133,8 +133,8 @@ export class LiveRows {
     const key = readSessionKey(raw["sessionKey"]);
     if (key === undefined) return;
     leave(key);
-    const name = historyCursorName(gateway, key);
-    if (ledger.cursor(name)) ledger.setCursor(name, "");
+    // A deleted session's place means nothing in the one that follows it under the same key.
+    ledger.setCursor(historyCursorName(gateway, key), undefined);
   }
 
   private hold(runId: string, sessionKey: string, rows: readonly SessionRow[]): void {

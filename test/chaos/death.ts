@@ -41,11 +41,12 @@ export function death(ledger: Ledger, plan: Death | undefined): Ledger {
     if (left <= 0) dieNow();
   };
   return {
+    open: (host) => ledger.open(host),
     async take(message) {
       reach("before-take");
-      const isNew = await ledger.take(message);
-      if (isNew) reach("after-take");
-      return isNew;
+      const result = await ledger.take(message);
+      if (result === "taken") reach("after-take");
+      return result;
     },
     delivered(id, attempts) {
       reach("before-record");
@@ -53,16 +54,18 @@ export function death(ledger: Ledger, plan: Death | undefined): Ledger {
       reach("after-record");
       if (plan?.point === "recorded") void ledger.flush().then(() => reach("recorded"));
     },
-    async claim() {
-      const claimed = await ledger.claim();
+    async claim(limit) {
+      const claimed = await ledger.claim(limit);
       for (const _ of claimed) reach("in-claim");
       return claimed;
     },
     attempted: (...report) => ledger.attempted(...report),
     dead: (...report) => ledger.dead(...report),
-    deadLetters: () => ledger.deadLetters(),
+    deadLetters: (page) => ledger.deadLetters(page),
+    deadLetter: (id) => ledger.deadLetter(id),
     revive: (id) => ledger.revive(id),
     drop: (id) => ledger.drop(id),
+    solicit: (runId, until) => ledger.solicit(runId, until),
     cursor: (name) => ledger.cursor(name),
     setCursor: (name, value) => ledger.setCursor(name, value),
     flush: () => ledger.flush(),

@@ -203,7 +203,7 @@ async function countLeft(files: readonly string[]): Promise<number> {
   let left = 0;
   for (const file of files) {
     const ledger = createLmdbLedger(file);
-    left += (await ledger.claim()).length + (await ledger.deadLetters()).length;
+    left += (await ledger.claim(1_000_000)).length + (await ledger.deadLetters({ limit: 1_000_000 })).length;
     await ledger.close();
   }
   return left;

@@ -33,7 +33,7 @@ describe("options", () => {
     [{ ledger: 5 }, "got `5` (number)"],
     [
       { ledger: { ...createMemoryLedger(), attempted: undefined } },
-      "Expected `ledger` to be a path or a Ledger (an object with `take`, `attempted`, ",
+      "Expected `ledger` to be a path or a Ledger (an object with `open`, `take`, `attempted`, ",
     ],
     [{ includeSubagents: "no" }, "Expected `includeSubagents` to be a boolean, got `no` (string)"],
     [null, "Expected `options` to be an object, got `null`"],

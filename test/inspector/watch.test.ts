@@ -21,12 +21,12 @@ function open(options: InboxOptions = {}, showText = false): void {
 
 /** With a ledger that takes its time over a message: until what comes back is called. */
 function openWithSlowLedger(): () => void {
-  let written = (_: boolean): void => {};
-  const taking = new Promise<boolean>((resolve) => {
+  let written = (_: "taken"): void => {};
+  const taking = new Promise<"taken">((resolve) => {
     written = resolve;
   });
   open({ ledger: { ...createMemoryLedger(), take: () => taking } });
-  return () => written(true);
+  return () => written("taken");
 }
 
 function startWatching(showText = false): void {

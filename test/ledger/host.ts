@@ -22,7 +22,7 @@ const input = createInterface({ input: process.stdin });
 async function workOn(prefix: string): Promise<void> {
   for (let count = 0; ; count += 1) {
     const id = `${prefix}-${count}`;
-    if (await ledger.take(messageOf(id))) say(`taken ${id}`);
+    if ((await ledger.take(messageOf(id))) === "taken") say(`taken ${id}`);
     if (count % 3 === 0) continue;
     if (count % 3 === 1) ledger.attempted(id, 1, "not yet");
     ledger.delivered(id, 1);
@@ -33,9 +33,9 @@ async function workOn(prefix: string): Promise<void> {
 }
 
 const commands: Readonly<Record<string, (id: string) => Promise<void>>> = {
-  take: async (id) => void say(`${(await ledger.take(messageOf(id))) ? "taken" : "known"} ${id}`),
-  claim: async () => void say(["claimed", ...(await ledger.claim()).map(({ message }) => message.id)].join(" ")),
-  revive: async (id) => void say(`${(await ledger.revive(id)) === undefined ? "none" : "revived"} ${id}`),
+  take: async (id) => void say(`${await ledger.take(messageOf(id))} ${id}`),
+  claim: async () => void say(["claimed", ...(await ledger.claim(1_000)).map(({ message }) => message.id)].join(" ")),
+  revive: async (id) => void say(`${(await ledger.revive(id)) ? "revived" : "none"} ${id}`),
   dead: async (id) => {
     ledger.dead(id, 1, "no");
     await ledger.flush();

@@ -91,28 +91,4 @@ describe("a run that was solicited before a restart", () => {
     expect(second.told()).toEqual([[topic(2), "Something else."]]);
     expect(second.outcomes).toContainEqual(expect.objectContaining({ reason: "solicited", runId: "mine" }));
   });
-
-  it("is written down without waiting for the end, for as long as a run can go on", async () => {
-    const fake = await openGateway();
-    const ledger = lastingLedger(fake.clock);
-    const { inbox } = await listen(fake, { ledger, ttlMs: 60_000 });
-    inbox.solicit("first");
-    inbox.solicit("second");
-    fake.clock.advance(250);
-    expect(ledger.cursor("solicited")).toContain("second");
-    fake.clock.advance(60_000);
-    inbox.solicit("third");
-    fake.clock.advance(250);
-    expect(JSON.parse(ledger.cursor("solicited") ?? "")).toEqual([["third", expect.any(Number)]]);
-  });
-
-  it("is forgotten, not trusted, when its entry cannot be read", async () => {
-    const fake = await openGateway();
-    for (const kept of ["", "{", "5", '[["x"],[1,2],null]']) {
-      const ledger = lastingLedger(fake.clock);
-      ledger.setCursor("solicited", kept);
-      const hearing = await listen(fake, { ledger });
-      expect(hearing.inbox.links()[0]?.state, kept).toBe("live");
-    }
-  });
 });

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { InboxError } from "../../errors.ts";
+import { systemClock } from "../../kit/clock.ts";
 import type { Ledger, LedgerEntry } from "../../ledger/ledger.ts";
 import { createLmdbLedger } from "../../ledger/lmdb.ts";
 import { ageText } from "../age.ts";
@@ -54,6 +55,7 @@ drop   forgets its text; its id stays known, so that it does not come again`,
     if (!existsSync(file)) throw new InboxError("ERR_INBOX_LEDGER", `There is no ledger ${file}`, { file });
     const ledger = createLmdbLedger(file);
     try {
+      await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
       return await action(ledger, { positionals, all }, terminal);
     } finally {
       await ledger.close();
@@ -63,10 +65,19 @@ drop   forgets its text; its id stays known, so that it does not come again`,
 
 async function list(ledger: Ledger, { positionals }: Ids, terminal: Terminal): Promise<number> {
   assertNoArgument(positionals);
-  const letters = await ledger.deadLetters();
+  const letters = await allLetters(ledger);
   if (letters.length === 0) terminal.note("There are no dead letters");
   else await terminal.print(table(letters, Date.now()));
   return exitCode.ok;
+}
+
+async function allLetters(ledger: Ledger): Promise<readonly LedgerEntry[]> {
+  const letters: LedgerEntry[] = [];
+  for (let page = await ledger.deadLetters(); page.length > 0; ) {
+    letters.push(...page);
+    page = await ledger.deadLetters({ after: page.at(-1)?.message.id as string });
+  }
+  return letters;
 }
 
 const MAX_ERROR_CHARS = 120;
@@ -93,7 +104,7 @@ function table(letters: readonly LedgerEntry[], now: number): string {
 
 async function show(ledger: Ledger, { positionals }: Ids, terminal: Terminal): Promise<number> {
   const id = onlyArgument(positionals, "the ID to show");
-  const letter = (await ledger.deadLetters()).find(({ message }) => message.id === id);
+  const letter = await ledger.deadLetter(id);
   if (letter === undefined) return unknown(id, terminal);
   const { message, attempts, at, error = "" } = letter;
   const fields = {
@@ -114,10 +125,10 @@ async function show(ledger: Ledger, { positionals }: Ids, terminal: Terminal): P
 async function retry(ledger: Ledger, { positionals, all }: Ids, terminal: Terminal): Promise<number> {
   if (all) assertNoArgument(positionals);
   const ids = all
-    ? (await ledger.deadLetters()).map(({ message }) => message.id)
+    ? (await allLetters(ledger)).map(({ message }) => message.id)
     : [onlyArgument(positionals, "an ID or --all")];
   let revived = 0;
-  for (const id of ids) if ((await ledger.revive(id)) !== undefined) revived += 1;
+  for (const id of ids) if (await ledger.revive(id)) revived += 1;
   const [id = ""] = ids;
   if (!all && revived === 0) return unknown(id, terminal);
   terminal.note(`${revived} to be delivered anew`);
