@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Inbox } from "../inbox-api.ts";
 import type { Clock } from "../kit/clock.ts";
+import { startTimer, type Timer } from "../kit/timer.ts";
 import { beginEventStream, reply } from "./loopback.ts";
 import { type Seen, type SharedUpdate, Watch } from "./watch.ts";
 import type { RunDetails, Update } from "./wire.ts";
@@ -25,7 +26,7 @@ export class Pages {
   private readonly pages = new Set<Page>();
   private watch: Watch | undefined;
   private emptySince: number | undefined;
-  private timer: unknown;
+  private timer: Timer | undefined;
 
   constructor(inbox: Inbox, clock: Clock, showText: boolean) {
     this.inbox = inbox;
@@ -46,7 +47,7 @@ export class Pages {
       if (this.pages.size === 0) this.emptySince = this.clock.now();
     });
     this.send(this.watch, page, this.watch.shared());
-    this.timer ??= this.clock.setTimeout(() => this.tick(), this.watch.pauseMs);
+    this.timer ??= startTimer(this.clock, this.watch.pauseMs, () => this.tick());
   }
 
   /** Whether the inbox is being watched. */
@@ -69,7 +70,7 @@ export class Pages {
     const { watch, emptySince } = this;
     if (watch === undefined) return;
     if (emptySince !== undefined && this.clock.now() - emptySince >= LINGER_MS) return this.stopWatching();
-    this.timer = this.clock.setTimeout(() => this.tick(), watch.pauseMs);
+    this.timer = startTimer(this.clock, watch.pauseMs, () => this.tick());
     if (!watch.takeChange() || this.pages.size === 0) return;
     const shared = watch.shared();
     for (const page of this.pages) {
@@ -85,7 +86,7 @@ export class Pages {
   private stopWatching(): void {
     this.watch?.close();
     this.watch = undefined;
-    if (this.timer !== undefined) this.clock.clearTimeout(this.timer as never);
+    this.timer?.cancel();
     this.timer = undefined;
   }
 }

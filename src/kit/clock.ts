@@ -25,3 +25,18 @@ export const systemClock: Clock = {
   },
   clearTimeout: (handle: NodeJS.Timeout) => clearTimeout(handle),
 };
+
+/**
+ * Reads `clock`, but never a time before one that was read already: a clock that is set back stands still for a
+ * moment in place of making everything younger.
+ */
+export function neverBack(clock: Pick<Clock, "now">): () => number {
+  let latest = Number.NEGATIVE_INFINITY;
+  let backMs = 0;
+  return () => {
+    const now = clock.now() + backMs;
+    if (now < latest) backMs += latest - now;
+    latest = Math.max(now, latest);
+    return latest;
+  };
+}

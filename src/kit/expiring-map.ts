@@ -1,5 +1,6 @@
-import { type Clock, MAX_DELAY_MS } from "./clock.ts";
+import { type Clock, MAX_DELAY_MS, neverBack } from "./clock.ts";
 import { Queue } from "./queue.ts";
+import { startTimer, type Timer } from "./timer.ts";
 
 interface Aged<V> {
   readonly key: string;
@@ -18,19 +19,26 @@ export interface ExpiringMapOptions {
   readonly onEvict?: () => void;
 }
 
+/** The queue may hold so many entries more that were replaced or deleted than it holds others. */
+const SPARE_ENTRIES = 64;
+
 /**
  * Remembers a value per key for a while. Each key ages by itself, from when it was last set; all
- * operations take constant time, amortized. A timer (which keeps no process alive) lets go of what
- * has aged when nothing else happens.
+ * operations take constant time, amortized, and what is kept is at most twice `maxKeys`. A timer (which
+ * keeps no process alive) lets go of what has aged when nothing else happens.
  */
 export class ExpiringMap<V> {
+  /** In the order in which they were set. */
   private readonly entries = new Map<string, Aged<V>>();
-  private readonly byAge = new Queue<Aged<V>>();
+  /** The same, and some that were replaced or deleted since: to take the oldest from a Map costs a search. */
+  private byAge = new Queue<Aged<V>>();
   private readonly options: ExpiringMapOptions;
-  private timer: unknown;
+  private readonly now: () => number;
+  private timer: Timer | undefined;
 
   constructor(options: ExpiringMapOptions) {
     this.options = options;
+    this.now = neverBack(options.clock);
   }
 
   get size(): number {
@@ -39,38 +47,39 @@ export class ExpiringMap<V> {
 
   get(key: string): V | undefined {
     const entry = this.entries.get(key);
-    if (entry === undefined || this.aged(entry, this.options.clock.now())) return undefined;
+    if (entry === undefined || this.aged(entry, this.now())) return undefined;
     return entry.value;
   }
 
   set(key: string, value: V): void {
     const { clock, maxKeys, windowMs, onEvict } = this.options;
     if (windowMs <= 0) return;
-    const now = clock.now();
+    const now = this.now();
     const entry = { key, value, at: now };
     this.entries.delete(key);
     this.entries.set(key, entry);
     this.byAge.push(entry);
     this.forgetAged(now);
     while (this.entries.size > maxKeys) if (this.forgetOldest()) onEvict?.();
-    this.timer ??= clock.setTimeout(() => this.sweep(), Math.min(windowMs, MAX_DELAY_MS));
+    this.forgetReplaced();
+    this.timer ??= startTimer(clock, Math.min(windowMs, MAX_DELAY_MS), () => this.sweep());
   }
 
   /** Every value that has not aged, oldest first. */
   values(): V[] {
-    const now = this.options.clock.now();
+    const now = this.now();
     return [...this.entries.values()].filter((entry) => !this.aged(entry, now)).map(({ value }) => value);
   }
 
   delete(key: string): void {
-    this.entries.delete(key);
+    if (this.entries.delete(key)) this.forgetReplaced();
   }
 
   /** Forgets everything and stops the timer. */
   clear(): void {
     this.entries.clear();
-    while (this.byAge.shift() !== undefined);
-    if (this.timer !== undefined) this.options.clock.clearTimeout(this.timer as never);
+    this.byAge = new Queue();
+    this.timer?.cancel();
     this.timer = undefined;
   }
 
@@ -92,13 +101,21 @@ export class ExpiringMap<V> {
     return oldest !== undefined && this.entries.get(oldest.key) === oldest && this.entries.delete(oldest.key);
   }
 
+  /** One entry that is old and stays keeps all that were replaced or deleted after it in the queue. */
+  private forgetReplaced(): void {
+    if (this.byAge.size <= 2 * this.entries.size + SPARE_ENTRIES) return;
+    this.byAge = new Queue();
+    for (const entry of this.entries.values()) this.byAge.push(entry);
+  }
+
   private sweep(): void {
     const { clock, windowMs } = this.options;
     this.timer = undefined;
-    this.forgetAged(clock.now());
+    const now = this.now();
+    this.forgetAged(now);
     const oldest = this.byAge.peek();
     if (oldest === undefined) return;
-    const waitMs = Math.max(1, oldest.at + windowMs - clock.now());
-    this.timer = clock.setTimeout(() => this.sweep(), Math.min(waitMs, MAX_DELAY_MS));
+    const waitMs = Math.max(1, oldest.at + windowMs - now);
+    this.timer = startTimer(clock, Math.min(waitMs, MAX_DELAY_MS), () => this.sweep());
   }
 }

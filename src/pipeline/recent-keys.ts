@@ -1,4 +1,5 @@
 import { type Clock, MAX_DELAY_MS } from "../kit/clock.ts";
+import { startTimer, type Timer } from "../kit/timer.ts";
 
 /** A key may be a number, which takes up less memory than any string. */
 export type Key = string | number;
@@ -37,16 +38,20 @@ export class RecentKeys {
   private oldest = 0;
   private size = 0;
   private newestAt = Number.NEGATIVE_INFINITY;
-  private timer: unknown;
+  /** How far the clock was set back in all, in ms. The ring's times are counted without that. */
+  private backMs = 0;
+  private timer: Timer | undefined;
 
   constructor(options: RecentKeysOptions) {
     this.options = options;
   }
 
-  /** Whether this key of this group was not remembered; it is from `now` on. A key that is does not grow younger. */
-  add(groupName: string, key: Key, now: number): boolean {
+  /** Remembers a key of a group from `at` on. False when it is remembered already: its time does not begin anew. */
+  add(groupName: string, key: Key, at: number): boolean {
     const { clock, windowMs, maxKeys, onEvict } = this.options;
-    if (now < this.newestAt) this.setBack(this.newestAt - now);
+    const now = Math.max(at + this.backMs, this.newestAt);
+    // The clock was set back: without this, every key would be remembered for that much longer.
+    this.backMs = now - at;
     this.forgetAged(now);
     const group = this.groups.get(groupName) ?? this.open(groupName);
     if (group.keys.has(key)) return false;
@@ -56,14 +61,14 @@ export class RecentKeys {
       this.forgetOldest();
       onEvict?.();
     }
-    this.timer ??= clock.setTimeout(() => this.sweep(), Math.min(windowMs, MAX_DELAY_MS));
+    this.timer ??= startTimer(clock, Math.min(windowMs, MAX_DELAY_MS), () => this.sweep());
     return true;
   }
 
   /** Forgets everything and stops the timer. */
   clear(): void {
     while (this.size > 0) this.forgetOldest();
-    if (this.timer !== undefined) this.options.clock.clearTimeout(this.timer as never);
+    this.timer?.cancel();
     this.timer = undefined;
   }
 
@@ -122,18 +127,13 @@ export class RecentKeys {
     this.size -= 1;
   }
 
-  /** The host's clock was set back: without this, every key would be remembered for that much longer. */
-  private setBack(byMs: number): void {
-    for (let i = 0; i < this.ringTimes.length; i++) (this.ringTimes[i] as number) -= byMs;
-    this.newestAt -= byMs;
-  }
-
   private sweep(): void {
     const { clock, windowMs } = this.options;
+    const now = clock.now() + this.backMs;
     this.timer = undefined;
-    this.forgetAged(clock.now());
+    this.forgetAged(now);
     if (this.size === 0) return this.shrink();
-    const waitMs = Math.max(1, (this.ringTimes[this.oldest] as number) + windowMs - clock.now());
-    this.timer = clock.setTimeout(() => this.sweep(), Math.min(waitMs, MAX_DELAY_MS));
+    const waitMs = Math.max(1, (this.ringTimes[this.oldest] as number) + windowMs - now);
+    this.timer = startTimer(clock, Math.min(waitMs, MAX_DELAY_MS), () => this.sweep());
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { WebSocket } from "ws";
 import { optionError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
+import { startTimer } from "../kit/timer.ts";
 import { type Connection, createConnection, type WireFaults } from "./connection.ts";
 import type { FakeGatewayOptions } from "./fake-gateway-api.ts";
 import type { Refusal } from "./gateway-errors.ts";
@@ -49,11 +50,11 @@ export function createClients(options: FakeGatewayOptions, clock: Clock, listene
   const faults: WireFaults = { stalled: false, repeats: 1 };
   let boot = { bootId: randomUUID(), startedAt: clock.now() };
   let refusing: { readonly how: Refusal; left: number } | undefined;
-  let ticking = clock.setTimeout(tick, tickIntervalMs);
+  let ticking = startTimer(clock, tickIntervalMs, tick);
 
   function tick(): void {
     broadcast("tick", { ts: clock.now() });
-    ticking = clock.setTimeout(tick, tickIntervalMs);
+    ticking = startTimer(clock, tickIntervalMs, tick);
   }
 
   function admitted(): readonly Connection[] {
@@ -128,6 +129,6 @@ export function createClients(options: FakeGatewayOptions, clock: Clock, listene
     rebooted() {
       boot = { bootId: randomUUID(), startedAt: clock.now() };
     },
-    stop: () => clock.clearTimeout(ticking as never),
+    stop: () => ticking.cancel(),
   };
 }

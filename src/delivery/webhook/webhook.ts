@@ -1,4 +1,5 @@
 import { errorText, InboxError, PermanentError } from "../../errors.ts";
+import { type Deadline, deadline } from "../../kit/deadline.ts";
 import type { ProactiveMessage } from "../../types.ts";
 import type { Deliver } from "../deliver.ts";
 import { answerError, discardBody } from "./answer.ts";
@@ -78,22 +79,13 @@ function signedHeaders({ headers, signers, clock }: WebhookTarget, id: string, b
   return signed;
 }
 
-/** A signal that is aborted when the caller's is, or after `timeoutMs`; `release` lets go of both. */
-function limitTime({ clock, timeoutMs, url }: WebhookTarget, signal: AbortSignal) {
-  const controller = new AbortController();
-  const abort = () => controller.abort(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  const timer = clock.setTimeout(() => {
+/** Ends with the caller's signal, or after `timeoutMs`. */
+function limitTime({ clock, timeoutMs, url }: WebhookTarget, signal: AbortSignal): Deadline {
+  const reason = () => {
     const text = `The webhook at ${url.host} did not answer within ${timeoutMs} ms`;
-    controller.abort(new InboxError("ERR_INBOX_TIMEOUT", text, { host: url.host, timeoutMs }));
-  }, timeoutMs);
-  return {
-    signal: controller.signal,
-    release() {
-      signal.removeEventListener("abort", abort);
-      clock.clearTimeout(timer as never);
-    },
+    return new InboxError("ERR_INBOX_TIMEOUT", text, { host: url.host, timeoutMs });
   };
+  return deadline({ clock, ms: timeoutMs, reason, signal });
 }
 
 /** fetch says only "fetch failed"; the reason is in its cause. */

@@ -1,4 +1,5 @@
-import { type Clock, MAX_DELAY_MS } from "../../kit/clock.ts";
+import type { Clock } from "../../kit/clock.ts";
+import { pause } from "../../kit/timer.ts";
 
 /** Waits until the moment `t` of a recording has come; not at all where a line does not say when it was. */
 export type Pace = (t: number | undefined) => Promise<void>;
@@ -16,21 +17,7 @@ export function createPace(speed: number, clock: Clock, signal: AbortSignal): Pa
     if (t === undefined || speed === Number.POSITIVE_INFINITY) return;
     firstT ??= t;
     const dueAt = startedAt + (t - firstT) / speed;
-    // More than one turn only for a pause longer than a timer can hold.
-    for (let waitMs = dueAt - clock.now(); waitMs > 0 && !signal.aborted; waitMs = dueAt - clock.now()) {
-      await wait(Math.min(Math.ceil(waitMs), MAX_DELAY_MS), clock, signal);
-    }
+    const waitMs = dueAt - clock.now();
+    if (waitMs > 0) await pause(clock, Math.ceil(waitMs), signal, true);
   };
-}
-
-function wait(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clock.clearTimeout(timer as never);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = clock.setTimeout(done, ms, true);
-    signal.addEventListener("abort", done);
-  });
 }

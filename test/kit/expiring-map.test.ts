@@ -1,0 +1,115 @@
+import { describe, expect, it } from "vitest";
+import { ExpiringMap } from "../../src/kit/expiring-map.ts";
+import { createTestClock } from "../../src/testing/clock.ts";
+import { heapGrowth } from "../helpers/heap.ts";
+
+const MB = 1_000_000;
+
+function create(windowMs: number, maxKeys: number) {
+  const clock = createTestClock();
+  let evicted = 0;
+  const map = new ExpiringMap<number>({ windowMs, maxKeys, clock, onEvict: () => (evicted += 1) });
+  return { clock, map, evicted: () => evicted };
+}
+
+describe("an expiring map", () => {
+  it("forgets each key when its own time is up", () => {
+    const { clock, map } = create(10, 100);
+    map.set("a", 1);
+    clock.advance(5);
+    map.set("b", 2);
+    clock.advance(5);
+    expect([map.get("a"), map.get("b")]).toEqual([undefined, 2]);
+    clock.advance(5);
+    expect([map.size, clock.pending]).toEqual([0, 0]);
+  });
+
+  it("keeps a key that is set again for its whole time", () => {
+    const { clock, map } = create(10, 100);
+    map.set("a", 1);
+    clock.advance(9);
+    map.set("a", 2);
+    clock.advance(9);
+    expect(map.get("a")).toBe(2);
+  });
+
+  it("forgets the oldest when there are too many", () => {
+    const { map, evicted } = create(10, 2);
+    for (const key of ["a", "b", "a", "c"]) map.set(key, 1);
+    expect([map.get("a"), map.get("b"), map.get("c")]).toEqual([1, undefined, 1]);
+    expect([map.size, evicted()]).toEqual([2, 1]);
+  });
+
+  it("does not count a key that was deleted as forgotten", () => {
+    const { map, evicted } = create(10, 2);
+    for (const key of ["a", "b", "c", "d"]) {
+      map.set(key, 1);
+      map.delete(key);
+    }
+    expect([map.size, evicted()]).toEqual([0, 0]);
+  });
+
+  it("forgets in time when the clock is set back", () => {
+    let now = 1_000;
+    const timers = createTestClock();
+    const clock = { ...timers, now: () => now };
+    const map = new ExpiringMap<number>({ windowMs: 10, maxKeys: 100, clock });
+    map.set("a", 1);
+    now -= 500;
+    map.set("b", 2);
+    now += 9;
+    expect([map.get("a"), map.get("b")]).toEqual([1, 2]);
+    now += 1;
+    expect([map.get("a"), map.get("b")]).toEqual([undefined, undefined]);
+  });
+
+  it("remembers nothing when its window is 0", () => {
+    const { clock, map } = create(0, 100);
+    map.set("a", 1);
+    expect([map.size, clock.pending]).toEqual([0, 0]);
+  });
+
+  it("lists what it remembers, the oldest first", () => {
+    const { map } = create(10, 100);
+    for (const [key, value] of [
+      ["a", 1],
+      ["b", 2],
+      ["a", 3],
+    ] as const)
+      map.set(key, value);
+    expect(map.values()).toEqual([2, 3]);
+  });
+
+  it("stays small however often one key is set behind an older one", () => {
+    const { map } = create(60_000, 100);
+    map.set("older", 0);
+    expect(
+      heapGrowth(() => {
+        for (let i = 0; i < 500_000; i++) map.set("again", i);
+      }),
+    ).toBeLessThan(2 * MB);
+    expect([map.get("older"), map.get("again")]).toEqual([0, 499_999]);
+  });
+
+  it("stays small however many keys are set and deleted behind an older one", () => {
+    const { map } = create(60_000, 100);
+    map.set("older", 0);
+    const churn = () => {
+      for (let i = 0; i < 500_000; i++) {
+        map.set(`key ${i}`, i);
+        map.delete(`key ${i}`);
+      }
+    };
+    expect(heapGrowth(churn)).toBeLessThan(2 * MB);
+    expect(map.size).toBe(1);
+  });
+
+  it("lets go of what is deleted, also when nothing is set after that", () => {
+    const { map } = create(60_000, 500_000);
+    const churn = () => {
+      for (let i = 0; i < 300_000; i++) map.set(`key ${i}`, i);
+      for (let i = 0; i < 300_000; i++) map.delete(`key ${i}`);
+    };
+    expect(heapGrowth(churn)).toBeLessThan(2 * MB);
+  });
+});
