@@ -2,8 +2,7 @@ import { createInbox } from "../src/inbox.ts";
 import { type Clock, systemClock } from "../src/kit/clock.ts";
 import { defaults } from "../src/options.ts";
 import { createPipeline } from "../src/pipeline/pipeline.ts";
-import { createCounters } from "../src/report/counters.ts";
-import { createJudge } from "../src/runs/outcome.ts";
+import { Report } from "../src/report/report.ts";
 import { Supervisor } from "../src/runs/supervisor.ts";
 import type { Rival, Said } from "./rival.ts";
 
@@ -16,21 +15,11 @@ export function createOurs({ clock = systemClock }: { readonly clock?: Clock } =
   readonly payload: (frame: unknown) => void;
 } {
   const settings = { ...limits, clock };
-  const stats = createCounters();
+  const report = new Report({ joined: () => [] });
   let said: Said[] = [];
-  const judge = createJudge({ ...settings, onHostError: fail });
-  const supervisor = new Supervisor({
-    ...settings,
-    stats,
-    judge,
-    onEvent: () => {},
-    onHostError: fail,
-    onSettled: (_, message) => {
-      if (message !== undefined) said.push(message);
-    },
-  });
+  const supervisor = new Supervisor({ ...settings, report, dispatch: (message) => void said.push(message) });
   const route = supervisor.handle.bind(supervisor);
-  const pipeline = createPipeline({ ...settings, stats, route, onDuplicate: () => {}, onOther: fail, onReject: fail });
+  const pipeline = createPipeline({ ...settings, report, route, onOther: fail });
 
   return {
     supervisor,

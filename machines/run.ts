@@ -1,5 +1,5 @@
 import { assign, setup } from "xstate";
-import type { DiscardReason } from "../src/types.ts";
+import type { DiscardReason, ProactiveMessage } from "../src/types.ts";
 
 /** What is known of a run when its first event arrives. */
 export interface RunInput {
@@ -23,21 +23,28 @@ export interface RunContext {
   readonly ttlMs: number;
   /** The text so far, assembled by whoever sends the events. */
   readonly text: string;
+  /** What is handed over, once the run is complete. */
+  readonly message: ProactiveMessage | undefined;
   readonly reason: DiscardReason | undefined;
+  /** What a host is told of the failure; may be the agent's words. */
   readonly error: string | undefined;
+  /** The same in words that may be logged: the Gateway's or this package's, never the agent's. */
+  readonly cause: string | undefined;
   readonly errorKind: string | undefined;
 }
 
 /** What happens to a run. `text` is always the whole text so far, never a piece. */
 export type RunEvent =
   | { readonly type: "delta"; readonly text: string; readonly sessionKey?: string | undefined }
-  /** The agent is done. `text` is the final's own; `discard` says that its message is not for us. */
+  /** The agent is done. `text` is the final's own; `message` is what is handed over, or `discard` says why nothing is. */
   | {
       readonly type: "final";
       readonly text?: string | undefined;
       readonly sessionKey?: string | undefined;
+      readonly message?: ProactiveMessage | undefined;
       readonly discard?: DiscardReason | undefined;
     }
+  /** The agent failed. `error` is what the Gateway says of it, `text` what the agent had said. */
   | {
       readonly type: "error";
       readonly error?: string | undefined;
@@ -57,8 +64,8 @@ function output(status: RunOutput["status"]) {
   return ({ context: { ttlMs: _, ...rest } }: { context: RunContext }): RunOutput => ({ status, ...rest });
 }
 
-/** A final's own text wins over the buffered one, unless it is blank. */
-function finalText(context: RunContext, text: string | undefined): string {
+/** The whole text of a run when its final comes: the final's own, unless that is blank; else what was buffered. */
+export function finalText(context: Pick<RunContext, "text">, text: string | undefined): string {
   return text !== undefined && text.trim() !== "" ? text : context.text;
 }
 
@@ -90,6 +97,7 @@ export const runMachine = setup({
       return {
         text: finalText(context, event.text),
         sessionKey: event.sessionKey ?? context.sessionKey,
+        message: event.message,
         reason: event.discard,
       };
     }),
@@ -97,7 +105,10 @@ export const runMachine = setup({
     giveReason: assign(({ event }) => (event.type === "discard" ? { reason: event.reason } : {})),
     giveError: assign(({ context, event }) => {
       if (event.type !== "error") return {};
-      return { error: event.error ?? "Unknown error", errorKind: event.errorKind, text: event.text ?? context.text };
+      const { error: cause, errorKind, text } = event;
+      // Where the Gateway gives no reason, the text of the event is one; else it is what the agent had said.
+      if (cause === undefined) return { error: text ?? "Unknown error", errorKind, text: context.text || (text ?? "") };
+      return { error: cause, cause, errorKind, text: text ?? context.text };
     }),
     keepPartialText: assign(({ context, event }) =>
       event.type === "aborted" ? { text: event.text ?? context.text } : {},
@@ -115,8 +126,10 @@ export const runMachine = setup({
     startedAt: input?.startedAt ?? 0,
     ttlMs: input?.ttlMs ?? 1_800_000,
     text: "",
+    message: undefined,
     reason: undefined,
     error: undefined,
+    cause: undefined,
     errorKind: undefined,
   }),
   initial: "buffering",

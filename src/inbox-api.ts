@@ -2,11 +2,11 @@ import type { Observable } from "rxjs";
 import type { DeadLetterPage, LedgerEntry } from "./ledger/ledger.ts";
 import type { InboxStats } from "./report/counters.ts";
 import type { SendRequest } from "./runs/own-runs.ts";
-import type { LinkStatus } from "./source/link.ts";
 import type {
   Activity,
   Alarm,
   DeliveryOutcome,
+  LinkStatus,
   LiveRun,
   ProactiveMessage,
   Rejection,
@@ -14,15 +14,33 @@ import type {
   Session,
 } from "./types.ts";
 
+/** How long `start()` waits. */
+export interface StartOptions {
+  /** Resolve after so many ms even when a link is still connecting; it goes on behind. 0 to 2,147,483,647. Default: wait until each link is live or was told why not. */
+  readonly timeoutMs?: number;
+  /** Gives the start up: the inbox is stopped, without a drain, and `start()` rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** How long `stop()` waits. */
+export interface StopOptions {
+  /** How long deliveries may take to finish, in ms, from 0; `Infinity`: until all are done. Default 10,000. */
+  readonly drainMs?: number;
+}
+
 /** Turns what agents say on their own into complete messages: one per run, in order within a session. */
 export interface Inbox<S extends Session = Session> extends AsyncDisposable {
   /**
-   * Connects to every Gateway and takes up what an earlier process left undelivered. Resolves when
-   * every link is live or has been told why not; look at `links()` for which.
+   * Connects to every Gateway and takes up what an earlier process left undelivered. Resolves when every link is live
+   * or has been told why not (`links()` says which), after `timeoutMs` at the latest, and when `stop()` is called. A
+   * second call waits for the first.
    *
-   * @throws {InboxError} `ERR_INBOX_STOPPED` after `stop()`.
+   * @throws {InboxError} `ERR_INBOX_STOPPED` after `stop()`; `ERR_INBOX_LEDGER` when the ledger cannot be opened: then it
+   * may be called again. The signal's reason when `signal` is aborted.
+   * @example
+   * await inbox.start({ timeoutMs: 5_000 }); // the host boots, whatever the Gateway does
    */
-  start(): Promise<void>;
+  start(options?: StartOptions): Promise<void>;
   /**
    * Takes one chat event (the payload of a `chat` frame) from a connection of the host's own. Never
    * throws and never waits. Works without `start()`.
@@ -68,8 +86,9 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
   /** Delivers a dead letter anew, from attempt 1. False when there is no dead letter of this id. */
   redeliver(id: string): Promise<boolean>;
   /**
-   * Closes every link, takes no new run, waits at most `drainMs` (default 10,000) for deliveries to
-   * finish, then aborts the rest: with a ledger file they are taken up by the next start. Idempotent.
+   * Ends whatever `start()` has begun, at any moment: closes every link, takes no new run, waits at most `drainMs` for
+   * deliveries to finish, then aborts the rest. With a ledger that lasts they are taken up by the next start.
+   * Idempotent. Does not reject.
    */
-  stop(options?: { readonly drainMs?: number }): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
 }

@@ -1,37 +1,22 @@
-import { Subject } from "rxjs";
-import type { RunOutput } from "../machines/run.ts";
 import { Dispatch } from "./delivery/dispatch.ts";
-import { InboxError } from "./errors.ts";
-import type { Inbox } from "./inbox-api.ts";
-import { Feed } from "./kit/feed.ts";
+import { assertKnownKeys, InboxError, optionError } from "./errors.ts";
+import type { Inbox, StartOptions, StopOptions } from "./inbox-api.ts";
+import { MAX_DELAY_MS } from "./kit/clock.ts";
+import { deadline, orAborted } from "./kit/deadline.ts";
 import type { DeadLetterPage, Ledger, LedgerEntry } from "./ledger/ledger.ts";
 import { createLmdbLedger } from "./ledger/lmdb.ts";
 import { createMemoryLedger } from "./ledger/memory.ts";
 import { type InboxOptions, type InboxSettings, resolveOptions } from "./options.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { Recoveries } from "./recovery/recoveries.ts";
-import { createCounters, type InboxStats } from "./report/counters.ts";
+import type { InboxStats } from "./report/counters.ts";
 import { inspection } from "./report/inspection.ts";
-import { createLogbook } from "./report/log.ts";
-import { createJudge } from "./runs/outcome.ts";
+import { Report } from "./report/report.ts";
 import { OwnRuns, type SendRequest } from "./runs/own-runs.ts";
 import { Supervisor } from "./runs/supervisor.ts";
-import { type UnsentOutcome, unsent, unsentMessage } from "./runs/unsent.ts";
-import { Link, type LinkStatus } from "./source/link.ts";
+import { Link } from "./source/link.ts";
 import { toSources } from "./source/to-sources.ts";
-import type {
-  Activity,
-  Alarm,
-  DeliveryOutcome,
-  EventEffect,
-  HeardEvent,
-  LiveRun,
-  ProactiveMessage,
-  Rejection,
-  RunOutcome,
-  RunProgress,
-  Session,
-} from "./types.ts";
+import type { LinkStatus, LiveRun, Session } from "./types.ts";
 
 /** The Gateway name of events that come through `handle()`, and of a Gateway without a `name`. */
 const DEFAULT_GATEWAY = "default";
@@ -47,8 +32,8 @@ export function createInbox<S extends Session = Session>(options: InboxOptions<S
 }
 
 class RunningInbox implements Inbox {
-  readonly #stats = createCounters();
-  readonly #log;
+  readonly #settings: InboxSettings;
+  readonly #report: Report;
   readonly #ledger: Ledger;
   readonly #dispatch: Dispatch;
   readonly #supervisor: Supervisor;
@@ -56,72 +41,38 @@ class RunningInbox implements Inbox {
   readonly #links: readonly Link[];
   readonly #ownRuns: OwnRuns;
   readonly #recoveries: Recoveries;
-  readonly #messages = new Subject<ProactiveMessage>();
-  readonly #outcomes = new Subject<RunOutcome>();
-  readonly #deliveries = new Subject<DeliveryOutcome>();
-  readonly #rejections = new Subject<Rejection>();
-  readonly #linkChanges = new Subject<LinkStatus>();
-  readonly #activity = new Feed<Activity>(() => this.#supervisor.joined());
-  readonly #alarms = new Subject<Alarm>();
+  /** Aborted by `stop()`: whatever waits heeds it. */
+  readonly #life = new AbortController();
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
-  readonly messages$ = this.#messages.asObservable();
-  readonly outcomes$ = this.#outcomes.asObservable();
-  readonly deliveries$ = this.#deliveries.asObservable();
-  readonly rejections$ = this.#rejections.asObservable();
-  readonly links$ = this.#linkChanges.asObservable();
-  readonly activity$ = this.#activity.values$;
-  readonly alarms$ = this.#alarms.asObservable();
+  readonly messages$;
+  readonly outcomes$;
+  readonly deliveries$;
+  readonly rejections$;
+  readonly links$;
+  readonly activity$;
+  readonly alarms$;
 
   constructor(settings: InboxSettings) {
-    const { clock, logger, retry } = settings;
-    const onHostError = (name: string, error: unknown) => this.#noteHostError(name, error);
-    const inspect = inspection(settings.inspect, settings.inspectText, (error) => onHostError("inspect", error));
-    const parts = { ...settings, ...retry, stats: this.#stats, inspect, onHostError };
-    this.#log = createLogbook(logger);
+    this.#settings = settings;
+    const { logger, retry } = settings;
+    const report = new Report({ logger, joined: () => this.#supervisor.joined() });
+    const parts = { ...settings, ...retry, report, inspect: inspection(settings, report) };
     const sources = toSources(settings.sources);
-    this.#ledger = this.#openLedger(settings);
-    this.#dispatch = new Dispatch({
-      ...parts,
-      ledger: this.#ledger,
-      log: this.#log,
-      onDispatched: (message) => this.#noteDispatched(message),
-      onSolicited: (message) => this.#noteUnsent(unsentMessage(message)),
-      onDelivery: (outcome) => this.#deliveries.next(outcome),
-      onUnsafe: (error) => this.#noteAlarm(error),
-      onAttempt: (message, attempt) => {
-        if (this.#activity.observed) this.#activity.next({ kind: "attempt", message, attempt });
-      },
-      onRetry: (message, attempt, error, delayMs) => {
-        if (this.#activity.observed) this.#activity.next({ kind: "retry", message, attempt, error, delayMs });
-      },
-    });
-    this.#supervisor = new Supervisor({
-      ...parts,
-      judge: createJudge(parts),
-      onSettled: (output, message) => this.#settle(output, message),
-      onEvent: (event, effect, progress) => this.#noteEvent(event, effect, progress),
-    });
+    this.#report = report;
+    this.#ledger = openLedger(settings);
+    this.#dispatch = new Dispatch({ ...parts, ledger: this.#ledger });
+    this.#supervisor = new Supervisor({ ...parts, dispatch: (message) => this.#dispatch.take(message) });
     this.#pipeline = createPipeline({
       ...parts,
-      route: (event: HeardEvent) => this.#supervisor.handle(event),
-      onDuplicate: (event) => this.#noteEvent(event, "duplicate", undefined),
+      route: (event) => this.#supervisor.handle(event),
       onOther: (event) => this.#recoveries.event(event),
-      onReject: (rejection) => {
-        this.#stats.rejected += 1;
-        this.#log.rejected(rejection);
-        this.#rejections.next(rejection);
-      },
     });
-    const onChange = (status: LinkStatus) => {
-      this.#log.linked(status);
-      this.#linkChanges.next(status);
-    };
-    this.#links = sources.map((source) => new Link(source, { clock, onChange, inspect, onHostError }));
+    this.#links = sources.map((source) => new Link(source, parts));
     const solicit = (runId: string) => {
       this.#supervisor.solicit(runId);
-      return this.#dispatch.solicit(runId, clock.now() + settings.ttlMs);
+      return this.#dispatch.solicit(runId, settings.clock.now() + settings.ttlMs);
     };
     this.#ownRuns = new OwnRuns({ sources, solicit });
     this.#recoveries = new Recoveries({
@@ -129,46 +80,86 @@ class RunningInbox implements Inbox {
       links: this.#links,
       ledger: this.#ledger,
       supervisor: this.#supervisor,
-      log: this.#log,
       emit: (event) => this.#pipeline.event(event),
     });
+    const { messages$, outcomes$, deliveries$, rejections$, links$, activity$, alarms$ } = report;
+    this.messages$ = messages$;
+    this.outcomes$ = outcomes$;
+    this.deliveries$ = deliveries$;
+    this.rejections$ = rejections$;
+    this.links$ = links$;
+    this.activity$ = activity$;
+    this.alarms$ = alarms$;
   }
 
-  start(): Promise<void> {
-    if (this.#stopped !== undefined) return Promise.reject(stoppedError());
-    this.#started ??= this.#start();
-    return this.#started;
+  async start(options: StartOptions = {}): Promise<void> {
+    const { timeoutMs, signal } = checkStart(options);
+    if (this.#stopped !== undefined) throw stoppedError();
+    signal?.throwIfAborted();
+    this.#started ??= this.#begin();
+    await this.#waitFor(this.#started, timeoutMs, signal);
+    if (signal?.aborted !== true) return;
+    await this.stop({ drainMs: 0 });
+    throw signal.reason;
   }
 
-  async #start(): Promise<void> {
-    await this.#dispatch.resume();
+  /** Each step may find that the inbox was stopped during the one before. */
+  async #begin(): Promise<void> {
+    try {
+      await this.#dispatch.start();
+    } catch (error) {
+      this.#started = undefined;
+      throw error;
+    }
     for (const link of this.#links) this.#open(link);
     await Promise.all(this.#links.map(({ settled }) => settled));
   }
 
+  /** Resolves when `work` does, when `timeoutMs` are over, or when `signal` is aborted, whatever comes first. */
+  async #waitFor(work: Promise<void>, ms: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#settings;
+    const limit = deadline({
+      clock,
+      ms: ms ?? Number.POSITIVE_INFINITY,
+      reason: () => undefined,
+      signal,
+      keepAlive: true,
+    });
+    try {
+      await orAborted(work, limit.signal);
+    } catch (error) {
+      if (!limit.signal.aborted) throw error;
+    } finally {
+      limit.release();
+    }
+  }
+
   #open(link: Link): void {
+    if (this.#life.signal.aborted) return;
     const { source } = link;
     const { name: gateway, owner } = source;
     link.open({
       frame: (data) => {
         // No spread: V8 would make a hidden class for each frame.
-        if (this.#stopped === undefined)
+        if (!this.#life.signal.aborted)
           this.#pipeline.frame(owner === undefined ? { gateway, data } : { gateway, owner, data });
       },
       link: (event) => {
         link.send(event);
-        this.#recoveries.link(source, event);
+        if (!this.#life.signal.aborted) this.#recoveries.link(source, event);
       },
     });
   }
 
   handle(payload: unknown, owner?: string): void {
-    if (this.#stopped !== undefined) this.#stats.afterStop += 1;
+    if (this.#stopped !== undefined) this.#report.afterStop();
     else this.#pipeline.payload({ gateway: DEFAULT_GATEWAY, ...(owner !== undefined && { owner }), payload });
   }
 
   solicit(runId: string): void {
-    if (this.#stopped === undefined) void this.#ownRuns.solicit(runId);
+    if (this.#stopped !== undefined) return;
+    // A ledger that cannot write it down raises an alarm of its own.
+    Promise.resolve(this.#ownRuns.solicit(runId)).catch(() => {});
   }
 
   async send(request: SendRequest): Promise<{ readonly runId: string }> {
@@ -185,7 +176,7 @@ class RunningInbox implements Inbox {
   }
 
   stats(): InboxStats {
-    return { ...this.#stats };
+    return { ...this.#report.stats };
   }
 
   deadLetters(page?: DeadLetterPage): Promise<readonly LedgerEntry[]> {
@@ -196,70 +187,52 @@ class RunningInbox implements Inbox {
     return this.#dispatch.redeliver(id);
   }
 
-  stop({ drainMs = 10_000 }: { readonly drainMs?: number } = {}): Promise<void> {
+  stop(options: StopOptions = {}): Promise<void> {
+    const { drainMs = 10_000 } = checkStop(options);
     this.#stopped ??= this.#stop(drainMs);
     return this.#stopped;
   }
 
   async #stop(drainMs: number): Promise<void> {
+    this.#life.abort(stoppedError());
     this.#recoveries.stop();
     await Promise.all(this.#links.map((link) => link.close()));
     this.#supervisor.stop();
     this.#pipeline.close();
     await this.#dispatch.stop(drainMs);
-    this.#log.stopped(this.#stats.unfinished, this.#stats.pending);
-    const subjects = [this.#messages, this.#outcomes, this.#deliveries, this.#rejections, this.#linkChanges];
-    for (const subject of [...subjects, this.#activity, this.#alarms]) subject.complete();
+    this.#report.stopped();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
 
-  #settle(output: RunOutput, message: ProactiveMessage | undefined): void {
-    if (message !== undefined) return this.#dispatch.take(message);
-    this.#noteUnsent(unsent(output));
-  }
+function openLedger({ ledger, clock, retainMs }: InboxSettings): Ledger {
+  if (typeof ledger === "object") return ledger;
+  if (ledger === undefined) return createMemoryLedger({ clock, retainMs });
+  return createLmdbLedger(ledger, { clock, retainMs });
+}
 
-  #noteUnsent(outcome: UnsentOutcome): void {
-    this.#stats[outcome.status] += 1;
-    this.#log.settled(outcome);
-    this.#outcomes.next(outcome);
-  }
+function checkStart(options: StartOptions): StartOptions {
+  assertKnownKeys("start()", options, ["timeoutMs", "signal"]);
+  const { timeoutMs, signal } = options;
+  if (timeoutMs !== undefined && !isDelay(timeoutMs))
+    throw optionError("timeoutMs", `a number from 0 to ${MAX_DELAY_MS}`, timeoutMs);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw optionError("signal", "an AbortSignal", signal);
+  return options;
+}
 
-  #noteDispatched(message: ProactiveMessage): void {
-    const outcome = { status: "dispatched", message } as const;
-    this.#log.settled(outcome);
-    this.#outcomes.next(outcome);
-    this.#messages.next(message);
-  }
+function checkStop(options: StopOptions): StopOptions {
+  assertKnownKeys("stop()", options, ["drainMs"]);
+  const { drainMs } = options;
+  if (drainMs !== undefined && drainMs !== Number.POSITIVE_INFINITY && !isDelay(drainMs))
+    throw optionError("drainMs", `a number from 0 to ${MAX_DELAY_MS}, or Infinity`, drainMs);
+  return options;
+}
 
-  #noteEvent(routed: HeardEvent, effect: EventEffect, progress: RunProgress | undefined): void {
-    if (effect === "unknown-state") this.#log.unknownState(routed);
-    if (!this.#activity.observed) return;
-    const { gateway, owner, event, at } = routed;
-    // No spread: this is made for every event.
-    const seen = { kind: "event", effect, progress, gateway, event, at } as const;
-    this.#activity.next(owner === undefined ? seen : { ...seen, owner });
-  }
-
-  #noteAlarm(error: InboxError | undefined): void {
-    this.#stats.unsafe = error === undefined ? 0 : 1;
-    if (error === undefined) this.#log.ledgerSafe();
-    else this.#log.ledgerError(error);
-    this.#alarms.next({ part: "ledger", ...(error !== undefined && { error }) });
-  }
-
-  #openLedger({ ledger, clock, retainMs }: InboxSettings): Ledger {
-    if (typeof ledger === "object") return ledger;
-    if (ledger === undefined) return createMemoryLedger({ clock, retainMs });
-    return createLmdbLedger(ledger, { clock, retainMs });
-  }
-
-  #noteHostError(option: string, error: unknown): void {
-    this.#stats.hostErrors += 1;
-    this.#log.hostError(option, error);
-  }
+function isDelay(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value <= MAX_DELAY_MS;
 }
 
 function stoppedError(): InboxError {

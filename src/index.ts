@@ -3,7 +3,7 @@ export type { WebhookOptions } from "./delivery/webhook/options.ts";
 export { webhook } from "./delivery/webhook/webhook.ts";
 export { InboxError, type InboxErrorCode, isInboxError, PermanentError } from "./errors.ts";
 export { createInbox } from "./inbox.ts";
-export type { Inbox } from "./inbox-api.ts";
+export type { Inbox, StartOptions, StopOptions } from "./inbox-api.ts";
 export type { Clock } from "./kit/clock.ts";
 export type { DeadLetterPage, Ledger, LedgerEntry, LedgerHost, LedgerState, TakeResult } from "./ledger/ledger.ts";
 export { createLmdbLedger, type LedgerStats, type LmdbLedger } from "./ledger/lmdb.ts";
@@ -25,7 +25,6 @@ export type { InboxStats } from "./report/counters.ts";
 export type { SendRequest } from "./runs/own-runs.ts";
 export { gatewaySource } from "./source/gateway/gateway.ts";
 export type { GatewayDevice, GatewayOptions } from "./source/gateway/options.ts";
-export type { LinkState, LinkStatus } from "./source/link.ts";
 export { type RecordingOptions, type RecordingSource, recordingSource } from "./source/recording/recording.ts";
 export { createRecordingWriter, type RecordingWriter, type RecordingWriterOptions } from "./source/recording/writer.ts";
 export type { GatewayRequest, Source, SourceListener } from "./source/source.ts";
@@ -37,6 +36,8 @@ export type {
   DeliveryOutcome,
   DiscardReason,
   EventEffect,
+  LinkState,
+  LinkStatus,
   LiveRun,
   Logger,
   Origin,

@@ -117,6 +117,22 @@ export interface RunProgress {
   live(): LiveRun | undefined;
 }
 
+/** Where a link stands. */
+export type LinkState = "offline" | "connecting" | "recovering" | "live" | "paused";
+
+/** The connection to one Gateway, as a host sees it. */
+export interface LinkStatus {
+  readonly gateway: string;
+  readonly owner?: string;
+  readonly state: LinkState;
+  /** When `state` was reached, in ms since the epoch. */
+  readonly since: number;
+  /** Why it is offline or paused: a plain sentence, and for `paused` what to do about it. */
+  readonly reason?: string;
+  /** Nothing more will come from this source: it was closed, or its recording is over. */
+  readonly ended: boolean;
+}
+
 /** Why a frame or an event could not be read. Counted as `rejected`. */
 export type RejectReason =
   | "too-large"

@@ -1,22 +1,13 @@
 import { errorText, InboxError, isInboxError } from "../errors.ts";
 import type { Ledger, TakeResult } from "../ledger/ledger.ts";
-import type { Counters } from "../report/counters.ts";
-import type { Logbook } from "../report/log.ts";
-import type { DeliveryOutcome, ProactiveMessage } from "../types.ts";
+import type { Report } from "../report/report.ts";
+import type { ProactiveMessage } from "../types.ts";
 import { Delivery, type DeliveryOptions, type Undelivered } from "./lanes.ts";
 
-export interface DispatchOptions extends Omit<DeliveryOptions, "stats" | "onDone"> {
+export interface DispatchOptions extends Omit<DeliveryOptions, "report" | "onRetry" | "onDone"> {
   readonly ledger: Ledger;
-  readonly stats: Counters;
-  readonly log: Logbook;
+  readonly report: Report;
   readonly maxPending: number;
-  /** The message was recorded and is given to delivery. */
-  readonly onDispatched: (message: ProactiveMessage) => void;
-  /** The message's run was asked for by a host that shares the ledger. */
-  readonly onSolicited: (message: ProactiveMessage) => void;
-  readonly onDelivery: (outcome: DeliveryOutcome) => void;
-  /** A message could not be recorded and is delivered from memory; undefined when one could again. */
-  readonly onUnsafe: (error: InboxError | undefined) => void;
 }
 
 /** How many messages are claimed at once: their texts come into memory. */
@@ -38,10 +29,8 @@ export class Dispatch {
     this.delivery = new Delivery({
       ...options,
       onRetry: (message, attempts, error, delayMs) => {
-        options.stats.retried += 1;
         options.ledger.attempted(message.id, attempts, error);
-        options.log.retried(message, attempts, error, delayMs);
-        options.onRetry(message, attempts, error, delayMs);
+        options.report.retried(message, attempts, error, delayMs);
       },
       onDone: (message, { status, attempts, error = "" }) => {
         if (status === "delivered") this.noteDelivered(message, attempts);
@@ -51,18 +40,18 @@ export class Dispatch {
   }
 
   /** Opens the ledger and takes up what no living inbox delivers; from then on, whenever there may be more. */
-  async resume(): Promise<void> {
+  async start(): Promise<void> {
     await this.open();
     await this.claim();
   }
 
-  /** Idempotent: the first message does it where nobody has called `resume`. */
+  /** Idempotent: the first message does it where nobody has called `start`. */
   private open(): Promise<void> {
-    const { clock, ledger, ordering } = this.options;
+    const { clock, ledger, ordering, report } = this.options;
     this.opening ??= ledger.open({
       clock,
       ordering,
-      onAlarm: (error) => this.options.onUnsafe(error),
+      onAlarm: (error) => report.unsafe(error),
       onClaimable: () => void this.claim(),
     });
     return this.opening;
@@ -70,7 +59,7 @@ export class Dispatch {
 
   /** Claims until there is no more. One round at a time: a call during one makes it look once more. */
   private async claim(): Promise<void> {
-    const { ledger, log } = this.options;
+    const { ledger, report } = this.options;
     this.claimAgain = true;
     if (this.claiming) return;
     this.claiming = true;
@@ -82,7 +71,7 @@ export class Dispatch {
         for (const entry of entries) this.deliver(entry);
       }
     } catch (error) {
-      log.claimFailed(error);
+      report.claimFailed(error);
     }
     this.claiming = false;
   }
@@ -131,48 +120,35 @@ export class Dispatch {
   }
 
   private dispatch(message: ProactiveMessage, result: TakeResult): void {
-    const { log, onDispatched, onSolicited, stats } = this.options;
-    if (result === "solicited") return onSolicited(message);
-    if (result === "known") {
-      stats.alreadyTaken += 1;
-      return log.alreadyTaken(message);
-    }
-    stats.dispatched += 1;
-    if (message.late) stats.late += 1;
-    onDispatched(message);
+    const { report } = this.options;
+    if (result === "solicited") return report.solicited(message);
+    if (result === "known") return report.alreadyTaken(message);
+    report.dispatched(message);
     // An inbox that still delivers earlier messages of this session claims it; or we do, once that one is done.
     if (result === "taken") this.deliver({ message, attempts: 0 });
   }
 
   private deliver(entry: Undelivered): void {
-    const { maxPending, stats } = this.options;
-    stats.pending += 1;
-    if (stats.pending <= maxPending) return this.delivery.accept(entry);
+    const { maxPending, report } = this.options;
+    report.pending();
+    if (report.stats.pending <= maxPending) return this.delivery.accept(entry);
     this.noteDead(entry.message, entry.attempts, `Over \`maxPending\` (${maxPending})`);
   }
 
   private noteUnsafe(error: unknown): void {
     this.unsafe = error !== undefined;
-    if (error === undefined || isInboxError(error)) return this.options.onUnsafe(error);
+    if (error === undefined || isInboxError(error)) return this.options.report.unsafe(error);
     const text = `The ledger could not take a message: ${errorText(error)}`;
-    this.options.onUnsafe(new InboxError("ERR_INBOX_LEDGER", text, {}, error));
+    this.options.report.unsafe(new InboxError("ERR_INBOX_LEDGER", text, {}, error));
   }
 
   private noteDelivered(message: ProactiveMessage, attempts: number): void {
-    const { ledger, log, onDelivery, stats } = this.options;
-    stats.pending -= 1;
-    stats.delivered += 1;
-    ledger.delivered(message.id, attempts);
-    log.delivered(message, attempts);
-    onDelivery({ status: "delivered", message, attempts });
+    this.options.ledger.delivered(message.id, attempts);
+    this.options.report.delivered(message, attempts);
   }
 
   private noteDead(message: ProactiveMessage, attempts: number, error: string): void {
-    const { ledger, log, onDelivery, stats } = this.options;
-    stats.pending -= 1;
-    stats.dead += 1;
-    ledger.dead(message.id, attempts, error);
-    log.died(message, attempts, error);
-    onDelivery({ status: "dead", message, attempts, error });
+    this.options.ledger.dead(message.id, attempts, error);
+    this.options.report.died(message, attempts, error);
   }
 }

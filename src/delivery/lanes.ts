@@ -4,7 +4,7 @@ import { errorText, InboxError, isInboxError } from "../errors.ts";
 import { type Clock, MAX_DELAY_MS } from "../kit/clock.ts";
 import { Queue } from "../kit/queue.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
-import type { Counters } from "../report/counters.ts";
+import type { Report } from "../report/report.ts";
 import type { ProactiveMessage } from "../types.ts";
 import type { Deliver } from "./deliver.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -21,9 +21,7 @@ export interface DeliveryOptions {
   /** A number in [0, 1), for the jitter. */
   readonly random: () => number;
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
-  readonly stats: Pick<Counters, "attempting" | "waiting">;
-  /** The handler is about to be called. */
-  readonly onAttempt: (message: ProactiveMessage, attempt: number) => void;
+  readonly report: Pick<Report, "attempting" | "attempted" | "waiting">;
   /** An attempt failed and another will follow in `delayMs`. */
   readonly onRetry: (message: ProactiveMessage, attempts: number, error: string, delayMs: number) => void;
   /** The message was delivered or has died. */
@@ -53,6 +51,8 @@ export class Delivery {
   /** Lanes whose first message is due and waits for room. */
   private readonly due = new Queue<Lane>();
   private readonly attempts = new Set<AbortController>();
+  /** Messages that wait for their next attempt. */
+  private waiting = 0;
   private readonly timers: Clock;
   private idle: (() => void) | undefined;
   private stopped = false;
@@ -97,7 +97,8 @@ export class Delivery {
     this.stopped = true;
     for (const { actor } of this.lanes.values()) actor?.stop();
     this.lanes.clear();
-    this.options.stats.waiting = 0;
+    this.waiting = 0;
+    this.options.report.waiting(0);
     for (const attempt of this.attempts) attempt.abort(new InboxError("ERR_INBOX_STOPPED", "The inbox is stopping"));
   }
 
@@ -127,8 +128,10 @@ export class Delivery {
   }
 
   private noteWait(lane: Lane, waits: boolean): void {
-    if (lane.waits !== waits) this.options.stats.waiting += waits ? 1 : -1;
+    if (lane.waits === waits) return;
     lane.waits = waits;
+    this.waiting += waits ? 1 : -1;
+    this.options.report.waiting(this.waiting);
   }
 
   private queue(lane: Lane): void {
@@ -149,10 +152,10 @@ export class Delivery {
     if (actor === undefined || entry === undefined) return;
     const control = new AbortController();
     this.attempts.add(control);
-    this.options.stats.attempting = this.attempts.size;
+    this.options.report.attempting(this.attempts.size);
     let result: DeliveryEvent = { type: "succeeded" };
     const attempt = actor.getSnapshot().context.attempts;
-    this.options.onAttempt(entry.message, attempt);
+    this.options.report.attempted(entry.message, attempt);
     try {
       await this.call(entry.message, attempt, control);
     } catch (error) {
@@ -165,7 +168,7 @@ export class Delivery {
       };
     }
     this.attempts.delete(control);
-    this.options.stats.attempting = this.attempts.size;
+    this.options.report.attempting(this.attempts.size);
     // After `stop` nobody waits for the result: the message stays `taken` and is delivered anew.
     if (this.stopped) return;
     actor.send(result);

@@ -1,6 +1,5 @@
 import type { InboxStats } from "../report/counters.ts";
-import type { LinkState, LinkStatus } from "../source/link.ts";
-import type { Activity, DeliveryOutcome, RunOutcome } from "../types.ts";
+import type { Activity, DeliveryOutcome, LinkState, LinkStatus, RunOutcome } from "../types.ts";
 import { type MachineName, transitionId } from "./drawing.ts";
 import type { StateCounts, Update } from "./wire.ts";
 

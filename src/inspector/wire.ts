@@ -1,5 +1,5 @@
 import type { InboxStats } from "../report/counters.ts";
-import type { LinkStatus } from "../source/link.ts";
+import type { LinkStatus } from "../types.ts";
 import type { MachineName } from "./drawing.ts";
 
 /** What became of a run's message after it was dispatched. */

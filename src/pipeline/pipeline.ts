@@ -1,7 +1,7 @@
 import { merge, Subject, type Subscription } from "rxjs";
 import type { Clock } from "../kit/clock.ts";
-import type { Counters } from "../report/counters.ts";
-import type { HeardEvent, Rejection, RoutedEvent } from "../types.ts";
+import type { Report } from "../report/report.ts";
+import type { HeardEvent, RoutedEvent } from "../types.ts";
 import { distinctWithin } from "./distinct-within.ts";
 import { createEventKey } from "./event-key.ts";
 import { type InboundEvent, type InboundFrame, parseFrames } from "./parse-frames.ts";
@@ -10,17 +10,14 @@ import { takeChat } from "./take-chat.ts";
 
 export interface PipelineOptions {
   readonly clock: Clock;
-  readonly stats: Counters;
+  readonly report: Pick<Report, "frame" | "heard" | "duplicate" | "dedupEvicted" | "rejected">;
   readonly dedupWindowMs: number;
   readonly maxDedupKeys: number;
   readonly maxFrameBytes: number;
   /** Takes each chat event to its run. Must not throw. */
   readonly route: (event: HeardEvent) => void;
-  /** Told of each event that was dropped as a repeat. */
-  readonly onDuplicate: (event: HeardEvent) => void;
   /** Takes every event that is not a chat event. Must not throw. */
   readonly onOther: (event: InboundEvent) => void;
-  readonly onReject: (rejection: Rejection) => void;
 }
 
 /** The one path of every event: frames, payloads of a host's own, and what recovery finds all end in `route`. */
@@ -32,17 +29,17 @@ export interface Pipeline {
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { clock, stats, dedupWindowMs, maxDedupKeys, maxFrameBytes, route, onDuplicate, onOther, onReject } = options;
+  const { clock, report, dedupWindowMs, maxDedupKeys, maxFrameBytes, route, onOther } = options;
   const frames = new Subject<InboundFrame>();
   const payloads = new Subject<InboundPayload>();
   const events = new Subject<HeardEvent>();
 
   const chatPayloads = frames.pipe(
-    parseFrames({ maxFrameBytes, onReject: (gateway, bad) => onReject({ gateway, ...bad }) }),
+    parseFrames({ maxFrameBytes, onReject: (gateway, bad) => report.rejected({ gateway, ...bad }) }),
     takeChat(onOther),
   );
   const chatEvents = merge(chatPayloads, payloads).pipe(
-    readChatEvents({ clock, onReject: (gateway, reason) => onReject({ gateway, reason }) }),
+    readChatEvents({ clock, onReject: (gateway, reason) => report.rejected({ gateway, reason }) }),
   );
   const subscription: Subscription = merge(chatEvents, events)
     .pipe(
@@ -53,21 +50,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         windowMs: dedupWindowMs,
         maxKeys: maxDedupKeys,
         clock,
-        onDuplicate(event) {
-          stats.duplicates += 1;
-          onDuplicate(event);
-        },
-        onEvict: () => (stats.dedupEvicted += 1),
+        onDuplicate: (event) => report.duplicate(event),
+        onEvict: () => report.dedupEvicted(),
       }),
     )
     .subscribe((event) => {
-      stats.events += 1;
+      report.heard();
       route(event);
     });
 
   return {
     frame(frame) {
-      stats.frames += 1;
+      report.frame();
       frames.next(frame);
     },
     payload: (payload) => payloads.next(payload),

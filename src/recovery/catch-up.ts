@@ -1,7 +1,7 @@
 import { isInboxError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Counters } from "../report/counters.ts";
 import type { CaughtUp } from "../report/log.ts";
+import type { Report } from "../report/report.ts";
 import type { Progress } from "./bookmark.ts";
 import { type EndedRun, endedRuns } from "./history/ended-runs.ts";
 import { readHistory, type SessionHistory } from "./history/history.ts";
@@ -20,7 +20,7 @@ export interface CatchUpOptions {
   readonly ours: OurSessions;
   readonly teller: Teller;
   readonly ledger: Ledger;
-  readonly stats: Counters;
+  readonly report: Report;
   readonly maxSessions: number;
   readonly maxRows: number;
   /** A run may have begun so long before its session was last touched. */
@@ -29,8 +29,6 @@ export interface CatchUpOptions {
   readonly liveRuns: () => ReadonlyMap<string, ReadonlySet<string>>;
   /** Keeps an ended run back: the session is busy with something that the Gateway does not name. */
   readonly hold: (run: EndedRun, sessionKey: string) => void;
-  /** Told now and then how far it is. */
-  readonly onProgress: (read: number, pending: number) => void;
 }
 
 const PROGRESS_EVERY_SESSIONS = 500;
@@ -40,7 +38,7 @@ const PROGRESS_EVERY_SESSIONS = 500;
  * happened, the latest first. Subscribing comes first, so that nothing falls in between.
  */
 export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
-  const { requests, progress, ours, stats, maxSessions } = options;
+  const { requests, progress, ours, report, maxSessions } = options;
   await progress.load();
   const visit = new Visit(options);
   const work: Promise<void>[] = [];
@@ -48,7 +46,7 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   const begin = (session: ListedSession): void => {
     if (visited.has(session.key) || !ours.has(liveKeyOf(session.key, session.sessionId), session.spawnedBy)) return;
     if (visited.size >= maxSessions) {
-      stats.sessionsOverLimit += 1;
+      report.sessionOverLimit();
       return;
     }
     visited.add(session.key);
@@ -106,11 +104,11 @@ class Visit {
   }
 
   async session(session: ListedSession): Promise<void> {
-    const { subscriptions, stats, progress, onProgress } = this.options;
+    const { subscriptions, report, progress, gateway } = this.options;
     const { key } = session;
     const since = Math.min(this.since, progress.owedSince(key) ?? this.since);
     const isRead = this.mayHoldNews(session, since);
-    if (isRead) stats.recoveryPending += 1;
+    if (isRead) report.toRead(1);
     try {
       if (isHiddenUnlessSubscribed(key)) await subscriptions.add(key);
       if (isRead) await this.readSession(key, since);
@@ -118,9 +116,9 @@ class Visit {
       if (isInboxError(error, "ERR_INBOX_NO_LINK") || !progress.owe(key, since)) this.hasFailed = true;
     } finally {
       if (isRead) {
-        stats.recoveryPending -= 1;
+        report.toRead(-1);
         this.read += 1;
-        if (this.read % PROGRESS_EVERY_SESSIONS === 0) onProgress(this.read, stats.recoveryPending);
+        if (this.read % PROGRESS_EVERY_SESSIONS === 0) report.catchingUp(gateway, this.read);
       }
     }
   }

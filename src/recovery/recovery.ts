@@ -2,8 +2,7 @@ import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { InboundEvent } from "../pipeline/parse-frames.ts";
-import type { Counters } from "../report/counters.ts";
-import type { Logbook } from "../report/log.ts";
+import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { Source } from "../source/source.ts";
 import type { RoutedEvent, Session } from "../types.ts";
@@ -22,9 +21,8 @@ export interface RecoveryOptions {
   readonly source: Pick<Source, "name" | "owner" | "request">;
   readonly clock: Clock;
   readonly ledger: Ledger;
-  readonly stats: Counters;
+  readonly report: Report;
   readonly supervisor: Supervisor;
-  readonly log: Pick<Logbook, "catchingUp" | "caughtUp" | "recoveryLate" | "requestFailed">;
   readonly session: (sessionKey: string) => Session | undefined;
   readonly includeSubagents: boolean;
   readonly ttlMs: number;
@@ -35,7 +33,6 @@ export interface RecoveryOptions {
   readonly recoveryTimeoutMs: number;
   /** Sends an event down the one path. */
   readonly emit: (event: RoutedEvent) => void;
-  readonly onHostError: (option: "session", error: unknown) => void;
   /** What was missed has been caught up, or that takes too long to wait for. */
   readonly onRecovered: () => void;
 }
@@ -71,7 +68,7 @@ export class Recovery {
   private readonly complaints = new Set<string>();
 
   constructor(options: RecoveryOptions) {
-    const { source, clock, stats, supervisor, ledger, ttlMs, maxRuns, maxSessions, maxHistoryRows, log } = options;
+    const { source, clock, report, supervisor, ledger, ttlMs, maxRuns, maxSessions, maxHistoryRows } = options;
     const { name: gateway, owner, request } = source;
     this.options = options;
     this.ours = new OurSessions(options);
@@ -82,15 +79,14 @@ export class Recovery {
         gateway,
         request,
         clock,
-        onRequest: () => (stats.recoveryRequests += 1),
+        onRequest: () => report.requested(),
         onFailure: (method, params, error) => {
-          stats.recoveryFailed += 1;
-          log.requestFailed(gateway, method, params, error, this.complaints.has(method));
+          report.requestFailed(gateway, method, params, error, this.complaints.has(method));
           this.complaints.add(method);
         },
       });
-    this.subscriptions = this.requests && new Subscriptions({ requests: this.requests, stats, maxSessions });
-    this.teller = new Teller({ gateway, owner, stats, supervisor, emit: options.emit });
+    this.subscriptions = this.requests && new Subscriptions({ requests: this.requests, report, maxSessions });
+    this.teller = new Teller({ gateway, owner, report, supervisor, emit: options.emit });
     this.lookedUp = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
     this.confirmation = new Confirmation({
       requests: this.requests,
@@ -123,7 +119,7 @@ export class Recovery {
 
   /** The Gateway accepted us: subscribes and catches up, and says `onRecovered` once for this connection. */
   hello(): void {
-    const { onRecovered, clock, recoveryTimeoutMs, log, source, stats } = this.options;
+    const { onRecovered, clock, recoveryTimeoutMs, report, source } = this.options;
     this.connection += 1;
     const { connection } = this;
     this.connected = true;
@@ -135,7 +131,7 @@ export class Recovery {
       isOpen = false;
     };
     const timer = clock.setTimeout(() => {
-      if (isOpen && this.connection === connection) log.recoveryLate(source.name, stats.recoveryPending);
+      if (isOpen && this.connection === connection) report.recoveryLate(source.name);
       done();
     }, recoveryTimeoutMs);
     this.sweepLater();
@@ -173,16 +169,16 @@ export class Recovery {
   }
 
   private hold(run: HeldRun): void {
-    if (!this.held.hold(run)) this.options.stats.recoveryFailed += 1;
+    if (!this.held.hold(run)) this.options.report.endLost();
   }
 
   private async catchUp(connection: number): Promise<void> {
     const { requests, subscriptions, progress, ours, teller, options } = this;
     if (requests === undefined || subscriptions === undefined || this.connection !== connection || !this.connected)
       return;
-    const { source, log, clock, stats, maxHistoryRows } = options;
+    const { source, report, clock, maxHistoryRows } = options;
     const startedAt = clock.now();
-    const before = stats.recovered;
+    const before = report.stats.recovered;
     this.isCatchingUp = true;
     const result = await catchUp({
       ...options,
@@ -198,12 +194,11 @@ export class Recovery {
         const since = (run.at ?? progress.now()) - 1;
         this.hold({ runId: run.runId, sessionKey, rows: [], since, recovered: true, tries: 0 });
       },
-      onProgress: (read, pending) => log.catchingUp(source.name, read, pending),
     });
     this.isCatchingUp = false;
     if (this.connection !== connection || !this.connected) return;
     this.isBehind = result.failed;
-    log.caughtUp(source.name, result, stats.recovered - before, clock.now() - startedAt);
+    report.caughtUp(source.name, result, report.stats.recovered - before, clock.now() - startedAt);
   }
 
   private liveRuns(): ReadonlyMap<string, ReadonlySet<string>> {

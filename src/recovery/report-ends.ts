@@ -1,4 +1,4 @@
-import type { Counters } from "../report/counters.ts";
+import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { RoutedEvent } from "../types.ts";
 import type { EndedRun } from "./history/ended-runs.ts";
@@ -7,7 +7,7 @@ import type { EndedRun } from "./history/ended-runs.ts";
 export interface TellerOptions {
   readonly gateway: string;
   readonly owner?: string | undefined;
-  readonly stats: Counters;
+  readonly report: Pick<Report, "recovered">;
   readonly supervisor: Pick<Supervisor, "knows">;
   /** Sends an event down the one path. */
   readonly emit: (event: RoutedEvent) => void;
@@ -31,13 +31,12 @@ export class Teller {
   tell(run: EndedRun, sessionKey: string, recovered: boolean): void {
     const { runId, state, text, origin, truncated } = run;
     if (this.isKnown(runId, state)) return;
-    if (recovered) this.options.stats.recovered += 1;
+    if (recovered) this.options.report.recovered();
     const known = { runId, sessionKey, ...(recovered && { recovered }), ...(origin !== undefined && { origin }) };
     if (truncated) {
       const errorMessage = "The Gateway does not give the text in full";
       return this.emit({ ...known, state: "error", errorMessage, errorKind: "truncated" });
     }
-    if (state === "error") return this.emit({ ...known, state, errorMessage: text });
     this.emit({ ...known, state, messageText: text });
   }
 

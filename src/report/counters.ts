@@ -1,111 +1,106 @@
-/** Everything the inbox counts, since it was created; from `sessions` on, how many there are now. */
-export interface InboxStats {
-  /** Frames that came from sources. */
-  readonly frames: number;
-  /** Chat events that were taken to their run, from frames, `handle()` and recovery; duplicates are not among them. */
-  readonly events: number;
-  /** Frames and events that could not be read: the sum over `rejections$`. */
-  readonly rejected: number;
-  /** Events dropped because the same `(runId, state, seq)` came within the dedup window. */
-  readonly duplicates: number;
-  /** Event keys forgotten before their time because of `maxDedupKeys`. */
-  readonly dedupEvicted: number;
-  /** Events with a `state` that this version does not know. */
-  readonly unknownStates: number;
-  /** Events of runs that had settled already. */
-  readonly afterEnd: number;
-  /** Events that came after `stop()`. */
-  readonly afterStop: number;
-  /** Runs begun: actors spawned. */
-  readonly started: number;
-  /** Messages recorded in the ledger and given to delivery. */
-  readonly dispatched: number;
-  readonly discarded: number;
-  readonly errored: number;
-  readonly aborted: number;
-  readonly expired: number;
-  /** Dispatched messages whose run had been given up before; part of `dispatched`. */
-  readonly late: number;
-  /** Messages the ledger knew already: from before a restart, or taken on by another process. */
-  readonly alreadyTaken: number;
-  /** Runs ended as `errored` because of `maxRuns`, `maxTextBytes` or `maxBufferedBytes`; part of `errored`. */
-  readonly overLimit: number;
-  /** Settled runs forgotten before their time because of `maxSettledRuns`. */
-  readonly settledEvicted: number;
-  /** Runs that were still in `buffering` at `stop()`. */
-  readonly unfinished: number;
-  /** Runs whose end was missed and found in a Gateway's history; those known already are not among them. */
-  readonly recovered: number;
-  /** Requests sent to Gateways to subscribe and to catch up, repeats included. */
-  readonly recoveryRequests: number;
-  /** Requests that were given up after being repeated, and ended runs that could not be looked up. */
-  readonly recoveryFailed: number;
-  /** Times that a session of ours was not subscribed to because of `maxSessions`. */
-  readonly sessionsOverLimit: number;
-  readonly delivered: number;
-  /** Attempts that failed and were, or will be, repeated. */
-  readonly retried: number;
-  /** Messages whose delivery gave up. */
-  readonly dead: number;
-  /** Times that a function of the host's (`session`, `accept`) threw. */
-  readonly hostErrors: number;
-  /** Sessions subscribed to. */
-  readonly sessions: number;
-  /** Sessions that wait to be brought up to date. */
-  readonly recoveryPending: number;
-  /** 1 while the ledger file cannot be written, so that messages are not safe from a crash; else 0. */
-  readonly unsafe: number;
-  /** Runs in `buffering`. */
-  readonly liveRuns: number;
-  /** Messages taken on and neither delivered nor dead. */
-  readonly pending: number;
-  /** Messages that the handler has right now; part of `pending`. */
-  readonly attempting: number;
-  /** Messages that wait for their next attempt; part of `pending`. The rest wait for their turn. */
-  readonly waiting: number;
-  /** Characters buffered for live runs, in bytes of memory at two bytes a character. */
-  readonly bufferedBytes: number;
+/** Something that is counted. */
+export interface Counter {
+  /** The metric's name, without the prefix. One that ends in `_total` only grows; any other is a gauge: how many there are now. */
+  readonly metric: string;
+  readonly help: string;
+  /** Counters of one metric differ by these. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** The same while it is being counted. */
-export type Counters = { -readonly [K in keyof InboxStats]: InboxStats[K] };
+const settled = (outcome: string) => ({
+  metric: "runs_settled_total",
+  help: "Runs that have settled, by how they ended.",
+  labels: { outcome },
+});
 
-export function createCounters(): Counters {
-  return {
-    frames: 0,
-    events: 0,
-    rejected: 0,
-    duplicates: 0,
-    dedupEvicted: 0,
-    unknownStates: 0,
-    afterEnd: 0,
-    afterStop: 0,
-    started: 0,
-    dispatched: 0,
-    discarded: 0,
-    errored: 0,
-    aborted: 0,
-    expired: 0,
-    late: 0,
-    alreadyTaken: 0,
-    overLimit: 0,
-    settledEvicted: 0,
-    unfinished: 0,
-    recovered: 0,
-    recoveryRequests: 0,
-    recoveryFailed: 0,
-    sessionsOverLimit: 0,
-    delivered: 0,
-    retried: 0,
-    dead: 0,
-    hostErrors: 0,
-    sessions: 0,
-    recoveryPending: 0,
-    unsafe: 0,
-    liveRuns: 0,
-    pending: 0,
-    attempting: 0,
-    waiting: 0,
-    bufferedBytes: 0,
-  };
+/** Everything that is counted. The type of `inbox.stats()`, the zeros it begins with, and the metrics follow from this table. */
+export const counters = {
+  frames: { metric: "frames_total", help: "Frames that came from sources." },
+  events: {
+    metric: "events_total",
+    help: "Chat events that were taken to their run, from frames, `handle()` and recovery; duplicates are not among them.",
+  },
+  rejected: { metric: "rejected_total", help: "Frames and events that could not be read: the sum over `rejections$`." },
+  duplicates: {
+    metric: "duplicates_total",
+    help: "Events dropped because the same `(runId, state, seq)` came within the dedup window.",
+  },
+  dedupEvicted: {
+    metric: "dedup_evicted_total",
+    help: "Event keys forgotten before their time because of `maxDedupKeys`.",
+  },
+  unknownStates: { metric: "unknown_states_total", help: "Events with a `state` that this version does not know." },
+  afterEnd: { metric: "events_after_end_total", help: "Events of runs that had settled already." },
+  afterStop: { metric: "events_after_stop_total", help: "Events that came after `stop()`." },
+  started: { metric: "runs_started_total", help: "Runs begun: actors spawned." },
+  dispatched: settled("dispatched"),
+  discarded: settled("discarded"),
+  errored: settled("errored"),
+  aborted: settled("aborted"),
+  expired: settled("expired"),
+  late: {
+    metric: "messages_late_total",
+    help: "Dispatched messages whose run had been given up before; part of `dispatched`.",
+  },
+  alreadyTaken: {
+    metric: "messages_already_taken_total",
+    help: "Messages the ledger knew already: from before a restart, or taken on by another process.",
+  },
+  overLimit: {
+    metric: "runs_over_limit_total",
+    help: "Runs ended as `errored` because of `maxRuns`, `maxTextBytes` or `maxBufferedBytes`; part of `errored`.",
+  },
+  settledEvicted: {
+    metric: "settled_evicted_total",
+    help: "Settled runs forgotten before their time because of `maxSettledRuns`.",
+  },
+  unfinished: { metric: "runs_unfinished_total", help: "Runs that were still in `buffering` at `stop()`." },
+  recovered: {
+    metric: "runs_recovered_total",
+    help: "Runs whose end was missed and found in a Gateway's history; those known already are not among them.",
+  },
+  recoveryRequests: {
+    metric: "recovery_requests_total",
+    help: "Requests sent to Gateways to subscribe and to catch up, repeats included.",
+  },
+  recoveryFailed: {
+    metric: "recovery_failed_total",
+    help: "Requests that were given up after being repeated, and ended runs that could not be looked up.",
+  },
+  sessionsOverLimit: {
+    metric: "sessions_over_limit_total",
+    help: "Times that a session of ours was not subscribed to because of `maxSessions`.",
+  },
+  delivered: { metric: "messages_delivered_total", help: "Messages that the handler took." },
+  retried: { metric: "delivery_retries_total", help: "Attempts that failed and were, or will be, repeated." },
+  dead: { metric: "messages_dead_total", help: "Messages whose delivery gave up." },
+  hostErrors: { metric: "host_errors_total", help: "Times that a function of the host's (`session`, `accept`) threw." },
+  sessions: { metric: "sessions", help: "Sessions subscribed to." },
+  recoveryPending: { metric: "recovery_pending_sessions", help: "Sessions that wait to be brought up to date." },
+  unsafe: {
+    metric: "ledger_unsafe",
+    help: "1 while the ledger file cannot be written, so that messages are not safe from a crash; else 0.",
+  },
+  liveRuns: { metric: "live_runs", help: "Runs in `buffering`." },
+  pending: { metric: "pending_messages", help: "Messages taken on and neither delivered nor dead." },
+  attempting: { metric: "attempting_messages", help: "Messages that the handler has right now; part of `pending`." },
+  waiting: {
+    metric: "waiting_messages",
+    help: "Messages that wait for their next attempt; part of `pending`. The rest wait for their turn.",
+  },
+  bufferedBytes: {
+    metric: "buffered_bytes",
+    help: "Characters buffered for live runs, in bytes of memory at two bytes a character.",
+  },
+} as const satisfies Readonly<Record<string, Counter>>;
+
+/** Everything the inbox counts, since it was created; gauges say how many there are now. `counters` tells what each means. */
+export type InboxStats = { readonly [Name in keyof typeof counters]: number };
+
+/** The same while it is being counted: only a report does that. */
+export type Counts = { -readonly [Name in keyof InboxStats]: number };
+
+/** All at 0. */
+export function zeroCounts(): Counts {
+  return Object.fromEntries(Object.keys(counters).map((name) => [name, 0])) as Counts;
 }

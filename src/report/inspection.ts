@@ -2,30 +2,35 @@ import type { InspectionEvent, Observer } from "xstate";
 
 type Inspect = (event: InspectionEvent) => void;
 
+/** What {@link inspection} needs of the options. */
+export interface InspectionOptions {
+  readonly inspect?: Inspect | Observer<InspectionEvent>;
+  readonly inspectText: boolean;
+}
+
 /**
- * Whatever form the `inspect` option has, as a function that never throws, with texts replaced by
- * their length unless `showText`.
+ * The `inspect` option as a function that never throws. Texts are replaced by their length unless `inspectText` is set.
+ * Undefined when there is no such option.
  */
 export function inspection(
-  inspect: Inspect | Observer<InspectionEvent> | undefined,
-  showText: boolean,
-  onHostError: (error: unknown) => void,
+  { inspect, inspectText }: InspectionOptions,
+  report: { hostError(name: string, error: unknown): void },
 ): Inspect | undefined {
   if (inspect === undefined) return undefined;
   return (event) => {
-    const seen = showText ? event : hideText(event);
+    const seen = inspectText ? event : hideText(event);
     try {
       if (typeof inspect === "function") inspect(seen);
       else inspect.next?.(seen);
     } catch (error) {
       // An onlooker's bug must not stop the actor it looks at.
-      onHostError(error);
+      report.hostError("inspect", error);
     }
   };
 }
 
 /** The names under which actors of this package carry what an agent said, or a Gateway's whole hello. */
-const PRIVATE = new Set(["text", "error", "hello"]);
+const PRIVATE = new Set(["text", "error", "hello", "message"]);
 
 /** A copy of `value` without texts. Actors are replaced by a view whose snapshot has none. */
 function hideText<T>(value: T): T {

@@ -1,10 +1,10 @@
 import { errorText } from "../errors.ts";
-import type { LinkStatus } from "../source/link.ts";
-import type { Logger, ProactiveMessage, Rejection, RoutedEvent, RunOutcome } from "../types.ts";
+import type { LinkStatus, Logger, ProactiveMessage, Rejection, RoutedEvent, RunOutcome } from "../types.ts";
 
 /** What the inbox writes to the log: a line per change of state, ids always, message text never. */
-export interface Logbook {
-  settled(outcome: RunOutcome): void;
+export interface Log {
+  /** `cause`: why it errored, in the words of the Gateway or of this package, never the agent's. */
+  settled(outcome: RunOutcome, cause?: string): void;
   alreadyTaken(message: ProactiveMessage): void;
   delivered(message: ProactiveMessage, attempts: number): void;
   retried(message: ProactiveMessage, attempts: number, error: string, delayMs: number): void;
@@ -34,17 +34,23 @@ export interface CaughtUp {
   readonly failed: boolean;
 }
 
+/** A Gateway's sentence may quote a provider at length. */
+const MAX_CAUSE_CHARS = 500;
+
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-export function createLogbook(log: Logger = silent): Logbook {
+export function createLog(log: Logger = silent): Log {
   return {
-    settled(outcome) {
+    settled(outcome, cause = "Unknown error") {
       if (outcome.status === "dispatched") return log.info(idsOf(outcome.message), "message handed over");
       const { gateway, runId, sessionKey, text, status } = outcome;
       const fields = { gateway, runId, sessionKey, chars: text.length };
       switch (status) {
         case "errored":
-          return log.error({ ...fields, error: outcome.error, errorKind: outcome.errorKind }, "run errored");
+          return log.error(
+            { ...fields, error: cause.slice(0, MAX_CAUSE_CHARS), errorKind: outcome.errorKind },
+            "run errored",
+          );
         case "expired":
           return log.warn(fields, "run expired: the Gateway never said how it ended");
         case "aborted":

@@ -1,6 +1,7 @@
-import type { RunContext } from "../../machines/run.ts";
+import type { RunContext, RunOutput } from "../../machines/run.ts";
 import type { Clock } from "../kit/clock.ts";
-import type { DiscardReason, Origin, ProactiveMessage, Session } from "../types.ts";
+import type { Report } from "../report/report.ts";
+import type { DiscardReason, Origin, ProactiveMessage, RunOutcome, Session } from "../types.ts";
 import { messageId } from "./message-id.ts";
 
 /** A run whose text is complete and not blank. */
@@ -11,48 +12,68 @@ export interface FinishedRun
   readonly origin: Origin;
 }
 
-/** Says what a finished run is to this host: a message, or why it is not one. */
-export type Judge = (run: FinishedRun) => ProactiveMessage | DiscardReason;
-
-export interface JudgeOptions {
+export interface OutcomeOptions {
   readonly clock: Clock;
   readonly session: (sessionKey: string) => Session | undefined;
   readonly accept: (message: ProactiveMessage) => boolean;
-  /** One of the two functions above threw. */
-  readonly onHostError: (option: "session" | "accept", error: unknown) => void;
+  readonly report: Pick<Report, "hostError">;
 }
 
-export function createJudge({ clock, session, accept, onHostError }: JudgeOptions): Judge {
+/** Asks the host's functions what a finished run is to it: a message, or why it is not one. */
+export function decide(
+  run: FinishedRun,
+  { clock, session, accept, report }: OutcomeOptions,
+): ProactiveMessage | DiscardReason {
   /** What `read` returns, or `otherwise` when it throws. */
   function guarded<T>(option: "session" | "accept", read: () => T, otherwise: T): T {
     try {
       return read();
     } catch (error) {
-      onHostError(option, error);
+      report.hostError(option, error);
       return otherwise;
     }
   }
 
-  return ({ gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin }) => {
-    // Without an address there is no right place to hand it over to.
-    if (sessionKey === undefined) return "unroutable";
-    const read = guarded("session", () => session(sessionKey), undefined);
-    if (read === undefined) return "unroutable";
-    const message: ProactiveMessage = {
-      id: messageId(gateway, runId),
-      gateway,
-      ...(owner !== undefined && { owner }),
-      runId,
-      sessionKey,
-      session: read,
-      text,
-      startedAt,
-      completedAt: clock.now(),
-      late,
-      recovered,
-      origin,
-    };
-    // A bug in the host's function must not lose a message.
-    return guarded("accept", () => accept(message), true) ? message : "declined";
+  const { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin } = run;
+  // Without an address there is no right place to hand it over to.
+  if (sessionKey === undefined) return "unroutable";
+  const read = guarded("session", () => session(sessionKey), undefined);
+  if (read === undefined) return "unroutable";
+  const message: ProactiveMessage = {
+    id: messageId(gateway, runId),
+    gateway,
+    ...(owner !== undefined && { owner }),
+    runId,
+    sessionKey,
+    session: read,
+    text,
+    startedAt,
+    completedAt: clock.now(),
+    late,
+    recovered,
+    origin,
   };
+  // A bug in the host's function must not lose a message.
+  return guarded("accept", () => accept(message), true) ? message : "declined";
+}
+
+/** The outcome of a run that has no message. */
+export function withoutMessage(output: RunOutput): Exclude<RunOutcome, { status: "dispatched" }> {
+  const { status, reason, error, errorKind, gateway, owner, runId, sessionKey, text } = output;
+  const run = {
+    gateway,
+    runId,
+    ...(owner !== undefined && { owner }),
+    ...(sessionKey !== undefined && { sessionKey }),
+    text,
+  };
+  switch (status) {
+    case "errored":
+      return { status, error: error ?? "Unknown error", ...(errorKind !== undefined && { errorKind }), ...run };
+    case "aborted":
+    case "expired":
+      return { status, ...run };
+    default:
+      return { status: "discarded", reason: reason ?? "empty", ...run };
+  }
 }

@@ -1,6 +1,6 @@
 import type { RunContext } from "../../machines/run.ts";
 import { TextReader } from "../protocol/text.ts";
-import type { LiveRun, Origin, ProactiveMessage, RunProgress } from "../types.ts";
+import type { LiveRun, Origin, RunProgress } from "../types.ts";
 import { noActor, type RunActor } from "./run-actors.ts";
 
 /** A run in `buffering`: its actor, and what the supervisor knows beside it. */
@@ -14,7 +14,6 @@ export class Run implements RunProgress {
   readonly late: boolean;
   recovered = false;
   origin: Origin;
-  message: ProactiveMessage | undefined;
 
   constructor(actor: RunActor, number: number, startedAt: number, late: boolean, origin: Origin) {
     this.actor = actor;
@@ -53,7 +52,6 @@ export class Run implements RunProgress {
   retire(): void {
     this.actor = noActor;
     this.reader = noReader;
-    this.message = undefined;
   }
 }
 

@@ -1,29 +1,19 @@
 import type { InspectionEvent } from "xstate";
-import type { RunOutput } from "../../machines/run.ts";
+import { finalText } from "../../machines/run.ts";
 import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import { RunMap } from "../kit/run-map.ts";
 import { isSubagent, originOf } from "../protocol/origin.ts";
-import type { Counters } from "../report/counters.ts";
-import type {
-  Activity,
-  ChatEvent,
-  DiscardReason,
-  EventEffect,
-  HeardEvent,
-  LiveRun,
-  Origin,
-  ProactiveMessage,
-  RunProgress,
-} from "../types.ts";
+import type { Report } from "../report/report.ts";
+import type { Activity, ChatEvent, DiscardReason, HeardEvent, LiveRun, Origin, ProactiveMessage } from "../types.ts";
 import { runKey } from "./message-id.ts";
-import type { Judge } from "./outcome.ts";
+import { decide, type OutcomeOptions, withoutMessage } from "./outcome.ts";
 import { Run } from "./run.ts";
 import { RunActors } from "./run-actors.ts";
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends OutcomeOptions {
   readonly clock: Clock;
-  readonly stats: Counters;
+  readonly report: Report;
   readonly ttlMs: number;
   readonly settledWindowMs: number;
   readonly includeSubagents: boolean;
@@ -32,13 +22,8 @@ export interface SupervisorOptions {
   readonly maxTextBytes: number;
   readonly maxBufferedBytes: number;
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
-  readonly judge: Judge;
-  /** Takes every run that has settled, once, after it was retired; with its message when it was dispatched. */
-  readonly onSettled: (output: RunOutput, message: ProactiveMessage | undefined) => void;
-  /** Told of every event and what it did, before its run settles by it; `progress` as in `Activity`. */
-  readonly onEvent: (event: HeardEvent, effect: EventEffect, progress: RunProgress | undefined) => void;
-  /** A function of the host's threw; named as in its options and calls. */
-  readonly onHostError: (name: string, error: unknown) => void;
+  /** Takes the message of a run that has settled as `dispatched`, once, after the run was retired. */
+  readonly dispatch: (message: ProactiveMessage) => void;
 }
 
 /** What is remembered of a run that has settled. */
@@ -63,12 +48,12 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.options = options;
     this.actors = new RunActors(options);
-    const { clock, ttlMs, settledWindowMs, maxSettledRuns, stats } = options;
+    const { clock, ttlMs, settledWindowMs, maxSettledRuns, report } = options;
     this.settled = new ExpiringMap({
       windowMs: settledWindowMs,
       maxKeys: maxSettledRuns,
       clock,
-      onEvict: () => (stats.settledEvicted += 1),
+      onEvict: () => report.settledEvicted(),
     });
     this.solicited = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
     this.hints = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
@@ -79,8 +64,7 @@ export class Supervisor {
     const { gateway, event } = routed;
     const { state } = event;
     if (state !== "delta" && state !== "final" && state !== "error" && state !== "aborted" && state !== "status") {
-      this.options.stats.unknownStates += 1;
-      return this.options.onEvent(routed, "unknown-state", undefined);
+      return this.options.report.unknownState(routed);
     }
     const run = this.runs.get(gateway, event.runId) ?? this.spawn(routed);
     if (run === undefined) return;
@@ -89,7 +73,7 @@ export class Supervisor {
     if (state === "delta") run.deltas += 1;
     const reason = this.notProactive(event);
     if (reason === undefined && state === "delta") return this.sendDelta(run, routed);
-    this.options.onEvent(routed, "taken", run);
+    this.options.report.applied(routed, run);
     if (reason !== undefined) run.actor.send({ type: "discard", reason });
     else this.send(run, event);
   }
@@ -141,28 +125,24 @@ export class Supervisor {
 
   /** Stops every actor. The runs that were still going on get no outcome. */
   stop(): void {
-    const { stats } = this.options;
     const unfinished = [...this.runs.values()];
     this.runs.clear();
     for (const { actor } of unfinished) this.actors.stop(actor);
-    stats.unfinished += unfinished.length;
-    stats.liveRuns = 0;
-    stats.bufferedBytes = 0;
+    this.options.report.unfinished(unfinished.length);
     this.settled.clear();
     this.solicited.clear();
     this.hints.clear();
   }
 
   private spawn(routed: HeardEvent): Run | undefined {
-    const { stats, ttlMs, maxRuns } = this.options;
+    const { report, ttlMs, maxRuns } = this.options;
     const { gateway, owner, event, at } = routed;
     const { runId, sessionKey } = event;
     const key = runKey(gateway, runId);
     const before = this.settled.get(key);
     const speaks = event.state === "final" && (event.messageText ?? "").trim() !== "";
     if (before !== undefined && !(before.mayStillSpeak && speaks)) {
-      stats.afterEnd += 1;
-      this.options.onEvent(routed, "after-end", undefined);
+      report.afterEnd(routed);
       // It is still going on (a discarded run streams to its end): its window starts again.
       if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
       return undefined;
@@ -171,25 +151,30 @@ export class Supervisor {
     const startedAt = before?.startedAt ?? at;
     const actor = this.actors.spawn({ runId, gateway, owner, sessionKey, startedAt, ttlMs });
     const origin = this.hints.get(key) ?? originOf(runId, sessionKey);
-    const run = new Run(actor, stats.started + 1, startedAt, before !== undefined, origin);
+    const run = new Run(actor, report.stats.started + 1, startedAt, before !== undefined, origin);
     actor.subscribe({ complete: () => this.retire(run) });
     this.settled.delete(key);
     this.runs.set(gateway, runId, run);
-    stats.started += 1;
-    stats.liveRuns = this.runs.size;
+    report.started(this.runs.size);
     actor.start();
     return run;
   }
 
   /** A run too many gets no actor, which would be a flood's easiest prey: only its outcome. Its final is still handed over. */
   private refuse(key: string, { gateway, owner, event, at: startedAt }: HeardEvent): undefined {
-    const { maxRuns, onSettled, stats } = this.options;
+    const { maxRuns, report } = this.options;
     const { runId, sessionKey, messageText, deltaText } = event;
-    stats.overLimit += 1;
+    report.overLimit();
     this.settled.set(key, { mayStillSpeak: true, startedAt });
     const text = messageText ?? deltaText ?? "";
-    const run = { runId, gateway, owner, sessionKey, startedAt, text, reason: undefined };
-    onSettled({ ...run, status: "errored", error: `Over \`maxRuns\` (${maxRuns})`, errorKind: "maxRuns" }, undefined);
+    const error = `Over \`maxRuns\` (${maxRuns})`;
+    const run = {
+      gateway,
+      runId,
+      ...(owner !== undefined && { owner }),
+      ...(sessionKey !== undefined && { sessionKey }),
+    };
+    report.settled({ ...run, status: "errored", error, errorKind: "maxRuns", text }, error);
   }
 
   private notProactive(event: ChatEvent): DiscardReason | undefined {
@@ -209,8 +194,9 @@ export class Supervisor {
       case "error":
         return run.actor.send({
           type: "error",
-          error: event.errorMessage ?? event.messageText,
+          error: event.errorMessage,
           errorKind: event.errorKind,
+          text: event.messageText,
         });
       case "aborted":
         return run.actor.send({ type: "aborted", text: event.messageText });
@@ -218,30 +204,28 @@ export class Supervisor {
   }
 
   private sendDelta(run: Run, routed: HeardEvent): void {
-    const { stats, maxBufferedBytes, onEvent } = this.options;
+    const { report, maxBufferedBytes } = this.options;
     const { event } = routed;
     const text = run.reader.read(event, run.context.text);
-    stats.bufferedBytes += (text.length - run.chars) * 2;
+    report.buffered((text.length - run.chars) * 2);
     run.chars = text.length;
-    onEvent(routed, "taken", run);
+    report.applied(routed, run);
     if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
-    else if (stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
+    else if (report.stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
     else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });
   }
 
   private sendFinal(run: Run, event: ChatEvent): void {
-    const { context } = run;
-    const own = event.messageText;
-    const text = own !== undefined && own.trim() !== "" ? own : context.text;
+    const { context, late, recovered, origin } = run;
+    const text = finalText(context, event.messageText);
     if (this.tooLong(text)) return void this.giveUp(run, "maxTextBytes");
     const sessionKey = event.sessionKey ?? context.sessionKey;
-    const { gateway, owner, runId, startedAt } = context;
-    const { late, recovered, origin } = run;
-    const finished = { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin };
-    const verdict = text.trim() === "" ? undefined : this.options.judge(finished);
-    const discard = typeof verdict === "string" ? verdict : undefined;
-    run.message = typeof verdict === "object" ? verdict : undefined;
-    run.actor.send({ type: "final", text: own, sessionKey, discard });
+    const isBlank = text.trim() === "";
+    const decision = isBlank
+      ? undefined
+      : decide({ ...context, sessionKey, text, late, recovered, origin }, this.options);
+    const verdict = typeof decision === "string" ? { discard: decision } : { message: decision };
+    run.actor.send({ type: "final", text: event.messageText, sessionKey, ...verdict });
   }
 
   private tooLong(text: string): boolean {
@@ -251,7 +235,7 @@ export class Supervisor {
   }
 
   private giveUp(run: Run, limit: "maxTextBytes" | "maxBufferedBytes"): undefined {
-    this.options.stats.overLimit += 1;
+    this.options.report.overLimit();
     run.actor.send({ type: "error", error: `Over \`${limit}\` (${this.options[limit]})`, errorKind: limit });
   }
 
@@ -259,14 +243,14 @@ export class Supervisor {
     const { output } = run.actor.getSnapshot();
     // No output: the actor was stopped, not finished.
     if (output === undefined || !this.runs.delete(output.gateway, output.runId)) return;
-    const { stats } = this.options;
-    stats.liveRuns = this.runs.size;
-    stats.bufferedBytes -= run.chars * 2;
-    const { status, reason, startedAt, gateway, runId } = output;
+    const { report, dispatch } = this.options;
+    const { status, reason, startedAt, gateway, runId, message } = output;
+    report.ended(this.runs.size);
+    report.buffered(run.chars * -2);
     const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";
     this.settled.set(runKey(gateway, runId), { mayStillSpeak, startedAt });
-    const { message } = run;
     run.retire();
-    this.options.onSettled(output, message);
+    if (message !== undefined) dispatch(message);
+    else report.settled(withoutMessage(output), output.cause);
   }
 }

@@ -2,31 +2,14 @@ import { createActor, type InspectionEvent } from "xstate";
 import { type LinkEvent, linkMachine } from "../../machines/link.ts";
 import { errorText, InboxError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
+import type { Report } from "../report/report.ts";
+import type { LinkStatus } from "../types.ts";
 import type { Source, SourceListener } from "./source.ts";
-
-/** Where a link stands. */
-export type LinkState = "offline" | "connecting" | "recovering" | "live" | "paused";
-
-/** The connection to one Gateway, as a host sees it. */
-export interface LinkStatus {
-  readonly gateway: string;
-  readonly owner?: string;
-  readonly state: LinkState;
-  /** When `state` was reached, in ms since the epoch. */
-  readonly since: number;
-  /** Why it is offline or paused: a plain sentence, and for `paused` what to do about it. */
-  readonly reason?: string;
-  /** Nothing more will come from this source: it was closed, or its recording is over. */
-  readonly ended: boolean;
-}
 
 export interface LinkOptions {
   readonly clock: Clock;
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
-  /** Told of every change of state. */
-  readonly onChange: (status: LinkStatus) => void;
-  /** Told when a function of the source, or one that the host gave to it, has thrown. */
-  readonly onHostError: (option: string, error: unknown) => void;
+  readonly report: Pick<Report, "linked" | "hostError">;
 }
 
 /** How long a source may take to let go, in ms. A host's own source could take for ever. */
@@ -42,7 +25,7 @@ export class Link {
   private since: number;
 
   constructor(source: Source, options: LinkOptions) {
-    const { clock, inspect, onChange } = options;
+    const { clock, inspect, report } = options;
     this.source = source;
     this.options = options;
     this.since = clock.now();
@@ -57,7 +40,7 @@ export class Link {
       if (status.state !== state) this.since = clock.now();
       else if (status.reason === reason) return;
       ({ state, reason } = status);
-      onChange(this.status);
+      report.linked(this.status);
       if (state === "live" || state === "paused" || reason !== undefined) settle();
     });
     this.actor.start();
@@ -82,22 +65,22 @@ export class Link {
 
   /** Opens the source. One that throws is a refused link. */
   open(listener: Required<Pick<SourceListener, "frame" | "link">>): void {
-    const { onHostError } = this.options;
+    const { report } = this.options;
     try {
-      this.source.open({ ...listener, hostError: onHostError });
+      this.source.open({ ...listener, hostError: (name, error) => report.hostError(name, error) });
     } catch (error) {
-      onHostError("source.open", error);
+      report.hostError("source.open", error);
       listener.link({ type: "refused", reason: `The source could not be opened: ${errorText(error)}.` });
     }
   }
 
   /** Lets go of the source and of the actor. A source that throws, or takes longer than 5 s, is left as it is. */
   async close(): Promise<void> {
-    const { onHostError } = this.options;
+    const { report } = this.options;
     try {
       await this.closeInTime();
     } catch (error) {
-      onHostError("source.close", error);
+      report.hostError("source.close", error);
     }
     if (!this.status.ended) this.actor.send({ type: "ended", reason: "The inbox was stopped." });
     this.actor.stop();

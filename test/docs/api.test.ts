@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { defaults, retryDefaults } from "../../src/options.ts";
-import { createCounters } from "../../src/report/counters.ts";
+import { zeroCounts } from "../../src/report/counters.ts";
 import { type Exported, exportsOf, root } from "./declarations.ts";
 import { type Row, readPage, type Section, sectionsOf } from "./page.ts";
 
@@ -43,6 +43,8 @@ describe("docs/api.md", () => {
       });
 
       it.each(sections.map((section) => [section.names.join(", "), section] as const))("%s", (_, section) => {
+        // Made from a table: its members are known when it runs, below.
+        if (section.names[0] === "InboxStats") return;
         const declarations = section.names.flatMap((name) => find(exported, name)?.declaration ?? []);
         const members = declarations.flatMap((declaration) => declaration.members);
         const rows = membersIn(section);
@@ -81,7 +83,7 @@ describe("docs/api.md", () => {
 
   it("has a row for each counter that there is when it runs", () => {
     const section = sectionsOfPart("openclaw-inbox").find(({ names }) => names[0] === "InboxStats") as Section;
-    expect(membersIn(section).map(({ name }) => name)).toEqual(Object.keys(createCounters()));
+    expect(membersIn(section).map(({ name }) => name)).toEqual(Object.keys(zeroCounts()));
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deliverySeconds, metrics, valuesOf } from "../../src/metrics/metrics.ts";
-import { createCounters } from "../../src/report/counters.ts";
+import { zeroCounts } from "../../src/report/counters.ts";
 import { codesIn, readPage, tablesIn } from "./page.ts";
 
 const page = readPage("docs/operations.md");
@@ -16,7 +16,7 @@ describe("docs/operations.md", () => {
       expect(found, metric).toBeDefined();
       if (found === undefined || counter.startsWith("(")) continue;
       const [field = ""] = codesIn(counter);
-      const stats = { ...createCounters(), [field]: 7 };
+      const stats = { ...zeroCounts(), [field]: 7 };
       const values = valuesOf(found, { stats: () => stats, links: () => [] });
       const raised = values.find(({ labels }) => label === undefined || labels[label] === value);
       expect(raised?.value, `${counter} as ${metric}`).toBe(7);
@@ -25,7 +25,7 @@ describe("docs/operations.md", () => {
 
   it("names only counters that there are", () => {
     const [, healthy = ""] = /Healthy at any value: ([^.]*)\./.exec(page) ?? [];
-    expect(Object.keys(createCounters())).toEqual(expect.arrayContaining([...codesIn(healthy)]));
+    expect(Object.keys(zeroCounts())).toEqual(expect.arrayContaining([...codesIn(healthy)]));
     expect(page).toContain(`\`${deliverySeconds.name}\``);
   });
 });

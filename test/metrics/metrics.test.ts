@@ -59,7 +59,7 @@ describe("the metrics", () => {
     expect(read.get('openclaw_inbox_links{gateway="with \\"quotes\\"",state="offline"}')).toBe(1);
     expect(read.get('openclaw_inbox_links{gateway="with \\"quotes\\"",state="live"}')).toBe(0);
     expect(text).toContain(
-      "# HELP openclaw_inbox_live_runs Runs that are going on.\n# TYPE openclaw_inbox_live_runs gauge\nopenclaw_inbox_live_runs 0\n",
+      "# HELP openclaw_inbox_live_runs Runs in `buffering`.\n# TYPE openclaw_inbox_live_runs gauge\nopenclaw_inbox_live_runs 0\n",
     );
     metrics.close();
   });

@@ -78,7 +78,7 @@ describe("the rules kept from the model", () => {
     expect(inbox.stats().dispatched).toBe(0);
   });
 
-  it("R6: an error is logged with its message, else the event's text, else as unknown; an abort frees the buffer", () => {
+  it("R6: an error is logged with the Gateway's words, else as unknown, never with the agent's; an abort frees the buffer", () => {
     open();
     hear("a", "delta", { deltaText: "part" });
     hear("a", "error", { errorMessage: "HTTP 500", errorKind: "timeout" });
@@ -88,13 +88,13 @@ describe("the rules kept from the model", () => {
     hear("d", "aborted");
     expect(outcomes).toMatchObject([
       { status: "errored", error: "HTTP 500", errorKind: "timeout", text: "part" },
-      { status: "errored", error: "no quota" },
+      { status: "errored", error: "no quota", text: "no quota" },
       { status: "errored", error: "Unknown error" },
       { status: "aborted", text: "part" },
     ]);
     expect(lines.filter(({ level }) => level === "error").map(({ fields }) => fields.error)).toEqual([
       "HTTP 500",
-      "no quota",
+      "Unknown error",
       "Unknown error",
     ]);
     expect(inbox.runs()).toEqual([]);

@@ -2,7 +2,7 @@ import { byId, element, setAttribute, setText } from "./dom.js";
 import { ago, counted, number, span } from "./format.js";
 import { keyedRows } from "./rows.js";
 
-/** @import {LinkStatus} from "../../source/link.ts" */
+/** @import {LinkStatus} from "../../types.ts" */
 /** @import {DeadRow, LiveRow, Rows, RunRow, SettledRow, Update} from "../wire.ts" */
 
 /** The inbox's time at the last update: ages are counted from it. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import { ExpiringMap } from "../../kit/expiring-map.ts";
 import { isSubagent } from "../../protocol/origin.ts";
+import type { Report } from "../../report/report.ts";
 import type { Session } from "../../types.ts";
 
 /** What {@link OurSessions} need. */
@@ -8,8 +9,7 @@ export interface OurSessionsOptions {
   readonly session: (sessionKey: string) => Session | undefined;
   readonly includeSubagents: boolean;
   readonly clock: Clock;
-  /** The host's function threw: the session counts as not ours. */
-  readonly onHostError: (option: "session", error: unknown) => void;
+  readonly report: Pick<Report, "hostError">;
 }
 
 /** How many answers of the host's function are remembered, and for how long: a conversation may become ours. */
@@ -43,7 +43,8 @@ export class OurSessions {
     try {
       return this.options.session(sessionKey) !== undefined;
     } catch (error) {
-      this.options.onHostError("session", error);
+      // It counts as not ours.
+      this.options.report.hostError("session", error);
       return false;
     }
   }

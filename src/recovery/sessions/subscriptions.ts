@@ -1,11 +1,11 @@
 import { isInboxError } from "../../errors.ts";
-import type { Counters } from "../../report/counters.ts";
+import type { Report } from "../../report/report.ts";
 import type { Requests } from "../requests.ts";
 
 /** What {@link Subscriptions} need. */
 export interface SubscriptionsOptions {
   readonly requests: Requests;
-  readonly stats: Counters;
+  readonly report: Pick<Report, "subscribed" | "sessionOverLimit">;
   /** How many sessions of this Gateway are subscribed to at most. */
   readonly maxSessions: number;
 }
@@ -34,27 +34,27 @@ export class Subscriptions {
 
   /** Subscribes to a session, once. Resolves when the Gateway has answered, whatever it said. */
   add(sessionKey: string): Promise<void> {
-    const { stats } = this.options;
+    const { report } = this.options;
     const known = this.sessions.get(sessionKey);
     if (known !== undefined) return known;
     if (this.isFull) {
-      stats.sessionsOverLimit += 1;
+      report.sessionOverLimit();
       return Promise.resolve();
     }
     const asked = this.subscribe(sessionKey);
     this.sessions.set(sessionKey, asked);
-    stats.sessions += 1;
+    report.subscribed(1);
     return asked;
   }
 
   /** The session is gone. */
   forget(sessionKey: string): void {
-    if (this.sessions.delete(sessionKey)) this.options.stats.sessions -= 1;
+    if (this.sessions.delete(sessionKey)) this.options.report.subscribed(-1);
   }
 
   /** The connection is gone. */
   clear(): void {
-    this.options.stats.sessions -= this.sessions.size;
+    this.options.report.subscribed(-this.sessions.size);
     this.sessions.clear();
   }
 
