@@ -8,7 +8,7 @@ import { createLmdbLedger } from "./ledger/lmdb.ts";
 import { createMemoryLedger } from "./ledger/memory.ts";
 import { type InboxOptions, type InboxSettings, resolveOptions } from "./options.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
-import { Recoveries } from "./recovery/recoveries.ts";
+import { Recoveries } from "./recovery/recovery.ts";
 import type { InboxStats } from "./report/counters.ts";
 import { inspection } from "./report/inspection.ts";
 import { Report } from "./report/report.ts";

@@ -1,162 +1,358 @@
+import { createHash } from "node:crypto";
 import type { Clock } from "../kit/clock.ts";
+import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { fields, isTime } from "../protocol/fields.ts";
+import { fields, isTime, readId } from "../protocol/fields.ts";
+import type { SessionRow } from "../protocol/transcript-row.ts";
+import { type Address, addressName } from "./sessions/address.ts";
+import type { ListedSession } from "./sessions/session-list.ts";
 
-/** What {@link Progress} needs. */
-export interface ProgressOptions {
-  readonly gateway: string;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  /** How long the ledger remembers what was handed over, in ms. */
-  readonly retainMs: number;
+/** A place in the transcript of a session. The row's id says it exactly; the rest are hints, for when that row is gone. */
+export interface Place {
+  readonly rowId?: string | undefined;
+  readonly seq?: number | undefined;
+  /** When the last thing up to here was written, in ms since the epoch by the Gateway's clock. */
+  readonly at?: number | undefined;
+  /** The life of the session. */
+  readonly sessionId?: string | undefined;
+  /** The last run up to here, where no row is known. */
+  readonly lastRunId?: string | undefined;
 }
 
-/**
- * A row may be told a little later than it is dated, and its message is taken a moment after. So
- * reading starts this much earlier than what was heard; the ledger knows what comes again.
- */
-const OVERLAP_MS = 15_000;
-/** How often the time heard is written down. After a crash, so much is read again. */
-const SAVE_EVERY_MS = 10_000;
-/** A Gateway's clock may run on between two looks at it, but not more than this. */
-const CLOCK_TOLERANCE_MS = 60_000;
-/** Sessions whose reading failed are remembered across restarts up to this many; later ones fail the whole. */
-const MAX_OWED = 1_000;
+/** What a live event tells of how far a session has been heard. */
+export interface HeardRow {
+  readonly place?: Place | undefined;
+  /** Of {@link ListedSession}, as the event has it. */
+  readonly fingerprint?: string | undefined;
+  /** The run that this may be the end of. The place is not passed before `ended` is called for it. */
+  readonly opens?: string | undefined;
+}
 
-/**
- * Up to when one Gateway has been heard, by its own clock, kept in the ledger: what is later is
- * new, also in a session that we have never seen. One time for all sessions, so that hearing costs
- * nothing; where reading a session failed, the time it must be read from is kept beside it.
- */
-export class Progress {
-  private readonly options: ProgressOptions;
-  private readonly name: string;
-  /** When we first met: what is older is none of our business. Undefined before that. */
-  private from: number | undefined;
-  private heard = 0;
-  private saved = 0;
-  private loaded = false;
-  private owed = new Map<string, number>();
-  /** Nothing is missing but what is owed; only then does hearing on mean having heard all. */
-  private complete = false;
+/** What a {@link Bookmark} needs. */
+export interface BookmarkOptions {
+  readonly gateway: string;
+  readonly ledger: Pick<Ledger, "cursor" | "setCursor">;
+  readonly clock: Clock;
+  readonly maxSessions: number;
+}
+
+/** How far one session has been heard. */
+interface Mark {
+  /** Everything up to here has been reported. This is what the ledger keeps. */
+  done: Place;
+  /** What the session looked like then. */
+  seen: string;
+  /** The latest that was heard. */
+  heard: Place;
+  heardAs: string;
+  /** The runs whose end is not reported yet, each with the place before it; oldest first. */
+  readonly open: Map<string, Place>;
+  /** The round in which the session was last known to lack nothing. */
+  round: number;
+}
+
+/** The Gateway's time up to which sessions without a mark have been heard. */
+interface Met {
+  /** A whole list of sessions has been read: whatever is not in it is new. */
+  readonly all: boolean;
+  readonly at: number;
   /** The Gateway's clock less ours. */
-  private offset = 0;
+  readonly offset: number;
+}
 
-  constructor(options: ProgressOptions) {
+/** Marks are kept in so many entries of the ledger: a change rewrites a small part of them. */
+const SHARDS = 64;
+/** How long after a change it is written down. After a crash, so much is read again. */
+const SAVE_AFTER_MS = 1_000;
+/** Clocks may run apart by so much before their times are not believed. */
+const TOLERANCE_MS = 60_000;
+
+/**
+ * How far each session of one Gateway has been heard, kept in the ledger. A place is a row, not a time: clocks are
+ * set back and forth, rows are not. It never passes the end of a run that was not reported.
+ */
+export class Bookmark {
+  private readonly options: BookmarkOptions;
+  /** By the name of the session's address; the one that changed last is the last. */
+  private readonly marks = new Map<string, Mark>();
+  private met: Met | undefined;
+  /** Sessions that must be read again: an end in them could not be looked up. */
+  private readonly doubted = new Set<string>();
+  private loaded = false;
+  private stopped = false;
+  private round = 0;
+  /** The last round has found everything, and the connection has not been lost since. */
+  private isWhole = false;
+  private readonly changed = new Set<number>();
+  private metChanged = false;
+  private timer: Timer | undefined;
+  /** The Gateway's clock less ours, at the last look. */
+  private offset: number | undefined;
+
+  constructor(options: BookmarkOptions) {
     this.options = options;
-    this.name = `heard ${options.gateway}`;
   }
 
-  /** Reads what the ledger has, once: before anything is caught up. */
+  /** Reads what the ledger has, once. Rejects when the ledger does. */
   async load(): Promise<void> {
     if (this.loaded) return;
-    this.read(await this.options.ledger.cursor(this.name));
+    const { ledger, gateway } = this.options;
+    const shards = Array.from({ length: SHARDS }, (_, shard) => ledger.cursor(shardName(gateway, shard)));
+    const [met, ...kept] = await Promise.all([ledger.cursor(`heard ${gateway}`), ...shards]);
+    if (this.loaded) return;
     this.loaded = true;
-  }
-
-  /** Whether we have never been here. */
-  get isFirst(): boolean {
-    return this.from === undefined;
-  }
-
-  /** What was written later than this was not heard for certain. By the Gateway's clock. */
-  get since(): number {
-    const { from = 0, heard } = this;
-    // A message repeated after the ledger forgot it would be handed over twice.
-    const overlap = this.now() - heard + OVERLAP_MS < this.options.retainMs ? OVERLAP_MS : 0;
-    return Math.max(from, heard - overlap);
-  }
-
-  /** What was written later than this was not heard at all. */
-  get heardUntil(): number {
-    return this.heard;
-  }
-
-  /** The Gateway's clock, as far as we know it. */
-  now(): number {
-    return this.options.clock.now() + this.offset;
-  }
-
-  /** `hostTime` by the Gateway's clock. */
-  atGateway(hostTime: number): number {
-    return hostTime + this.offset;
-  }
-
-  /** The Gateway's clock reads `at`, where it says so. */
-  setClock(at: number | undefined): void {
-    this.offset = at === undefined ? 0 : at - this.options.clock.now();
-  }
-
-  /** The connection is new or gone: what comes now does not follow on what was heard. */
-  interrupt(): void {
-    if (this.complete) this.save();
-    this.complete = false;
-  }
-
-  /** We first met at `at`: nothing older will ever be told. */
-  begin(at: number): void {
-    if (this.from !== undefined) return;
-    this.from = at;
-    this.heard = at;
-    this.save();
-  }
-
-  /** Everything up to `at` has been heard or read, but for what is owed. */
-  catchUp(at: number): void {
-    this.heard = Math.max(this.heard, at);
-    this.complete = true;
-    this.save();
-  }
-
-  /** Something dated `at` was heard, in the order in which it was sent. */
-  hear(at: unknown): void {
-    if (!this.complete || !isTime(at) || at <= this.heard || at > this.now() + CLOCK_TOLERANCE_MS) return;
-    this.heard = at;
-    if (at - this.saved >= SAVE_EVERY_MS) this.save();
-  }
-
-  /** The session could not be read: from when it must be. False when there is no more room to remember that. */
-  owe(sessionKey: string, since: number): boolean {
-    if (!this.owed.has(sessionKey) && this.owed.size >= MAX_OWED) return false;
-    this.owed.set(sessionKey, Math.min(since, this.owed.get(sessionKey) ?? since));
-    this.save();
-    return true;
-  }
-
-  /** From when the session must be read. */
-  owedSince(sessionKey: string): number | undefined {
-    return this.owed.get(sessionKey);
-  }
-
-  /** The sessions that could not be read. */
-  owedSessions(): readonly string[] {
-    return [...this.owed.keys()];
-  }
-
-  /** The session has been read. */
-  settle(sessionKey: string): void {
-    if (this.owed.delete(sessionKey)) this.save();
-  }
-
-  private read(kept: string | undefined): void {
-    if (kept === undefined) return;
-    try {
-      const { from, heard, owed } = fields(JSON.parse(kept));
-      if (!isTime(from) || !isTime(heard)) return;
-      this.from = from;
-      this.heard = heard;
-      const entries = Object.entries(fields(owed)).filter((entry): entry is [string, number] => isTime(entry[1]));
-      // What has come to be owed meanwhile counts, too.
-      this.owed = new Map([...entries, ...this.owed]);
-    } catch {
-      // Written by somebody else: as if we had never been here.
+    this.met = readMet(parse(met));
+    for (const [name, entry] of kept.flatMap((shard) => Object.entries(fields(parse(shard))))) {
+      const mark = readMark(entry);
+      if (mark !== undefined) this.marks.set(name, mark);
     }
   }
 
-  private save(): void {
-    const { from, heard, owed, options } = this;
-    if (from === undefined) return;
-    this.saved = heard;
-    options.ledger.setCursor(this.name, JSON.stringify({ from, heard, owed: Object.fromEntries(owed) }));
+  /** A round through the sessions begins: each may lack something until it has been looked at. */
+  beginRound(): void {
+    this.round += 1;
+    this.isWhole = false;
   }
+
+  /** The connection is gone: what comes later does not follow on what was heard. */
+  interrupt(): void {
+    this.beginRound();
+    this.save();
+  }
+
+  /** The Gateway's clock reads `at`. */
+  lookAtClock(at: number | undefined): void {
+    if (at === undefined) return;
+    this.offset = at - this.options.clock.now();
+    if (this.met === undefined) this.meet({ all: false, at, offset: this.offset });
+  }
+
+  /** Every session has been listed, and each is up to date or will be read again. */
+  endRound(at: number | undefined): void {
+    this.isWhole = true;
+    if (at !== undefined && this.offset !== undefined) this.meet({ all: true, at, offset: this.offset });
+    else if (this.met !== undefined) this.meet({ ...this.met, all: true });
+  }
+
+  /** Something dated `at` was heard while nothing was missing. */
+  hearTime(at: unknown): void {
+    const { met } = this;
+    if (met === undefined || !this.isWhole || !isTime(at) || at <= met.at) return;
+    const isBelieved = Math.abs(at - this.options.clock.now() - met.offset) <= TOLERANCE_MS;
+    if (isBelieved) this.meet({ ...met, at });
+  }
+
+  /** Whether anything may have happened in the session that was not heard. */
+  isBehind(session: ListedSession): boolean {
+    const mark = this.marks.get(addressName(session.address));
+    if (mark === undefined) return !this.isOld(session) || this.met?.all === true;
+    return mark.seen !== session.fingerprint;
+  }
+
+  /** From where on the session must be read; undefined: all of it. */
+  placeOf(session: ListedSession): Place | undefined {
+    const mark = this.marks.get(addressName(session.address));
+    if (mark !== undefined) return mark.done;
+    if (!this.isOld(session)) return undefined;
+    // It was there before, and was none of our business or forgotten.
+    return this.met?.all === true ? { at: this.met.at } : listedPlace(session);
+  }
+
+  /** From where on the session has to be read; undefined where that is not known. */
+  markedPlace(address: Address): Place | undefined {
+    return this.marks.get(addressName(address))?.done;
+  }
+
+  /** Whether times of the Gateway mean the same as when they were noted: no clock was set since. */
+  get believesTimes(): boolean {
+    const { met, offset } = this;
+    return met === undefined || offset === undefined || Math.abs(offset - met.offset) <= TOLERANCE_MS;
+  }
+
+  /** The session is listed and lacks nothing: `place` is its last row, where it was read. */
+  upToDate(session: ListedSession, place: Place = this.placeOf(session) ?? listedPlace(session)): void {
+    if (this.stopped) return;
+    const mark = this.markOf(session.address, place);
+    this.doubted.delete(addressName(session.address));
+    mark.round = this.round;
+    mark.heard = later(mark.heard, place);
+    mark.heardAs = session.fingerprint;
+    this.settle(session.address, mark);
+  }
+
+  /** Something was heard in a session. */
+  hear(address: Address, { place, fingerprint, opens }: HeardRow): void {
+    if (this.stopped) return;
+    const known = this.marks.get(addressName(address));
+    // Its history is not read yet, and then it will be.
+    if (known === undefined && this.met?.all !== true) return;
+    const mark = known ?? this.markOf(address, {}, this.round);
+    if (opens !== undefined && !mark.open.has(opens)) mark.open.set(opens, mark.heard);
+    if (place !== undefined) mark.heard = later(mark.heard, place);
+    if (fingerprint !== undefined) mark.heardAs = fingerprint;
+    this.settle(address, mark);
+  }
+
+  /** The end of a run is reported, or is known not to be one. */
+  ended(address: Address, runId: string): void {
+    const mark = this.stopped ? undefined : this.marks.get(addressName(address));
+    if (mark?.open.delete(runId) === true) this.settle(address, mark);
+  }
+
+  /** An end could not be looked up: the next round reads the session from before it. */
+  doubt(address: Address): void {
+    if (this.stopped) return;
+    this.doubted.add(addressName(address));
+    const mark = this.marks.get(addressName(address));
+    if (mark === undefined) return;
+    mark.round = -1;
+    mark.seen = "";
+    mark.open.clear();
+    this.touch(address);
+  }
+
+  /** Whether a session must be read again. */
+  get isDoubted(): boolean {
+    return this.doubted.size > 0;
+  }
+
+  /** The session is gone. */
+  forget(address: Address): void {
+    this.doubted.delete(addressName(address));
+    if (!this.stopped && this.marks.delete(addressName(address))) this.touch(address);
+  }
+
+  /** Writes down what has not been. */
+  save(): void {
+    const { ledger, gateway } = this.options;
+    this.timer?.cancel();
+    this.timer = undefined;
+    if (this.metChanged && this.met !== undefined) ledger.setCursor(`heard ${gateway}`, JSON.stringify(this.met));
+    this.metChanged = false;
+    if (this.changed.size === 0) return;
+    const kept = new Map(Array.from(this.changed, (shard) => [shard, {} as Record<string, unknown>]));
+    for (const [name, mark] of this.marks) {
+      const entries = kept.get(shardOf(name));
+      if (entries !== undefined) entries[name] = written(mark);
+    }
+    for (const [shard, entries] of kept) ledger.setCursor(shardName(gateway, shard), JSON.stringify(entries));
+    this.changed.clear();
+  }
+
+  /** Writes down what has not been, and moves no further: nothing more is reported. */
+  stop(): void {
+    this.save();
+    this.stopped = true;
+  }
+
+  /** Whether the session was there when the others were last listed. */
+  private isOld({ createdAt }: ListedSession): boolean {
+    const { met } = this;
+    if (met === undefined) return true;
+    if (met.all && !this.believesTimes) return false;
+    return createdAt === undefined ? !met.all : createdAt <= met.at;
+  }
+
+  private markOf(address: Address, done: Place, round = -1): Mark {
+    const name = addressName(address);
+    const known = this.marks.get(name);
+    if (known !== undefined) return known;
+    const mark: Mark = { done, seen: "", heard: done, heardAs: "", open: new Map(), round };
+    this.marks.set(name, mark);
+    for (const oldest of this.marks.keys()) {
+      if (this.marks.size <= this.options.maxSessions * 2) break;
+      this.marks.delete(oldest);
+    }
+    return mark;
+  }
+
+  /** Moves on what is done as far as everything was reported. */
+  private settle(address: Address, mark: Mark): void {
+    // What was missed has not been read: hearing on does not mean having heard all.
+    if (mark.round !== this.round) return;
+    const [before] = mark.open.values();
+    mark.done = before ?? mark.heard;
+    mark.seen = before === undefined ? mark.heardAs : "";
+    this.touch(address);
+  }
+
+  private meet(met: Met): void {
+    if (this.stopped) return;
+    this.met = met;
+    this.metChanged = true;
+    this.saveLater();
+  }
+
+  private touch(address: Address): void {
+    const name = addressName(address);
+    const mark = this.marks.get(name);
+    if (mark !== undefined) {
+      this.marks.delete(name);
+      this.marks.set(name, mark);
+    }
+    this.changed.add(shardOf(name));
+    this.saveLater();
+  }
+
+  private saveLater(): void {
+    this.timer ??= startTimer(this.options.clock, SAVE_AFTER_MS, () => this.save());
+  }
+}
+
+/** The place of a row. */
+export function placeOfRow({ id, seq, at }: SessionRow, sessionId: string | undefined): Place {
+  return { rowId: id, seq, at, sessionId };
+}
+
+/** What the list of sessions tells of the last row. */
+function listedPlace({ sessionId, lastRunId, updatedAt }: ListedSession): Place {
+  return { sessionId, lastRunId, at: updatedAt };
+}
+
+/** The later of two places; where that cannot be told, the one that was heard last. */
+function later(before: Place, next: Place): Place {
+  const isBefore =
+    before.sessionId === next.sessionId &&
+    before.seq !== undefined &&
+    (next.seq === undefined ? next.rowId === undefined : next.seq < before.seq);
+  return isBefore ? before : next;
+}
+
+function shardOf(name: string): number {
+  return createHash("sha1").update(name).digest().readUInt32BE() % SHARDS;
+}
+
+function shardName(gateway: string, shard: number): string {
+  return `heard ${gateway} ${shard}`;
+}
+
+function written({ done: { rowId, seq, at, sessionId, lastRunId }, seen }: Mark): readonly unknown[] {
+  return [rowId, seq, at, sessionId, lastRunId, seen];
+}
+
+function parse(kept: string | undefined): unknown {
+  try {
+    return kept === undefined ? undefined : JSON.parse(kept);
+  } catch {
+    // Written by somebody else: as if we had never been here.
+    return undefined;
+  }
+}
+
+function readMet(kept: unknown): Met | undefined {
+  const { all, at, offset } = fields(kept);
+  return isTime(at) && typeof offset === "number" ? { all: all === true, at, offset } : undefined;
+}
+
+function readMark(kept: unknown): Mark | undefined {
+  if (!Array.isArray(kept)) return undefined;
+  const [rowId, seq, at, sessionId, lastRunId, seen] = kept as unknown[];
+  const done = {
+    rowId: readId(rowId),
+    seq: typeof seq === "number" ? seq : undefined,
+    at: isTime(at) ? at : undefined,
+    sessionId: readId(sessionId),
+    lastRunId: readId(lastRunId),
+  };
+  return { done, seen: readId(seen) ?? "", heard: done, heardAs: "", open: new Map(), round: -1 };
 }

@@ -1,166 +1,200 @@
 import { isInboxError } from "../errors.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import { inSlices, loopTurns } from "../kit/background.ts";
+import type { Clock } from "../kit/clock.ts";
+import { pause } from "../kit/timer.ts";
 import type { CaughtUp } from "../report/log.ts";
 import type { Report } from "../report/report.ts";
-import type { Progress } from "./bookmark.ts";
-import { type EndedRun, endedRuns } from "./history/ended-runs.ts";
-import { readHistory, type SessionHistory } from "./history/history.ts";
-import type { Teller } from "./report-ends.ts";
+import { type Bookmark, placeOfRow } from "./bookmark.ts";
+import { endedRuns } from "./history/ended-runs.ts";
+import type { Histories, SessionHistory } from "./history/history.ts";
+import type { NamelessRuns } from "./history/nameless-runs.ts";
+import type { PendingEnds } from "./pending-ends.ts";
+import type { ReportEnds } from "./report-ends.ts";
 import type { Requests } from "./requests.ts";
-import { isHiddenUnlessSubscribed, liveKeyOf, type OurSessions } from "./sessions/our-sessions.ts";
-import { type ListedSession, listSessions } from "./sessions/session-list.ts";
+import { addressName, isHiddenUnlessSubscribed, liveKeyOf } from "./sessions/address.ts";
+import type { OurSessions } from "./sessions/our-sessions.ts";
+import { type ListedSession, listSessions, readSession } from "./sessions/session-list.ts";
 import type { Subscriptions } from "./sessions/subscriptions.ts";
 
 /** What {@link catchUp} needs. */
 export interface CatchUpOptions {
   readonly gateway: string;
+  readonly clock: Clock;
   readonly requests: Requests;
+  readonly histories: Histories;
   readonly subscriptions: Subscriptions;
-  readonly progress: Progress;
+  readonly bookmark: Bookmark;
   readonly ours: OurSessions;
-  readonly teller: Teller;
-  readonly ledger: Ledger;
+  readonly ends: ReportEnds;
+  readonly pending: PendingEnds;
+  readonly nameless: NamelessRuns;
   readonly report: Report;
   readonly maxSessions: number;
-  readonly maxRows: number;
-  /** A run may have begun so long before its session was last touched. */
-  readonly ttlMs: number;
-  /** The runs in `buffering` here, by the session that holds their history. */
-  readonly liveRuns: () => ReadonlyMap<string, ReadonlySet<string>>;
-  /** Keeps an ended run back: the session is busy with something that the Gateway does not name. */
-  readonly hold: (run: EndedRun, sessionKey: string) => void;
+  readonly maxPending: number;
+  /** The runs in `buffering` here, by the name of the address that holds their history. */
+  readonly liveRuns: ReadonlyMap<string, { readonly key: string; readonly runIds: ReadonlySet<string> }>;
+  /** The connection is gone. */
+  readonly signal: AbortSignal;
 }
 
+/** How many sessions are subscribed to, and how many are read, at once. */
+const SUBSCRIBING = 8;
+const READING = 4;
 const PROGRESS_EVERY_SESSIONS = 500;
+/** How long to wait for the handler, when so many messages wait for it that no more may be found. */
+const BACKLOG_PAUSE_MS = 1_000;
 
 /**
- * Subscribes to every session of ours and reads what was missed in those where something may have
- * happened, the latest first. Subscribing comes first, so that nothing falls in between.
+ * Subscribes to every session of ours, then reads what was missed in those where something may have happened, the
+ * latest first. Subscribing comes first, so that nothing falls in between. Ends early with its connection.
  */
 export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
-  const { requests, progress, ours, report, maxSessions } = options;
-  await progress.load();
-  const visit = new Visit(options);
-  const work: Promise<void>[] = [];
-  const visited = new Set<string>();
-  const begin = (session: ListedSession): void => {
-    if (visited.has(session.key) || !ours.has(liveKeyOf(session.key, session.sessionId), session.spawnedBy)) return;
-    if (visited.size >= maxSessions) {
-      report.sessionOverLimit();
-      return;
-    }
-    visited.add(session.key);
-    work.push(visit.session(session));
-  };
+  const { requests, bookmark, signal, report } = options;
+  const round = new Round(options);
   let at: number | undefined;
   let failed = false;
+  bookmark.beginRound();
   try {
     // Refused by a Gateway that does not know it, this is counted and logged; the rest works without.
     await requests.ask("sessions.subscribe", {}, { urgent: true }).catch(unlessCancelled);
     for await (const page of listSessions(requests)) {
-      if (at === undefined) progress.setClock(page.at);
-      at ??= visit.begin();
-      for (const session of page.sessions) begin(session);
-      if (visited.size >= maxSessions) break;
+      if (at === undefined) bookmark.lookAtClock(page.at);
+      at ??= page.at;
+      if (!(await inSlices(page.sessions, (session) => round.list(session), { signal }))) break;
+      if (round.isFull) break;
     }
   } catch {
     failed = true;
   }
   // Not listed, or listed too far back; what is going on here must be looked up all the same.
-  for (const key of [...visit.liveRuns.keys(), ...progress.owedSessions()]) begin({ key, active: true });
-  await Promise.all(work);
-  if (!failed && at !== undefined && !visit.hasFailed) progress.catchUp(at);
-  return { sessions: visited.size, read: visit.read, failed: failed || visit.hasFailed };
+  for (const { key } of options.liveRuns.values()) {
+    const session = readSession({ hasActiveRun: true }, key);
+    if (session !== undefined) round.list(session);
+  }
+  await atOnce(SUBSCRIBING, round.toSubscribe, (session) => round.subscribe(session), signal);
+  await atOnce(READING, round.toRead, (session) => round.read(session), signal);
+  failed ||= signal.aborted || round.hasFailed;
+  if (!failed) bookmark.endRound(at);
+  report.toRead(-round.unread);
+  return { sessions: round.sessions, read: round.readCount, failed };
 }
 
 function unlessCancelled(error: unknown): void {
   if (isInboxError(error, "ERR_INBOX_NO_LINK")) throw error;
 }
 
+/** Works a list off, a few at a time, until `signal` is aborted. */
+async function atOnce<T>(
+  count: number,
+  items: Iterable<T>,
+  work: (item: T) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const shared = items[Symbol.iterator]();
+  const rest = { [Symbol.iterator]: () => ({ next: () => shared.next() }) };
+  await Promise.all(Array.from({ length: count }, () => inSlices(rest, work, { signal })));
+}
+
 /** One connection's round through the sessions. */
-class Visit {
-  since = Number.POSITIVE_INFINITY;
-  read = 0;
-  /** A session could not be read and there was no room to remember it. */
+class Round {
+  readonly toSubscribe: ListedSession[] = [];
+  readonly toRead: ListedSession[] = [];
+  readCount = 0;
+  /** A session could not be read. */
   hasFailed = false;
-  readonly liveRuns: ReadonlyMap<string, ReadonlySet<string>>;
   private readonly options: CatchUpOptions;
-  private readonly heardUntil: number;
+  private readonly listed = new Set<string>();
+  private isOver = false;
 
   constructor(options: CatchUpOptions) {
     this.options = options;
-    this.liveRuns = options.liveRuns();
-    this.heardUntil = options.progress.heardUntil;
   }
 
-  /** The Gateway's clock is set. Returns what it reads. */
-  begin(): number {
-    const { progress } = this.options;
-    const now = progress.now();
-    // On the first visit only what is still going on is of interest.
-    if (!progress.isFirst) this.since = progress.since;
-    progress.begin(now);
-    return now;
+  get sessions(): number {
+    return this.listed.size;
   }
 
-  async session(session: ListedSession): Promise<void> {
-    const { subscriptions, report, progress, gateway } = this.options;
-    const { key } = session;
-    const since = Math.min(this.since, progress.owedSince(key) ?? this.since);
-    const isRead = this.mayHoldNews(session, since);
-    if (isRead) report.toRead(1);
+  /** No session more may be subscribed to. */
+  get isFull(): boolean {
+    return this.isOver;
+  }
+
+  /** Sessions that still count as to be read. */
+  get unread(): number {
+    return this.toRead.length - this.readCount;
+  }
+
+  list(session: ListedSession): void {
+    const { ours, report, maxSessions, bookmark, liveRuns } = this.options;
+    const { address, sessionId, spawnedBy, active } = session;
+    const name = addressName(address);
+    if (this.listed.has(name) || !ours.has(liveKeyOf(address, sessionId), spawnedBy)) return;
+    if (this.listed.size >= maxSessions) {
+      report.sessionOverLimit();
+      this.isOver = true;
+      return;
+    }
+    this.listed.add(name);
+    if (isHiddenUnlessSubscribed(address)) this.toSubscribe.push(session);
+    if (active || liveRuns.has(name) || bookmark.isBehind(session)) {
+      this.toRead.push(session);
+      report.toRead(1);
+    } else bookmark.upToDate(session);
+  }
+
+  async subscribe({ address }: ListedSession): Promise<void> {
+    await this.options.subscriptions.add(address);
+  }
+
+  async read(session: ListedSession): Promise<void> {
+    const { histories, bookmark, report, gateway, liveRuns, signal } = this.options;
+    const { address } = session;
+    const runIds = liveRuns.get(addressName(address))?.runIds;
+    const request = { address, place: bookmark.placeOf(session), believesTimes: bookmark.believesTimes, runIds };
+    await this.waitForHandler();
     try {
-      if (isHiddenUnlessSubscribed(key)) await subscriptions.add(key);
-      if (isRead) await this.readSession(key, since);
-    } catch (error) {
-      if (isInboxError(error, "ERR_INBOX_NO_LINK") || !progress.owe(key, since)) this.hasFailed = true;
-    } finally {
-      if (isRead) {
-        report.toRead(-1);
-        this.read += 1;
-        if (this.read % PROGRESS_EVERY_SESSIONS === 0) report.catchingUp(gateway, this.read);
+      await histories.use(request, (history) => this.report(session, history));
+    } catch {
+      this.hasFailed = true;
+    }
+    if (signal.aborted) return;
+    this.readCount += 1;
+    report.toRead(-1);
+    if (this.readCount % PROGRESS_EVERY_SESSIONS === 0) report.catchingUp(gateway, this.readCount);
+  }
+
+  /** Reports what is new in a session, and only then says that it has been heard. */
+  private async report(session: ListedSession, history: SessionHistory): Promise<void> {
+    const { ends, pending, nameless, histories, bookmark, report, liveRuns, gateway, signal } = this.options;
+    const { address } = session;
+    const live = liveRuns.get(addressName(address))?.runIds;
+    const sessionKey = liveKeyOf(address, history.sessionId ?? session.sessionId);
+    if (history.isCut) report.historyCut(gateway, sessionKey, history.rows.length);
+    const fresh = new Set(history.rows.slice(history.firstNew));
+    for (const run of endedRuns(history.rows, { nameless: nameless.areIn(history.rows) })) {
+      const { runId } = run;
+      if (history.active.has(runId) || (!fresh.has(run.last) && live?.has(runId) !== true)) continue;
+      if (history.busy) {
+        bookmark.hear(address, { opens: runId });
+        pending.add({ runId, address, sessionKey, recovered: true });
+        continue;
       }
+      const whole = await histories.whole(address, run);
+      if (signal.aborted) return;
+      const identified = nameless.identify(whole, sessionKey);
+      if (identified !== undefined) ends.end(identified, sessionKey, true);
+      if (loopTurns.isOver) await loopTurns.next();
     }
+    if (signal.aborted) return;
+    if (history.inFlight !== undefined) ends.progress(history.inFlight, sessionKey);
+    const last = history.rows.at(-1);
+    const place = last === undefined ? undefined : placeOfRow(last, history.sessionId ?? session.sessionId);
+    bookmark.upToDate(session, place);
   }
 
-  private mayHoldNews({ key, updatedAt, active }: ListedSession, since: number): boolean {
-    if (active || this.liveRuns.has(key)) return true;
-    // The time of an isolated cron job's session is that of its run's beginning.
-    return since !== Number.POSITIVE_INFINITY && (updatedAt ?? since) >= since - this.options.ttlMs;
+  /** With as many undelivered messages as an inbox may have, one more would be a dead letter. */
+  private async waitForHandler(): Promise<void> {
+    const { report, maxPending, clock, signal } = this.options;
+    while (report.stats.pending > maxPending / 2 && !signal.aborted) await pause(clock, BACKLOG_PAUSE_MS, signal);
   }
-
-  private async readSession(key: string, since: number): Promise<void> {
-    const { requests, progress, teller, ledger, gateway, maxRows } = this.options;
-    const cursorName = historyCursorName(gateway, key);
-    // With runs that are buffering here, their beginnings are needed, too.
-    const cursor = this.liveRuns.has(key) ? undefined : (await ledger.cursor(cursorName)) || undefined;
-    const runIds = this.liveRuns.get(key);
-    const history = await readHistory(requests, { sessionKey: key, since, runIds, cursor, maxRows });
-    const sessionKey = liveKeyOf(key, history.sessionId);
-    this.tellEnds(key, sessionKey, history, since);
-    if (history.inFlight !== undefined) teller.tellSoFar(history.inFlight, sessionKey);
-    // While a run goes on, a cursor would cut it in two.
-    if (history.cursor !== undefined && history.active.size === 0 && !history.busy) {
-      ledger.setCursor(cursorName, history.cursor);
-    }
-    progress.settle(key);
-  }
-
-  private tellEnds(key: string, sessionKey: string, history: SessionHistory, since: number): void {
-    const { teller, hold } = this.options;
-    const live = this.liveRuns.get(key);
-    for (const run of endedRuns(history.rows)) {
-      const at = run.at ?? Number.POSITIVE_INFINITY;
-      // What failed has no id in the ledger that would tell a repeat, so there is no overlap for it.
-      const isNews = run.state === "final" ? at > since : at > since && at > this.heardUntil;
-      if (history.active.has(run.runId) || (!isNews && live?.has(run.runId) !== true)) continue;
-      if (history.busy) hold(run, sessionKey);
-      else teller.tell(run, sessionKey, true);
-    }
-  }
-}
-
-/** The name of a session's place in the ledger. */
-export function historyCursorName(gateway: string, sessionKey: string): string {
-  return `history ${gateway} ${sessionKey}`;
 }

@@ -1,94 +1,281 @@
+import { isInboxError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
+import { ExpiringMap } from "../kit/expiring-map.ts";
+import { startTimer, type Timer } from "../kit/timer.ts";
 import type { SessionRow } from "../protocol/transcript-row.ts";
+import type { Report } from "../report/report.ts";
+import type { Supervisor } from "../runs/supervisor.ts";
+import type { Bookmark } from "./bookmark.ts";
+import { type EndedRun, endedRuns } from "./history/ended-runs.ts";
+import type { Histories, SessionHistory } from "./history/history.ts";
+import type { NamelessRuns } from "./history/nameless-runs.ts";
+import type { ReportEnds } from "./report-ends.ts";
+import { type Address, addressName } from "./sessions/address.ts";
 
 /** A run that seems to have ended, though no chat event has said so yet. */
-export interface HeldRun {
+export interface PendingEnd {
   readonly runId: string;
+  /** Where its history lies. */
+  readonly address: Address;
   /** The session as live events of this run name it. */
   readonly sessionKey: string;
-  /** Its rows that were heard, oldest first; none when it was only said to be over. */
-  readonly rows: readonly SessionRow[];
-  /** Its end was written later than this, by the Gateway's clock. */
-  readonly since: number;
+  /** The row that looks like its end; absent when it was only said to be over. */
+  readonly row?: SessionRow | undefined;
   /** It was missed, not just told in another way. */
   readonly recovered: boolean;
-  /** How often it was held before. */
-  readonly tries: number;
 }
 
-/** What {@link HeldRows} needs. */
-export interface HeldRowsOptions {
+/** What {@link PendingEnds} need. */
+export interface PendingEndsOptions {
+  readonly gateway: string;
   readonly clock: Clock;
-  /** How many runs are held at most. */
+  readonly report: Pick<Report, "endLost">;
+  readonly supervisor: Pick<Supervisor, "knows">;
+  /** Absent where the source only listens. */
+  readonly histories?: Histories | undefined;
+  readonly bookmark: Bookmark;
+  readonly ends: ReportEnds;
+  readonly nameless: NamelessRuns;
+  /** How long a run can go on. */
+  readonly ttlMs: number;
+  /** How many may be pending. */
   readonly maxRuns: number;
-  /** Takes the runs whose time is up, in the order in which they were held. */
-  readonly onDue: (runs: readonly HeldRun[]) => void;
+  /** Nothing is looked up or reported any more. */
+  readonly stopped: AbortSignal;
 }
 
-interface Held extends HeldRun {
-  readonly dueAt: number;
+interface Pending extends Omit<PendingEnd, "row"> {
+  readonly rows: SessionRow[];
+  readonly seen: Set<string>;
+  /** Some of its rows are not kept here, so only the history has all of it. */
+  isPartial: boolean;
+  bytes: number;
+  tries: number;
+  timer: Timer;
 }
 
 /**
- * A row of a run comes 10 to 50 ms before the run's own end, which has the better text; only a run
- * that nobody is told the end of is known by its row alone. A second tells them apart.
+ * A row of a run comes 10 to 50 ms before the run's own end, which has the better text. Only a run that nobody is
+ * told the end of is known by its row alone. A second tells them apart.
  */
 const GRACE_MS = 1_000;
+/** How often a run that may still be going on gets another second. */
+const MAX_TRIES = 3;
+/** Rows kept of one run, and bytes of all: the history has the rest. */
+const MAX_ROWS = 32;
+export const MAX_PENDING_BYTES = 16_777_216;
 
-/** Keeps runs back until their own end should have come. */
-export class HeldRows {
-  private readonly options: HeldRowsOptions;
-  /** In the order of `dueAt`: all are held for the same time. */
-  private readonly held = new Map<string, Held>();
-  private timer: unknown;
+/**
+ * The runs that seem to have ended. Each is given a second, from its first sign, for its own end to come. Then the
+ * history is asked: around a tool call the last row holds the last words only, and a run may go on after it.
+ */
+export class PendingEnds {
+  private readonly options: PendingEndsOptions;
+  private readonly runs = new Map<string, Pending>();
+  /** Runs that went on after all: their own end will come. */
+  private readonly goingOn = new Map<string, Address>();
+  /** Runs whose last row is not all of them. */
+  private readonly parted: ExpiringMap<true>;
+  private bytes = 0;
+  private due: Pending[] = [];
 
-  constructor(options: HeldRowsOptions) {
+  constructor(options: PendingEndsOptions) {
     this.options = options;
+    const { clock, ttlMs, maxRuns } = options;
+    this.parted = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
+    options.stopped.addEventListener("abort", () => this.clear(), { once: true });
   }
 
-  /** How many runs are held. */
-  get size(): number {
-    return this.held.size;
-  }
-
-  /** Holds a run, with what was held of it already. False when there is no room. */
-  hold(run: HeldRun): boolean {
-    const { clock, maxRuns } = this.options;
-    const before = this.held.get(run.runId);
-    if (before === undefined && this.held.size >= maxRuns) return false;
-    this.held.delete(run.runId);
-    const known = before?.rows ?? [];
-    const rows = [...known, ...run.rows.filter((row) => !known.some((one) => isSame(one, row)))];
-    const since = Math.min(run.since, before?.since ?? run.since);
-    this.held.set(run.runId, { ...run, rows, since, dueAt: clock.now() + GRACE_MS });
-    this.timer ??= clock.setTimeout(() => this.release(), GRACE_MS);
-    return true;
-  }
-
-  /** Lets go of everything. */
-  clear(): void {
-    this.held.clear();
-    if (this.timer !== undefined) this.options.clock.clearTimeout(this.timer as never);
-    this.timer = undefined;
-  }
-
-  private release(): void {
-    const { clock, onDue } = this.options;
-    this.timer = undefined;
-    const now = clock.now();
-    const due: HeldRun[] = [];
-    for (const [runId, run] of this.held) {
-      if (run.dueAt > now) break;
-      this.held.delete(runId);
-      due.push(run);
+  /** Gives a run another second, unless its end is known. */
+  add(end: PendingEnd): void {
+    const { clock, maxRuns, report, bookmark } = this.options;
+    if (this.options.stopped.aborted) return;
+    const known = this.runs.get(end.runId);
+    if (known !== undefined) return this.keepRow(known, end.row);
+    if (this.runs.size >= maxRuns) {
+      report.endLost();
+      return bookmark.doubt(end.address);
     }
-    const [next] = this.held.values();
-    if (next !== undefined) this.timer = clock.setTimeout(() => this.release(), next.dueAt - now);
-    if (due.length > 0) onDue(due);
+    const { row, ...rest } = end;
+    const timer = startTimer(clock, GRACE_MS, () => this.isDue(pending));
+    const pending: Pending = { ...rest, rows: [], seen: new Set(), isPartial: false, bytes: 0, tries: 0, timer };
+    this.runs.set(end.runId, pending);
+    this.keepRow(pending, row);
   }
-}
 
-/** Gateways repeat themselves. */
-function isSame(one: SessionRow, other: SessionRow): boolean {
-  return one.id === other.id && one.kind === other.kind && one.text === other.text;
+  /** Looks a run up in the history now, whether it seems to have ended or not. */
+  lookUp({ row, ...end }: PendingEnd): void {
+    const timer = { cancel: () => {} };
+    const rows = row === undefined ? [] : [row];
+    const tries = Number.POSITIVE_INFINITY;
+    this.enqueue({ ...end, rows, seen: new Set(), isPartial: false, bytes: 0, tries, timer });
+  }
+
+  /** Reports a run that is all in one row. */
+  async reportRow(row: SessionRow, { runId, address, sessionKey, recovered }: PendingEnd): Promise<void> {
+    const { histories, ends, bookmark } = this.options;
+    try {
+      for (const run of endedRuns([row]))
+        ends.end((await histories?.whole(address, run)) ?? run, sessionKey, recovered);
+      bookmark.ended(address, runId);
+    } catch {
+      bookmark.doubt(address);
+    }
+  }
+
+  /** A part of a run was heard that its last row does not hold. */
+  heardPart(runId: string): void {
+    this.parted.set(runId, true);
+  }
+
+  /** Lets the bookmark pass the runs that have been heard to their end meanwhile. */
+  sweep(): void {
+    const { supervisor, gateway, bookmark, ends } = this.options;
+    for (const { runId, address, rows } of this.runs.values()) {
+      const maySpeak = rows.some(({ kind }) => kind !== "failed" && kind !== "aborted");
+      if (ends.isKnown(runId, maySpeak ? "final" : "error")) bookmark.ended(address, runId);
+    }
+    for (const [runId, address] of this.goingOn) {
+      if (supervisor.knows(gateway, runId) === "live") continue;
+      this.goingOn.delete(runId);
+      bookmark.ended(address, runId);
+    }
+  }
+
+  private clear(): void {
+    for (const { timer } of this.runs.values()) timer.cancel();
+    this.runs.clear();
+    this.goingOn.clear();
+    this.parted.clear();
+    this.due = [];
+    this.bytes = 0;
+  }
+
+  private keepRow(pending: Pending, row: SessionRow | undefined): void {
+    if (row === undefined) return;
+    // Gateways repeat themselves.
+    const key = `${row.id} ${row.kind} ${row.text.length}`;
+    if (pending.seen.has(key)) return;
+    const bytes = 2 * row.text.length;
+    if (pending.rows.length >= MAX_ROWS || this.bytes + bytes > MAX_PENDING_BYTES) {
+      pending.isPartial = true;
+      return;
+    }
+    pending.seen.add(key);
+    pending.rows.push(row);
+    pending.bytes += bytes;
+    this.bytes += bytes;
+  }
+
+  private isDue(pending: Pending): void {
+    this.runs.delete(pending.runId);
+    this.bytes -= pending.bytes;
+    this.enqueue(pending);
+  }
+
+  /** Those that are due at the same time are looked up together. */
+  private enqueue(pending: Pending): void {
+    this.due.push(pending);
+    if (this.due.length === 1) queueMicrotask(() => this.confirm(this.due.splice(0)));
+  }
+
+  private confirm(due: readonly Pending[]): void {
+    const { bookmark, ends } = this.options;
+    const bySession = new Map<string, Pending[]>();
+    for (const pending of due) {
+      const { runId, address, rows, recovered } = pending;
+      const maySpeak = recovered || rows.some(({ kind }) => kind !== "failed" && kind !== "aborted");
+      if (this.isHeard(pending) || ends.isKnown(runId, maySpeak ? "final" : "error")) {
+        bookmark.ended(address, runId);
+        continue;
+      }
+      const name = addressName(address);
+      const ofSession = bySession.get(name);
+      if (ofSession === undefined) bySession.set(name, [pending]);
+      else ofSession.push(pending);
+    }
+    for (const runs of bySession.values()) void this.confirmIn(runs);
+  }
+
+  /** Whether its row says no run, and is known from a run that was heard. */
+  private isHeard({ rows, sessionKey }: Pending): boolean {
+    const [run] = endedRuns(rows, { nameless: true });
+    return run?.nameless === true && this.options.nameless.identify(run, sessionKey) === undefined;
+  }
+
+  /** Looks up runs of one session. */
+  private async confirmIn(runs: readonly Pending[]): Promise<void> {
+    const { histories, bookmark, nameless, stopped } = this.options;
+    const [first] = runs;
+    if (first === undefined) return;
+    if (histories === undefined) {
+      for (const run of runs) this.endFromRows(run);
+      return;
+    }
+    const runIds = new Set(runs.map(({ runId }) => runId));
+    const place = bookmark.markedPlace(first.address);
+    const request = { address: first.address, place, believesTimes: bookmark.believesTimes, runIds, only: true };
+    try {
+      await histories.use(request, async (history) => {
+        const found = endedRuns(history.rows, { nameless: nameless.areIn(history.rows) });
+        const ended = new Map(found.map((run) => [run.runId, run]));
+        for (const run of runs) await this.settle(run, history, ended.get(run.runId));
+      });
+    } catch (error) {
+      if (!stopped.aborted) for (const run of runs) this.giveUp(run, error);
+    }
+  }
+
+  private async settle(pending: Pending, history: SessionHistory, found: EndedRun | undefined): Promise<void> {
+    const { histories } = this.options;
+    const { runId, address } = pending;
+    const isActive = history.active.has(runId);
+    if (isActive || (history.busy && pending.tries < MAX_TRIES)) return this.tryAgain(pending);
+    if (found === undefined) return this.endFromRows(pending);
+    this.report(pending, (await histories?.whole(address, found)) ?? found);
+  }
+
+  private report({ runId, address, sessionKey, recovered }: Pending, run: EndedRun): void {
+    const { ends, bookmark, nameless } = this.options;
+    const identified = nameless.identify(run, sessionKey);
+    if (identified !== undefined) ends.end(identified, sessionKey, recovered);
+    bookmark.ended(address, runId);
+  }
+
+  private tryAgain(pending: Pending): void {
+    const { runId, address } = pending;
+    if (pending.tries >= MAX_TRIES) {
+      this.goingOn.set(runId, address);
+      return;
+    }
+    const newer = this.runs.get(runId);
+    if (newer !== undefined) return;
+    pending.tries += 1;
+    pending.timer = startTimer(this.options.clock, GRACE_MS, () => this.isDue(pending));
+    this.runs.set(runId, pending);
+    this.bytes += pending.bytes;
+  }
+
+  /** The history has nothing of it (its session was deleted), or cannot be asked. */
+  private endFromRows(pending: Pending): void {
+    const { supervisor, gateway, bookmark } = this.options;
+    const { runId, rows, address } = pending;
+    // What is heard of it live has more of it than its row, and will end by itself.
+    if (supervisor.knows(gateway, runId) === "live") {
+      this.goingOn.set(runId, address);
+      return;
+    }
+    for (const run of endedRuns(rows, { nameless: true })) this.report(pending, run);
+    bookmark.ended(address, runId);
+  }
+
+  private giveUp(pending: Pending, error: unknown): void {
+    const { supervisor, gateway, bookmark } = this.options;
+    const { rows, isPartial, runId, address } = pending;
+    const isLive = supervisor.knows(gateway, runId) === "live";
+    const isParted = isPartial || this.parted.get(runId) !== undefined;
+    const isWhole = !isLive && !isParted && rows.length > 0 && !rows.some(({ truncated }) => truncated);
+    if (isWhole && !isInboxError(error, "ERR_INBOX_NO_LINK")) this.endFromRows(pending);
+    else bookmark.doubt(address);
+  }
 }

@@ -1,24 +1,31 @@
+import type { LinkEvent } from "../../machines/link.ts";
 import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
+import { Slots } from "../kit/slots.ts";
+import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { InboundEvent } from "../pipeline/parse-frames.ts";
+import { fields } from "../protocol/fields.ts";
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
+import type { Link } from "../source/link.ts";
 import type { Source } from "../source/source.ts";
 import type { RoutedEvent, Session } from "../types.ts";
-import { Progress } from "./bookmark.ts";
+import { Bookmark } from "./bookmark.ts";
 import { catchUp } from "./catch-up.ts";
-import { Confirmation } from "./confirmation.ts";
-import { HeldRows, type HeldRun } from "./pending-ends.ts";
-import { Teller } from "./report-ends.ts";
+import { Histories } from "./history/history.ts";
+import { NamelessRuns } from "./history/nameless-runs.ts";
+import { PendingEnds } from "./pending-ends.ts";
+import { ReportEnds } from "./report-ends.ts";
 import { Requests } from "./requests.ts";
-import { LiveRows } from "./row-events.ts";
-import { historyKeyOf, OurSessions } from "./sessions/our-sessions.ts";
+import { RowEvents } from "./row-events.ts";
+import { addressName, historyAddress } from "./sessions/address.ts";
+import { OurSessions } from "./sessions/our-sessions.ts";
 import { Subscriptions } from "./sessions/subscriptions.ts";
 
-/** What a {@link Recovery} needs. */
-export interface RecoveryOptions {
-  readonly source: Pick<Source, "name" | "owner" | "request">;
+/** What {@link Recoveries} need. */
+export interface RecoveriesOptions {
+  readonly links: readonly Link[];
   readonly clock: Clock;
   readonly ledger: Ledger;
   readonly report: Report;
@@ -26,215 +33,252 @@ export interface RecoveryOptions {
   readonly session: (sessionKey: string) => Session | undefined;
   readonly includeSubagents: boolean;
   readonly ttlMs: number;
-  readonly retainMs: number;
   readonly maxRuns: number;
+  readonly maxPending: number;
   readonly maxSessions: number;
   readonly maxHistoryRows: number;
   readonly recoveryTimeoutMs: number;
   /** Sends an event down the one path. */
   readonly emit: (event: RoutedEvent) => void;
-  /** What was missed has been caught up, or that takes too long to wait for. */
-  readonly onRecovered: () => void;
 }
 
-/** How often it is looked which runs are about to expire, and what is still owed, at most. */
+interface RecoveryOptions extends Omit<RecoveriesOptions, "links"> {
+  readonly source: Pick<Source, "name" | "owner" | "request">;
+  /** What was missed has been caught up, or that takes too long to wait for. */
+  readonly onRecovered: () => void;
+  /** Shared by all. */
+  readonly slots: Slots;
+}
+
+/** How often it is looked which runs are about to expire, and what still has to be read, at most. */
 const LONGEST_SWEEP_MS = 60_000;
+/** How many histories are in memory at once, of all Gateways together. */
+const READING_AT_ONCE = 4;
+
+/** The recovery of each connection. */
+export class Recoveries {
+  private readonly bySource: ReadonlyMap<Source, Recovery>;
+  /** Of two connections with one name and one owner, either tells of what is heard over both: the last does. */
+  private readonly byConnection: ReadonlyMap<string, Recovery>;
+
+  constructor({ links, ...options }: RecoveriesOptions) {
+    const slots = new Slots(READING_AT_ONCE);
+    const recoveries = links.map((link) => {
+      const { source } = link;
+      const onRecovered = () => link.send({ type: "recovered" });
+      return [source, new Recovery({ ...options, source, slots, onRecovered })] as const;
+    });
+    this.bySource = new Map(recoveries);
+    this.byConnection = new Map(
+      recoveries.map(([{ name, owner }, recovery]) => [connectionName(name, owner), recovery] as const),
+    );
+  }
+
+  /** A change of the source's connection. */
+  link(source: Source, event: LinkEvent): void {
+    const recovery = this.bySource.get(source);
+    if (event.type === "hello") recovery?.hello(event.hello);
+    else if (event.type !== "connect") recovery?.lost();
+  }
+
+  /** Takes every event that is not a chat event. */
+  event(event: InboundEvent): void {
+    this.byConnection.get(connectionName(event.gateway, event.owner))?.event(event);
+  }
+
+  /** Ends everything, for good. */
+  stop(): void {
+    for (const recovery of this.bySource.values()) recovery.stop();
+  }
+}
+
+/** Tells one connection from another: a Gateway may be listened to by several owners. */
+function connectionName(gateway: string, owner: string | undefined): string {
+  return `${gateway}\u0000${owner ?? ""}`;
+}
+
+/** What is asked over a connection, where the source can ask. */
+interface Asking {
+  readonly requests: Requests;
+  readonly histories: Histories;
+  readonly subscriptions: Subscriptions;
+}
 
 /**
- * Hears what one Gateway does not broadcast, and catches up on what it said while we were away.
- * Both become chat events on the one path. A source that cannot ask only has its rows read.
+ * Hears what one Gateway does not broadcast, and catches up on what it said while we were away. Both become chat
+ * events on the one path. Of a source that cannot ask only the rows are read.
  */
-export class Recovery {
+class Recovery {
   private readonly options: RecoveryOptions;
-  private readonly requests: Requests | undefined;
-  private readonly progress: Progress;
-  private readonly subscriptions: Subscriptions | undefined;
+  private readonly asking: Asking | undefined;
+  private readonly bookmark: Bookmark;
   private readonly ours: OurSessions;
-  private readonly held: HeldRows;
-  private readonly confirmation: Confirmation;
-  private readonly teller: Teller;
-  private readonly rows: LiveRows;
+  private readonly nameless: NamelessRuns;
+  private readonly ends: ReportEnds;
+  private readonly pending: PendingEnds;
+  private readonly rows: RowEvents;
   /** Runs that were looked up before they expire: once is enough. */
   private readonly lookedUp: ExpiringMap<true>;
-  /** Counts connections: what belongs to an earlier one is void. */
-  private connection = 0;
-  private connected = false;
+  private readonly stopped = new AbortController();
+  /** Aborted when the connection is gone; undefined while there is none. */
+  private connection: AbortController | undefined;
+  /** Something is missing and must be read again. */
   private isBehind = false;
   /** The rounds through the sessions, one after the other. */
   private round: Promise<void> = Promise.resolve();
   private isCatchingUp = false;
-  private sweepTimer: unknown;
-  /** Methods that failed over this connection: a Gateway that lacks one would fill the log. */
-  private readonly complaints = new Set<string>();
+  private sweepTimer: Timer | undefined;
 
   constructor(options: RecoveryOptions) {
-    const { source, clock, report, supervisor, ledger, ttlMs, maxRuns, maxSessions, maxHistoryRows } = options;
+    const { source, slots, clock, report, ttlMs, maxRuns, maxSessions, maxHistoryRows } = options;
     const { name: gateway, owner, request } = source;
+    const stopped = this.stopped.signal;
+    const shared = { ...options, gateway, owner, stopped };
     this.options = options;
     this.ours = new OurSessions(options);
-    this.progress = new Progress({ ...options, gateway });
-    this.requests =
-      request &&
-      new Requests({
-        gateway,
-        request,
-        clock,
-        onRequest: () => report.requested(),
-        onFailure: (method, params, error) => {
-          report.requestFailed(gateway, method, params, error, this.complaints.has(method));
-          this.complaints.add(method);
-        },
-      });
-    this.subscriptions = this.requests && new Subscriptions({ requests: this.requests, report, maxSessions });
-    this.teller = new Teller({ gateway, owner, report, supervisor, emit: options.emit });
+    this.bookmark = new Bookmark(shared);
+    this.nameless = new NamelessRuns(shared);
+    this.ends = new ReportEnds(shared);
     this.lookedUp = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
-    this.confirmation = new Confirmation({
-      requests: this.requests,
-      progress: this.progress,
-      teller: this.teller,
-      isLive: (runId) => supervisor.knows(gateway, runId) === "live",
-      hasSteps: (runId) => this.rows.hasSteps(runId),
-      hold: (run) => this.hold(run),
-      maxRows: maxHistoryRows,
-    });
-    this.held = new HeldRows({ clock, maxRuns, onDue: (runs) => void this.confirmation.confirm(runs) });
-    this.rows = new LiveRows({
-      gateway,
-      clock,
-      ledger,
-      ttlMs,
-      maxRuns,
-      supervisor,
-      ours: this.ours,
-      progress: this.progress,
-      teller: this.teller,
-      hold: (run) => this.hold(run),
-      tellRow: (row, sessionKey) => void this.confirmation.tellRow(row, sessionKey),
-      join: (sessionKey) => {
-        if (this.connected && this.subscriptions?.has(sessionKey) === false) void this.subscriptions.add(sessionKey);
-      },
-      leave: (sessionKey) => this.subscriptions?.forget(sessionKey),
-    });
+    if (request !== undefined) {
+      const requests = new Requests({ gateway, request, clock, report });
+      const histories = new Histories({ requests, slots, maxRows: maxHistoryRows });
+      this.asking = { requests, histories, subscriptions: new Subscriptions({ requests, report, maxSessions }) };
+    }
+    const { bookmark, nameless, ends, ours } = this;
+    this.pending = new PendingEnds({ ...shared, ...this.asking, bookmark, nameless, ends });
+    this.rows = new RowEvents({ ...shared, ...this.asking, bookmark, nameless, ends, ours, pending: this.pending });
+    const outcomes = report.outcomes$.subscribe((outcome) => nameless.hear(outcome));
+    stopped.addEventListener("abort", () => outcomes.unsubscribe(), { once: true });
   }
 
   /** The Gateway accepted us: subscribes and catches up, and says `onRecovered` once for this connection. */
-  hello(): void {
-    const { onRecovered, clock, recoveryTimeoutMs, report, source } = this.options;
-    this.connection += 1;
-    const { connection } = this;
-    this.connected = true;
-    this.complaints.clear();
-    if (this.requests === undefined) return onRecovered();
-    let isOpen = true;
-    const done = () => {
-      if (isOpen && this.connection === connection && this.connected) onRecovered();
-      isOpen = false;
-    };
-    const timer = clock.setTimeout(() => {
-      if (isOpen && this.connection === connection) report.recoveryLate(source.name);
-      done();
-    }, recoveryTimeoutMs);
+  hello(hello: unknown): void {
+    if (this.stopped.signal.aborted) return;
+    this.lost();
+    const connection = new AbortController();
+    this.connection = connection;
+    const { signal } = connection;
+    this.rows.setConnected(true);
+    this.nameless.setVersion(fields(fields(hello)["server"])["version"]);
+    if (this.asking === undefined) return this.options.onRecovered();
     this.sweepLater();
-    this.round = this.round.then(async () => {
-      await this.catchUp(connection);
-      clock.clearTimeout(timer as never);
-      done();
-    });
+    this.catchUp(signal, this.recoveredSoon(signal));
   }
 
   /** The connection is gone. */
   lost(): void {
-    if (!this.connected) return;
-    this.connected = false;
-    this.requests?.cancel();
-    this.subscriptions?.clear();
-    this.progress.interrupt();
-    if (this.sweepTimer !== undefined) this.options.clock.clearTimeout(this.sweepTimer as never);
-    this.sweepTimer = undefined;
+    const { connection } = this;
+    if (connection === undefined) return;
+    this.connection = undefined;
+    this.rows.setConnected(false);
+    connection.abort();
+    this.asking?.requests.cancel();
+    this.asking?.subscriptions.clear();
+    this.sweepTimer?.cancel();
+    this.pending.sweep();
+    this.bookmark.interrupt();
   }
 
   /** Takes every event of this Gateway that is not a chat event. */
   event(event: InboundEvent): void {
-    this.rows.event(event);
+    if (!this.stopped.signal.aborted) this.rows.event(event);
   }
 
-  /** Lets go of everything. */
+  /** Ends everything, for good. What has not been reported by now is found by the next start. */
   stop(): void {
     this.lost();
-    this.requests?.cancel();
-    this.held.clear();
+    this.stopped.abort();
+    this.bookmark.stop();
+    this.asking?.requests.cancel();
     this.rows.clear();
     this.ours.clear();
+    this.nameless.clear();
     this.lookedUp.clear();
   }
 
-  private hold(run: HeldRun): void {
-    if (!this.held.hold(run)) this.options.report.endLost();
+  /** Calls `onRecovered` when told to, or when that takes too long, but only as long as the connection lives. */
+  private recoveredSoon(signal: AbortSignal): () => void {
+    const { onRecovered, clock, recoveryTimeoutMs, report, source } = this.options;
+    const done = () => {
+      timer.cancel();
+      signal.removeEventListener("abort", done);
+      if (!signal.aborted) onRecovered();
+    };
+    const timer = startTimer(clock, recoveryTimeoutMs, () => {
+      report.recoveryLate(source.name);
+      done();
+    });
+    signal.addEventListener("abort", done);
+    return done;
   }
 
-  private async catchUp(connection: number): Promise<void> {
-    const { requests, subscriptions, progress, ours, teller, options } = this;
-    if (requests === undefined || subscriptions === undefined || this.connection !== connection || !this.connected)
-      return;
-    const { source, report, clock, maxHistoryRows } = options;
+  /** Goes through the sessions once more, after the round that goes on. */
+  private catchUp(signal: AbortSignal, done: () => void = () => {}): void {
+    this.isCatchingUp = true;
+    this.round = this.round.then(async () => {
+      if (!signal.aborted) await this.catchUpOnce(signal);
+      if (signal.aborted) return;
+      this.isCatchingUp = false;
+      done();
+    });
+  }
+
+  private async catchUpOnce(signal: AbortSignal): Promise<void> {
+    const { asking, bookmark, options } = this;
+    if (asking === undefined) return;
+    const { source, report, clock } = options;
     const startedAt = clock.now();
     const before = report.stats.recovered;
-    this.isCatchingUp = true;
-    const result = await catchUp({
-      ...options,
-      gateway: source.name,
-      requests,
-      subscriptions,
-      progress,
-      ours,
-      teller,
-      maxRows: maxHistoryRows,
-      liveRuns: () => this.liveRuns(),
-      hold: (run, sessionKey) => {
-        const since = (run.at ?? progress.now()) - 1;
-        this.hold({ runId: run.runId, sessionKey, rows: [], since, recovered: true, tries: 0 });
-      },
-    });
-    this.isCatchingUp = false;
-    if (this.connection !== connection || !this.connected) return;
+    try {
+      await bookmark.load();
+    } catch (error) {
+      this.isBehind = true;
+      return report.bookmarkUnreadable(source.name, error);
+    }
+    const { ours, ends, pending, nameless } = this;
+    const parts = { ...asking, bookmark, ours, ends, pending, nameless };
+    const result = await catchUp({ ...options, ...parts, gateway: source.name, liveRuns: this.liveRuns(), signal });
+    if (signal.aborted) return;
     this.isBehind = result.failed;
     report.caughtUp(source.name, result, report.stats.recovered - before, clock.now() - startedAt);
   }
 
-  private liveRuns(): ReadonlyMap<string, ReadonlySet<string>> {
+  private liveRuns(): ReadonlyMap<string, { readonly key: string; readonly runIds: Set<string> }> {
     const { supervisor, source } = this.options;
-    const bySession = new Map<string, Set<string>>();
+    const bySession = new Map<string, { readonly key: string; readonly runIds: Set<string> }>();
     for (const { gateway, sessionKey, runId } of supervisor.live()) {
       if (gateway !== source.name || sessionKey === undefined) continue;
-      const key = historyKeyOf(sessionKey);
-      bySession.set(key, (bySession.get(key) ?? new Set()).add(runId));
+      const address = historyAddress({ key: sessionKey });
+      const name = addressName(address);
+      const known = bySession.get(name) ?? { key: address.key, runIds: new Set<string>() };
+      bySession.set(name, known);
+      known.runIds.add(runId);
     }
     return bySession;
   }
 
   private sweepLater(): void {
     const { clock, ttlMs } = this.options;
-    if (this.sweepTimer !== undefined) clock.clearTimeout(this.sweepTimer as never);
+    this.sweepTimer?.cancel();
     const sweepMs = Math.max(1, Math.min(LONGEST_SWEEP_MS, Math.floor(ttlMs / 10)));
-    this.sweepTimer = clock.setTimeout(() => {
+    this.sweepTimer = startTimer(clock, sweepMs, () => {
       this.sweepLater();
       this.sweep(sweepMs);
-    }, sweepMs);
+    });
   }
 
   private sweep(sweepMs: number): void {
     const { supervisor, source, clock, ttlMs } = this.options;
+    const { pending, connection } = this;
+    pending.sweep();
     // A run is looked up between two sweeps and one before its time is up.
-    const due: HeldRun[] = [];
-    for (const { gateway, runId, sessionKey, startedAt } of supervisor.oldest(clock.now() - ttlMs + 2 * sweepMs)) {
+    for (const { gateway, runId, sessionKey } of supervisor.oldest(clock.now() - ttlMs + 2 * sweepMs)) {
       if (gateway !== source.name || sessionKey === undefined || this.lookedUp.get(runId) !== undefined) continue;
       this.lookedUp.set(runId, true);
-      const since = this.progress.atGateway(startedAt) - LONGEST_SWEEP_MS;
-      due.push({ runId, sessionKey, rows: [], since, recovered: true, tries: Number.POSITIVE_INFINITY });
+      pending.lookUp({ runId, address: historyAddress({ key: sessionKey }), sessionKey, recovered: true });
     }
-    if (due.length > 0) void this.confirmation.confirm(due);
-    if (this.isCatchingUp || !(this.isBehind || this.progress.owedSessions().length > 0)) return;
-    const { connection } = this;
-    this.round = this.round.then(() => this.catchUp(connection));
+    if (connection === undefined || this.isCatchingUp || !(this.isBehind || this.bookmark.isDoubted)) return;
+    this.catchUp(connection.signal);
   }
 }

@@ -1,23 +1,25 @@
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
-import type { RoutedEvent } from "../types.ts";
-import type { EndedRun } from "./history/ended-runs.ts";
+import type { ChatEvent, RoutedEvent } from "../types.ts";
+import { type EndedRun, textOf } from "./history/ended-runs.ts";
 
-/** What a {@link Teller} needs. */
-export interface TellerOptions {
+/** What {@link ReportEnds} needs. */
+export interface ReportEndsOptions {
   readonly gateway: string;
   readonly owner?: string | undefined;
   readonly report: Pick<Report, "recovered">;
   readonly supervisor: Pick<Supervisor, "knows">;
   /** Sends an event down the one path. */
   readonly emit: (event: RoutedEvent) => void;
+  /** Nothing is reported any more. */
+  readonly stopped: AbortSignal;
 }
 
 /** Turns what was found back into chat events, unless their run has been heard to its end. */
-export class Teller {
-  private readonly options: TellerOptions;
+export class ReportEnds {
+  private readonly options: ReportEndsOptions;
 
-  constructor(options: TellerOptions) {
+  constructor(options: ReportEndsOptions) {
     this.options = options;
   }
 
@@ -27,21 +29,25 @@ export class Teller {
     return known === "settled" || (known === "unspoken" && state !== "final");
   }
 
-  /** Tells the end of a run. `recovered`: it was missed, not just told in another way. */
-  tell(run: EndedRun, sessionKey: string, recovered: boolean): void {
-    const { runId, state, text, origin, truncated } = run;
+  /**
+   * Reports the end of a run. `sessionKey`: as live events name its session. `recovered`: it was missed, not just
+   * told in another way. `agentId`: where the key does not say.
+   */
+  end(run: EndedRun, sessionKey: string, recovered: boolean): void {
+    const { runId, state, rows, origin } = run;
     if (this.isKnown(runId, state)) return;
     if (recovered) this.options.report.recovered();
     const known = { runId, sessionKey, ...(recovered && { recovered }), ...(origin !== undefined && { origin }) };
-    if (truncated) {
+    const text = textOf(run);
+    if (state === "final" && rows.some(({ truncated }) => truncated)) {
       const errorMessage = "The Gateway does not give the text in full";
-      return this.emit({ ...known, state: "error", errorMessage, errorKind: "truncated" });
+      return this.emit({ ...known, state: "error", errorMessage, errorKind: "truncated", messageText: text });
     }
     this.emit({ ...known, state, messageText: text });
   }
 
-  /** Tells what a run that goes on has said so far. */
-  tellSoFar({ runId, text }: { readonly runId: string; readonly text: string }, sessionKey: string): void {
+  /** Reports what a run that goes on has said so far. */
+  progress({ runId, text }: { readonly runId: string; readonly text: string }, sessionKey: string): void {
     const known = this.options.supervisor.knows(this.options.gateway, runId);
     if (known === "settled" || known === "unspoken") return;
     // Of a hidden run the Gateway says nothing until its end: that must not wipe out anything.
@@ -49,8 +55,8 @@ export class Teller {
     this.emit({ runId, state: "delta", sessionKey, deltaText: text, replace: true });
   }
 
-  private emit(event: RoutedEvent["event"]): void {
-    const { gateway, owner, emit } = this.options;
-    emit({ gateway, ...(owner !== undefined && { owner }), event });
+  private emit(event: ChatEvent): void {
+    const { gateway, owner, emit, stopped } = this.options;
+    if (!stopped.aborted) emit({ gateway, ...(owner !== undefined && { owner }), event });
   }
 }

@@ -1,6 +1,9 @@
 import { InboxError, isInboxError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
+import { deadline, orAborted } from "../kit/deadline.ts";
 import { Queue } from "../kit/queue.ts";
+import { pause } from "../kit/timer.ts";
+import type { Report } from "../report/report.ts";
 import type { GatewayRequest } from "../source/source.ts";
 
 /** What {@link Requests} need. */
@@ -8,10 +11,7 @@ export interface RequestsOptions {
   readonly gateway: string;
   readonly request: GatewayRequest;
   readonly clock: Clock;
-  /** Told of each request that is sent, repeats included. */
-  readonly onRequest: () => void;
-  /** Told of each request that was given up, unless it was cancelled. */
-  readonly onFailure: (method: string, params: object, error: unknown) => void;
+  readonly report: Pick<Report, "requested" | "requestFailed">;
 }
 
 interface Task {
@@ -23,15 +23,10 @@ interface Task {
   attempts: number;
 }
 
-/** One connection: from a hello, or the last cancelling, to the next. */
-interface Connection {
-  ended: boolean;
-  /** Ends what is on its way, or waits to be repeated. */
-  readonly cancels: Set<() => void>;
-}
-
 /** Requests on their way at once. More is no faster, and from 257 on a Gateway refuses them. */
 const CONCURRENCY = 8;
+/** Requests that wait for their turn. Catching up asks a few at a time; only a flood of new sessions gets here. */
+const MAX_WAITING = 20_000;
 const MAX_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 10_000;
@@ -39,36 +34,41 @@ const LONGEST_DELAY_MS = 10_000;
 const TIMEOUT_MS = 20_000;
 
 /**
- * Asks one Gateway: a few requests at once, urgent ones first, each repeated a little when the
- * Gateway says it is busy or does not answer.
+ * Asks one Gateway: a few requests at once, urgent ones first, each repeated twice when the Gateway says it is busy
+ * or does not answer. All of them end with their connection.
  */
 export class Requests {
   private readonly options: RequestsOptions;
   private readonly urgent = new Queue<Task>();
   private readonly others = new Queue<Task>();
-  private connection: Connection = { ended: false, cancels: new Set() };
+  /** One for each connection: from a hello, or the last cancelling, to the next. */
+  private connection = new AbortController();
   private underway = 0;
+  /** Methods that failed over this connection: a Gateway that lacks one would fill the log. */
+  private readonly failed = new Set<string>();
 
   constructor(options: RequestsOptions) {
     this.options = options;
   }
 
   /**
-   * Resolves with the Gateway's answer, of which nothing is checked. Rejects with an `InboxError`
-   * when it is given up, or was cancelled.
+   * Resolves with the Gateway's answer, of which nothing is checked. Rejects with an `InboxError` when it is given
+   * up, or was cancelled.
    */
   ask(method: string, params: object, { urgent = false } = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.enqueue({ method, params, urgent, resolve, reject, attempts: 0 });
+      const task = { method, params, urgent, resolve, reject, attempts: 0 };
+      if (this.urgent.size + this.others.size >= MAX_WAITING) this.giveUp(task, this.tooMany(method));
+      else this.enqueue(task);
     });
   }
 
   /** Gives up everything that waits or is on its way: the connection is gone. */
   cancel(): void {
     const { connection } = this;
-    this.connection = { ended: false, cancels: new Set() };
-    connection.ended = true;
-    for (const cancel of connection.cancels) cancel();
+    this.connection = new AbortController();
+    this.failed.clear();
+    connection.abort();
     for (const queue of [this.urgent, this.others]) {
       for (let task = queue.shift(); task !== undefined; task = queue.shift()) task.reject(this.cancelled(task));
     }
@@ -83,80 +83,69 @@ export class Requests {
     while (this.underway < CONCURRENCY) {
       const task = this.urgent.shift() ?? this.others.shift();
       if (task === undefined) return;
-      void this.attempt(task);
+      this.underway += 1;
+      void this.attempt(task, this.connection.signal);
     }
   }
 
-  private async attempt(task: Task): Promise<void> {
-    const { connection } = this;
-    this.underway += 1;
+  private async attempt(task: Task, connection: AbortSignal): Promise<void> {
     task.attempts += 1;
-    this.options.onRequest();
     try {
       task.resolve(await this.send(task, connection));
     } catch (error) {
       // The source may know that the connection is gone before we are told.
-      if (connection.ended || isInboxError(error, "ERR_INBOX_NO_LINK")) task.reject(this.cancelled(task));
-      else this.failed(task, error, connection);
+      if (connection.aborted || isInboxError(error, "ERR_INBOX_NO_LINK")) task.reject(this.cancelled(task));
+      else void this.retry(task, error, connection);
     } finally {
       this.underway -= 1;
       this.fill();
     }
   }
 
-  private async send(task: Task, { cancels }: Connection): Promise<unknown> {
-    const { clock, request, gateway } = this.options;
-    const { method, params } = task;
-    const attempt = new AbortController();
-    const { signal } = attempt;
-    const ended = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
-    const cancel = () => attempt.abort(this.cancelled(task));
-    cancels.add(cancel);
-    const timer = clock.setTimeout(() => {
-      const words = `The Gateway "${gateway}" did not answer ${method} within ${TIMEOUT_MS} ms.`;
-      attempt.abort(new InboxError("ERR_INBOX_REQUEST", words, { method, gateway, timeoutMs: TIMEOUT_MS }));
-    }, TIMEOUT_MS);
+  private async retry(task: Task, error: unknown, connection: AbortSignal): Promise<void> {
+    const delayMs = task.attempts < MAX_ATTEMPTS ? retryDelayMs(error, task.attempts) : undefined;
+    if (delayMs === undefined) return this.giveUp(task, error);
+    await pause(this.options.clock, delayMs, connection);
+    if (connection.aborted) task.reject(this.cancelled(task));
+    else this.enqueue(task);
+  }
+
+  private async send({ method, params }: Task, connection: AbortSignal): Promise<unknown> {
+    const { clock, request, gateway, report } = this.options;
+    report.requested();
+    const words = `The Gateway "${gateway}" did not answer ${method} within ${TIMEOUT_MS} ms.`;
+    const reason = () => new InboxError("ERR_INBOX_REQUEST", words, { method, gateway, timeoutMs: TIMEOUT_MS });
+    const limit = deadline({ clock, ms: TIMEOUT_MS, reason, signal: connection });
     try {
       // A source that ignores the signal must not hold a place for ever.
-      return await Promise.race([request(method, params, { signal }), ended]);
+      return await orAborted(request(method, params, { signal: limit.signal }), limit.signal);
     } finally {
-      clock.clearTimeout(timer as never);
-      cancels.delete(cancel);
+      limit.release();
     }
   }
 
-  private failed(task: Task, error: unknown, { cancels }: Connection): void {
-    const delayMs = task.attempts < MAX_ATTEMPTS ? retryDelayMs(error, task.attempts) : undefined;
-    if (delayMs === undefined) {
-      this.options.onFailure(task.method, task.params, error);
-      return task.reject(error);
-    }
-    const { clock } = this.options;
-    const cancel = () => {
-      clock.clearTimeout(timer as never);
-      task.reject(this.cancelled(task));
-    };
-    const timer = clock.setTimeout(() => {
-      cancels.delete(cancel);
-      this.enqueue(task);
-    }, delayMs);
-    cancels.add(cancel);
+  private giveUp({ method, params, reject }: Task, error: unknown): void {
+    this.options.report.requestFailed(this.options.gateway, method, params, error, this.failed.has(method));
+    this.failed.add(method);
+    reject(error);
+  }
+
+  private tooMany(method: string): InboxError {
+    const { gateway } = this.options;
+    const words = `More than ${MAX_WAITING} requests to the Gateway "${gateway}" wait: ${method} was not sent.`;
+    return new InboxError("ERR_INBOX_REQUEST", words, { method, gateway });
   }
 
   private cancelled({ method }: Task): InboxError {
     const { gateway } = this.options;
-    return new InboxError("ERR_INBOX_NO_LINK", `The connection ended before ${method} was answered.`, {
-      method,
-      gateway,
-    });
+    const words = `The connection ended before ${method} was answered.`;
+    return new InboxError("ERR_INBOX_NO_LINK", words, { method, gateway });
   }
 }
 
 /** How long to wait before asking again; undefined when that would not help. */
 function retryDelayMs(error: unknown, attempts: number): number | undefined {
-  if (!(error instanceof InboxError) || error.code !== "ERR_INBOX_REQUEST") return undefined;
+  if (!isInboxError(error, "ERR_INBOX_REQUEST")) return undefined;
   const { retryable, retryAfterMs, timeoutMs } = error.details;
   if (retryable !== true && timeoutMs === undefined) return undefined;
   const asked =

@@ -1,63 +1,63 @@
 import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import { readSessionKey } from "../protocol/chat-event.ts";
 import { fields, readId } from "../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../protocol/transcript-row.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
-import type { Progress } from "./bookmark.ts";
-import { historyCursorName } from "./catch-up.ts";
+import { type Bookmark, placeOfRow } from "./bookmark.ts";
 import { originAfter } from "./history/ended-runs.ts";
-import type { HeldRun } from "./pending-ends.ts";
-import type { Teller } from "./report-ends.ts";
-import { isHiddenUnlessSubscribed, type OurSessions } from "./sessions/our-sessions.ts";
+import type { NamelessRuns } from "./history/nameless-runs.ts";
+import type { PendingEnds } from "./pending-ends.ts";
+import type { ReportEnds } from "./report-ends.ts";
+import { type Address, historyAddress, isHiddenUnlessSubscribed } from "./sessions/address.ts";
+import type { OurSessions } from "./sessions/our-sessions.ts";
+import { readSession } from "./sessions/session-list.ts";
+import type { Subscriptions } from "./sessions/subscriptions.ts";
 
-/** What {@link LiveRows} need. */
-export interface LiveRowsOptions {
+/** What {@link RowEvents} need. */
+export interface RowEventsOptions {
   readonly gateway: string;
   readonly clock: Clock;
-  readonly ledger: Ledger;
   readonly ttlMs: number;
   readonly maxRuns: number;
   readonly supervisor: Pick<Supervisor, "hint">;
   readonly ours: OurSessions;
-  readonly progress: Progress;
-  readonly teller: Teller;
-  /** Keeps a run back until its own end should have come. */
-  readonly hold: (run: HeldRun) => void;
-  /** Tells a run that is all in one row. */
-  readonly tellRow: (row: SessionRow, sessionKey: string) => void;
-  /** A session of ours was heard of. */
-  readonly join: (sessionKey: string) => void;
-  /** A session is gone. */
-  readonly leave: (sessionKey: string) => void;
+  readonly bookmark: Bookmark;
+  readonly pending: PendingEnds;
+  readonly ends: ReportEnds;
+  readonly nameless: NamelessRuns;
+  /** Absent where the source only listens. */
+  readonly subscriptions?: Subscriptions | undefined;
 }
 
-/** How far before its announcement the end of a run may be written, in ms. */
-const LATE_ANNOUNCEMENT_MS = 60_000;
+/** A session that an event speaks of. */
+interface Spoken {
+  /** As live events name it. */
+  readonly sessionKey: string;
+  /** Where its history lies. */
+  readonly address: Address;
+  readonly fingerprint: string | undefined;
+  readonly sessionId: string | undefined;
+}
 
 /** Reads the events beside `chat`: rows of transcripts, sessions that come and go, where runs come from. */
-export class LiveRows {
-  private readonly options: LiveRowsOptions;
-  /** Runs whose last row is not all of them. */
-  private readonly stepped: ExpiringMap<true>;
-  /** The last row of a session, where it is a cron job's prompt. */
+export class RowEvents {
+  private readonly options: RowEventsOptions;
+  /** The last row of a session, where it is a prompt that does not name its run. */
   private readonly prompts: ExpiringMap<SessionRow>;
+  /** Whether there is a connection to subscribe over. */
+  private isConnected = false;
 
-  constructor(options: LiveRowsOptions) {
+  constructor(options: RowEventsOptions) {
     this.options = options;
     const { clock, ttlMs, maxRuns } = options;
-    this.stepped = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
     this.prompts = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
   }
 
-  /** Whether the run had parts before its end. */
-  hasSteps(runId: string): boolean {
-    return this.stepped.get(runId) !== undefined;
+  setConnected(isConnected: boolean): void {
+    this.isConnected = isConnected;
   }
 
   clear(): void {
-    this.stepped.clear();
     this.prompts.clear();
   }
 
@@ -74,36 +74,48 @@ export class LiveRows {
         this.changed(raw);
         break;
     }
-    this.options.progress.hear(raw["ts"]);
+    this.options.bookmark.hearTime(raw["ts"]);
   }
 
-  /** The session that an event speaks of, if it is ours. */
-  private sessionOf(raw: Record<string, unknown>): string | undefined {
-    const { ours, join } = this.options;
-    const session = fields(raw["session"]);
-    const key = readSessionKey(raw["sessionKey"] ?? session["key"]);
-    const spawnedBy = readId(raw["spawnedBy"] ?? session["spawnedBy"]);
-    if (key === undefined || !ours.has(key, spawnedBy)) return undefined;
-    if (isHiddenUnlessSubscribed(key)) join(key);
-    return key;
+  /** The session that an event speaks of, if it is ours. From then on it is subscribed to. */
+  private sessionOf(raw: Readonly<Record<string, unknown>>): Spoken | undefined {
+    const { ours, subscriptions } = this.options;
+    const within = fields(raw["session"]);
+    const session = readSession({ ...raw, ...within }, raw["sessionKey"] ?? within["key"]);
+    if (session === undefined || !ours.has(session.address.key, session.spawnedBy)) return undefined;
+    const { address, fingerprint, sessionId } = session;
+    if (this.isConnected && isHiddenUnlessSubscribed(address)) void subscriptions?.add(address);
+    const history = historyAddress(address);
+    // Only these describe the session; others name it.
+    const isDescribed = within["updatedAt"] !== undefined;
+    return { sessionKey: address.key, address: history, fingerprint: isDescribed ? fingerprint : undefined, sessionId };
   }
 
-  private agent(raw: Record<string, unknown>): void {
+  private agent(raw: Readonly<Record<string, unknown>>): void {
     const runId = readId(raw["runId"]);
     if (this.sessionOf(raw) === undefined || raw["isHeartbeat"] !== true || runId === undefined) return;
     this.options.supervisor.hint(this.options.gateway, runId, "heartbeat");
   }
 
-  private message(raw: Record<string, unknown>): void {
-    const sessionKey = this.sessionOf(raw);
-    const row = sessionKey === undefined ? undefined : readSessionRow(raw["message"]);
-    if (sessionKey === undefined || row === undefined) return;
+  private message(raw: Readonly<Record<string, unknown>>): void {
+    const { bookmark, pending, ends, nameless } = this.options;
+    const session = this.sessionOf(raw);
+    const row = session === undefined ? undefined : readSessionRow(raw["message"]);
+    if (session === undefined || row === undefined) return;
+    const { sessionKey, address, fingerprint, sessionId } = session;
     this.learnOrigin(sessionKey, row);
-    const { runId, kind } = row;
-    if (runId === undefined || kind === "prompt") return;
-    if (kind === "step") this.stepped.set(runId, true);
-    else if (kind === "automation") this.options.tellRow(row, sessionKey);
-    else this.hold(runId, sessionKey, [row]);
+    const heard = { place: placeOfRow(row, sessionId), fingerprint };
+    const { kind } = row;
+    const runId = row.runId ?? (row.id !== undefined && nameless.areIn([row]) ? `row-${row.id}` : undefined);
+    if (kind === "step" && runId !== undefined) pending.heardPart(runId);
+    const isEnd = kind !== "prompt" && kind !== "step" && runId !== undefined;
+    if (!isEnd || ends.isKnown(runId, kind === "failed" || kind === "aborted" ? "error" : "final")) {
+      return bookmark.hear(address, heard);
+    }
+    bookmark.hear(address, { ...heard, opens: runId });
+    const end = { runId, address, sessionKey, recovered: false };
+    if (kind === "automation") void pending.reportRow(row, end);
+    else pending.add({ ...end, row });
   }
 
   private learnOrigin(sessionKey: string, row: SessionRow): void {
@@ -111,38 +123,28 @@ export class LiveRows {
     const before = this.prompts.get(sessionKey);
     this.prompts.delete(sessionKey);
     const { kind, runId, origin } = row;
-    if (kind === "prompt" && runId === undefined) this.prompts.set(sessionKey, row);
-    else if (kind === "prompt" && runId !== undefined && origin !== undefined) supervisor.hint(gateway, runId, origin);
-    else if (runId !== undefined) {
-      const answered = originAfter(before, row);
-      if (answered !== undefined) supervisor.hint(gateway, runId, answered);
-    }
+    if (kind === "prompt" && runId === undefined) return this.prompts.set(sessionKey, row);
+    if (runId === undefined) return;
+    const answered = kind === "prompt" ? origin : originAfter(before, row);
+    if (answered !== undefined) supervisor.hint(gateway, runId, answered);
   }
 
-  private changed(raw: Record<string, unknown>): void {
+  private changed(raw: Readonly<Record<string, unknown>>): void {
+    const { bookmark, pending, ends, subscriptions } = this.options;
     const { phase, reason } = raw;
     const runId = readId(raw["runId"]);
-    if (reason === "delete") return this.deleted(raw);
-    const sessionKey = this.sessionOf(raw);
-    if (sessionKey === undefined || runId === undefined) return;
-    if (phase === "end" || phase === "error") this.hold(runId, sessionKey, []);
-  }
-
-  private deleted(raw: Record<string, unknown>): void {
-    const { leave, ledger, gateway } = this.options;
-    const key = readSessionKey(raw["sessionKey"]);
-    if (key === undefined) return;
-    leave(key);
-    // A deleted session's place means nothing in the one that follows it under the same key.
-    ledger.setCursor(historyCursorName(gateway, key), undefined);
-  }
-
-  private hold(runId: string, sessionKey: string, rows: readonly SessionRow[]): void {
-    const { teller, progress, hold } = this.options;
-    if (teller.isKnown(runId, rows.some(({ kind }) => kind === "reply" || kind === "injected") ? "final" : "error"))
-      return;
-    const at = rows[0]?.at;
-    const since = at === undefined ? progress.now() - LATE_ANNOUNCEMENT_MS : at - 1;
-    hold({ runId, sessionKey, rows, since, recovered: false, tries: 0 });
+    if (reason === "delete") {
+      const gone = readSession(raw, raw["sessionKey"]);
+      if (gone === undefined) return;
+      subscriptions?.forget(gone.address);
+      return bookmark.forget(historyAddress(gone.address));
+    }
+    const session = this.sessionOf(raw);
+    if (session === undefined) return;
+    const { sessionKey, address, fingerprint } = session;
+    const isEnd = runId !== undefined && (phase === "end" || phase === "error");
+    if (!isEnd || ends.isKnown(runId, "error")) return bookmark.hear(address, { fingerprint });
+    bookmark.hear(address, { fingerprint, opens: runId });
+    pending.add({ runId, address, sessionKey, recovered: false });
   }
 }

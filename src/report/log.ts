@@ -21,6 +21,8 @@ export interface Log {
   recoveryLate(gateway: string, pending: number): void;
   /** `isRepeat`: another one like it was logged already. */
   requestFailed(gateway: string, method: string, params: object, error: unknown, isRepeat: boolean): void;
+  historyCut(gateway: string, sessionKey: string, rows: number): void;
+  bookmarkUnreadable(gateway: string, error: unknown): void;
   stopped(unfinished: number, pending: number): void;
 }
 
@@ -91,6 +93,13 @@ export function createLog(log: Logger = silent): Log {
       const fields = { gateway, method, sessionKey, error: errorText(error) };
       log[isRepeat ? "debug" : "warn"](fields, "request to the Gateway failed");
     },
+    historyCut: (gateway, sessionKey, rows) =>
+      log.warn(
+        { gateway, sessionKey, rows },
+        "more was missed in a session than may be read: its oldest rows are left out",
+      ),
+    bookmarkUnreadable: (gateway, error) =>
+      log.error({ gateway, err: error }, "the ledger did not say how far the Gateway was heard: catching up waits"),
     claimFailed: (error) => log.error({ err: error }, "could not look for what other processes left undelivered"),
     ledgerSafe: () => log.info({}, "the ledger is on disk again"),
     stopped: (unfinished, pending) =>

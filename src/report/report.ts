@@ -254,6 +254,18 @@ export class Report {
     this.log.requestFailed(gateway, method, params, error, isRepeat);
   }
 
+  /** More was missed in a session than may be read: only the newest rows were. */
+  historyCut(gateway: string, sessionKey: string, rows: number): void {
+    this.counts.historiesCut += 1;
+    this.log.historyCut(gateway, sessionKey, rows);
+  }
+
+  /** How far a Gateway has been heard could not be read from the ledger. */
+  bookmarkUnreadable(gateway: string, error: unknown): void {
+    this.counts.recoveryFailed += 1;
+    this.log.bookmarkUnreadable(gateway, error);
+  }
+
   /** There was no room to keep an ended run until it could be looked up. */
   endLost(): void {
     this.counts.recoveryFailed += 1;

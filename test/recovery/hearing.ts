@@ -78,8 +78,8 @@ export async function listen(
 }
 
 /** A real socket is in between: what is waited for is some turns of the event loop away, never a time. */
-export async function until(holds: () => boolean, what: string): Promise<void> {
-  const giveUpAt = Date.now() + 4_000;
+export async function until(holds: () => boolean, what: string, withinMs = 4_000): Promise<void> {
+  const giveUpAt = Date.now() + withinMs;
   while (!holds()) {
     if (Date.now() > giveUpAt) throw new Error(`Waited in vain for ${what}`);
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,13 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { endedRuns } from "../../src/recovery/history/ended-runs.ts";
-import { readHistory } from "../../src/recovery/history/history.ts";
+import { Slots } from "../../src/kit/slots.ts";
+import type { SessionRow } from "../../src/protocol/transcript-row.ts";
+import { endedRuns, textOf } from "../../src/recovery/history/ended-runs.ts";
+import { firstNew } from "../../src/recovery/history/first-new.ts";
+import { Histories, type HistoryRequest, type SessionHistory } from "../../src/recovery/history/history.ts";
 import { Requests } from "../../src/recovery/requests.ts";
 import { createTestClock } from "../../src/testing/index.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 
-/** The real thing, asked of a script. */
-function scripted(answer: (params: Params, method: string) => unknown) {
+/** Histories of a Gateway that answers as scripted. */
+function scripted(answer: (params: Params, method: string) => unknown, maxRows = 1_000) {
   const asked: Params[] = [];
   const requests = new Requests({
     gateway: "one",
@@ -16,10 +19,19 @@ function scripted(answer: (params: Params, method: string) => unknown) {
       asked.push(params as Params);
       return answer(params as Params, method);
     },
-    onRequest: () => {},
-    onFailure: () => {},
+    report: { requested: () => {}, requestFailed: () => {} },
   });
-  return { requests, asked };
+  const histories = new Histories({ requests, slots: new Slots(4), maxRows });
+  const read = (request: Partial<HistoryRequest> = {}) =>
+    histories.use({ ...wanted, ...request }, async (history: SessionHistory) => history);
+  /** The texts of all runs that ended, whole. */
+  const texts = async (request: Partial<HistoryRequest> = {}) =>
+    histories.use({ ...wanted, ...request }, async ({ rows }) => {
+      const found: string[] = [];
+      for (const run of endedRuns(rows)) found.push(textOf(await histories.whole(wanted.address, run)));
+      return found;
+    });
+  return { asked, read, texts };
 }
 
 const row = (id: string, runId: string, at: number, words: string, more: object = {}) => ({
@@ -40,16 +52,15 @@ function pagesOf(rows: readonly object[], page = 2) {
   };
 }
 
-const wanted = { sessionKey: "agent:main:main", since: 100, maxRows: 1_000 };
-const textsOf = (history: { rows: Parameters<typeof endedRuns>[0] }) => endedRuns(history.rows).map(({ text }) => text);
+const wanted: HistoryRequest = { address: { key: "agent:main:main" }, place: { at: 100 }, believesTimes: true };
 
 describe("a history", () => {
-  it("is read back to the first old row, and no further", async () => {
-    const rows = [1, 2, 3, 4, 5, 6].map((n) => row(`row ${n}`, `run ${n}`, n < 4 ? n : 100 + n, `Text ${n}`));
-    const { requests, asked } = scripted(pagesOf(rows));
-    const history = await readHistory(requests, wanted);
+  it("is read back to the row that was heard last, and no further", async () => {
+    const rows = [1, 2, 3, 4, 5, 6].map((n) => row(`row ${n}`, `run ${n}`, n, `Text ${n}`));
+    const { read, asked } = scripted(pagesOf(rows));
+    const history = await read({ place: { rowId: "row 3" } });
     expect(asked.map(({ offset }) => offset)).toEqual([undefined, 2]);
-    expect(textsOf(history)).toEqual(["Text 3", "Text 4", "Text 5", "Text 6"]);
+    expect(history.rows.slice(history.firstNew).map(({ text }) => text)).toEqual(["Text 4", "Text 5", "Text 6"]);
   });
 
   it("is read back to where a run began that spoke again later", async () => {
@@ -59,10 +70,9 @@ describe("a history", () => {
       row("c", "long", 60, "went on,", step),
       row("d", "long", 200, "and ended."),
     ];
-    const { requests, asked } = scripted(pagesOf(rows));
-    const history = await readHistory(requests, wanted);
+    const { texts, asked } = scripted(pagesOf(rows));
+    expect((await texts()).at(-1)).toBe("It began long ago,\n\nwent on,\n\nand ended.");
     expect(asked).toHaveLength(2);
-    expect(textsOf(history).at(-1)).toBe("It began long ago,\n\nwent on,\n\nand ended.");
   });
 
   it("is not confused by a row that is written while it is read", async () => {
@@ -71,9 +81,8 @@ describe("a history", () => {
       first: { messages: rows.slice(1), hasMore: true, nextOffset: 2 },
       second: { messages: rows.slice(0, 2), hasMore: false },
     };
-    const { requests } = scripted(({ offset }) => (offset === undefined ? pages["first"] : pages["second"]));
-    const history = await readHistory(requests, wanted);
-    expect(history.rows.map(({ id }) => id)).toEqual(["a", "b", "c"]);
+    const { read } = scripted(({ offset }) => (offset === undefined ? pages["first"] : pages["second"]));
+    expect((await read()).rows.map(({ id }) => id)).toEqual(["a", "b", "c"]);
   });
 
   it("keeps both parts of a row that is told as two", async () => {
@@ -82,51 +91,124 @@ describe("a history", () => {
       { ...row("same", "run", 110, ""), content: [{ type: "toolCall" }], stopReason: "toolUse" },
       row("last", "run", 120, "Done."),
     ];
-    const { requests } = scripted(pagesOf(rows, 50));
-    expect(textsOf(await readHistory(requests, wanted))).toEqual(["Let me look.\n\nDone."]);
+    const { texts } = scripted(pagesOf(rows, 50));
+    expect(await texts()).toEqual(["Let me look.\n\nDone."]);
   });
 
-  it("of a run whose last row is a step has no end of it", async () => {
-    const { requests } = scripted(pagesOf([row("a", "run", 110, "Let me look.", step)]));
-    const history = await readHistory(requests, wanted);
-    expect(history.rows).toHaveLength(1);
-    expect(endedRuns(history.rows)).toEqual([]);
-  });
-
-  it("is read in pages when the cursor's answer may hold only the end of a run", async () => {
-    const whole = [
-      row("a", "run", 110, "The beginning,", step),
-      row("b", "run", 120, "the middle,", step),
-      row("c", "run", 130, "the end."),
-    ];
-    const delta = { kind: "delta", messages: whole.slice(1).map((message) => ({ message })), deltaCursor: "next" };
-    const { requests } = scripted((params) => ("cursor" in params ? delta : pagesOf(whole, 50)(params)));
-    const history = await readHistory(requests, { ...wanted, cursor: "last" });
-    expect(textsOf(history)).toEqual(["The beginning,\n\nthe middle,\n\nthe end."]);
+  it("has no end of a run whose last row is a step", async () => {
+    const { read } = scripted(pagesOf([row("a", "run", 110, "Let me look.", step)]));
+    const { rows } = await read();
+    expect(rows).toHaveLength(1);
+    expect(endedRuns(rows)).toEqual([]);
   });
 
   it("is not read for ever where the Gateway steps on one row at a time", async () => {
-    const { requests, asked } = scripted(({ offset = 0 }) => ({
+    const { read, asked } = scripted(({ offset = 0 }) => ({
       messages: [],
       hasMore: true,
       nextOffset: (offset as number) + 1,
     }));
-    await readHistory(requests, wanted);
-    expect(asked).toHaveLength(40);
+    expect((await read()).isCut).toBe(true);
+    expect(asked).toHaveLength(41);
   });
 
-  it("has its cut rows completed, the needed ones only", async () => {
+  it("says when there was more than may be read", async () => {
+    const rows = Array.from({ length: 200 }, (_, n) => row(`row ${n}`, `run ${n}`, 200 + n, "Text."));
+    const { read } = scripted(pagesOf(rows, 50), 100);
+    const history = await read();
+    expect(history).toMatchObject({ isCut: true, rows: { length: 100 } });
+  });
+
+  it("stops at 16 MiB of text", async () => {
+    const words = "x".repeat(400_000);
+    const rows = Array.from({ length: 200 }, (_, n) => row(`row ${n}`, `run ${n}`, 200 + n, words));
+    const { read, asked } = scripted(pagesOf(rows, 10));
+    expect((await read()).isCut).toBe(true);
+    expect(asked).toHaveLength(3);
+  });
+
+  it("completes cut texts, of the needed runs only", async () => {
     const cut = (id: string, at: number) => ({
-      ...row(id, id, at, "Cut"),
+      ...row(id, id, at, "Cut\n...(truncated)..."),
       __openclaw: { id, runId: id, recordTimestampMs: at, truncated: true },
     });
-    const { requests, asked } = scripted((params, method) =>
+    const { read, texts, asked } = scripted((params, method) =>
       method === "chat.message.get"
-        ? { ok: true, message: row(String(params["messageId"]), "any", 0, "Whole") }
-        : { messages: [cut("old", 50), cut("new", 150)], hasMore: false },
+        ? { ok: true, message: row(String(params["messageId"]), "any", 0, "Cut no more") }
+        : { messages: [cut("new", 150)], hasMore: false },
     );
-    const history = await readHistory(requests, wanted);
-    expect(history.rows.map(({ text }) => text)).toEqual(["Cut", "Whole"]);
-    expect(asked.flatMap(({ messageId = [] }) => messageId)).toEqual(["new"]);
+    await read();
+    expect(asked.flatMap(({ messageId = [] }) => messageId)).toEqual([]);
+    expect(await texts()).toEqual(["Cut no more"]);
+  });
+
+  it("completes a cut text whose id is that of a tool call, too", async () => {
+    const first = "a".repeat(9_000);
+    const mark = { runId: "run-1", id: "row-1", recordTimestampMs: 2_000, seq: 2 };
+    const call = { role: "assistant", stopReason: "toolUse", content: [{ type: "toolCall" }], __openclaw: mark };
+    const said = (text: string, truncated: boolean) => ({
+      role: "assistant",
+      content: [{ type: "text", text }],
+      openclawStreamFallback: { replacementText: text },
+      __openclaw: { ...mark, ...(truncated && { truncated: true, reason: "display-cap" }) },
+    });
+    const last = row("row-3", "run-1", 3_000, "The end.");
+    const { texts } = scripted(({ maxChars }, method) => {
+      if (method === "chat.message.get") return { ok: true, message: call };
+      const text =
+        maxChars === undefined ? said(`${first.slice(0, 8_000)}\n...(truncated)...`, true) : said(first, false);
+      return { messages: [text, call, last], hasMore: false };
+    });
+    expect(await texts()).toEqual([`${first}\n\nThe end.`]);
+  });
+
+  it("reads no id of more than 1,024 characters", async () => {
+    const { read } = scripted(() => ({
+      messages: [],
+      inFlightRun: { runId: "x".repeat(1_048_576), text: "Hi" },
+      sessionInfo: { activeRunIds: ["y".repeat(2_000), "run-1"] },
+    }));
+    const history = await read();
+    expect(history.inFlight).toBeUndefined();
+    expect([...history.active]).toEqual(["run-1"]);
+  });
+});
+
+describe("the first new row", () => {
+  const at = (id: string, time: number, more: Partial<SessionRow> = {}): SessionRow => ({
+    kind: "reply",
+    text: id,
+    truncated: false,
+    id,
+    at: time,
+    ...more,
+  });
+  const rows = [at("a", 1_000, { seq: 1 }), at("b", 2_000, { seq: 2 }), at("c", 500, { seq: 3 })];
+
+  it("comes after the row that was heard, whatever the clocks say", () => {
+    expect(firstNew({ rows }, { rowId: "b", at: 9_999, seq: 9 }, true)).toBe(2);
+    expect(firstNew({ rows }, { rowId: "c" }, true)).toBe(3);
+  });
+
+  it("is the first of all in another life of the session", () => {
+    expect(firstNew({ rows, sessionId: "new" }, { rowId: "gone", sessionId: "old", seq: 2 }, true)).toBe(0);
+  });
+
+  it("is told by its number when the row is gone", () => {
+    expect(firstNew({ rows, sessionId: "s" }, { rowId: "gone", sessionId: "s", seq: 2 }, true)).toBe(2);
+  });
+
+  it("is told by the last run when no row was heard", () => {
+    const named = rows.map((row, n) => ({ ...row, runId: `run-${n}` }));
+    expect(firstNew({ rows: named }, { lastRunId: "run-1", at: 5_000 }, true)).toBe(2);
+  });
+
+  it("is told by its time when nothing else is known", () => {
+    expect(firstNew({ rows: rows.slice(0, 2) }, { at: 1_000 }, true)).toBe(1);
+    expect(firstNew({ rows: rows.slice(0, 2) }, { at: 2_000 }, true)).toBe(2);
+  });
+
+  it("comes after the row that is nearest in time when a clock was set", () => {
+    expect(firstNew({ rows }, { at: 2_010 }, false)).toBe(2);
   });
 });

@@ -13,7 +13,7 @@ interface Call {
 function openRequests() {
   const clock = createTestClock();
   const calls: Call[] = [];
-  const failures: string[] = [];
+  const failures: (readonly [string, boolean])[] = [];
   let sent = 0;
   const requests = new Requests({
     gateway: "one",
@@ -24,17 +24,19 @@ function openRequests() {
           reject(new InboxError(code, "refused", { ...details }));
         calls.push({ method, signal, answer, refuse });
       }),
-    onRequest: () => {
-      sent += 1;
+    report: {
+      requested() {
+        sent += 1;
+      },
+      requestFailed: (_gateway, method, _params, _error, isRepeat) => failures.push([method, isRepeat]),
     },
-    onFailure: (method) => failures.push(method),
   });
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   return { clock, calls, failures, requests, settle, sent: () => sent };
 }
 
 describe("requests", () => {
-  it("go out eight at a time, urgent ones first", async () => {
+  it("sends eight at a time, urgent ones first", async () => {
     const { requests, calls, settle } = openRequests();
     for (let n = 0; n < 10; n += 1) void requests.ask(`slow ${n}`, {});
     void requests.ask("urgent", {}, { urgent: true });
@@ -47,7 +49,7 @@ describe("requests", () => {
     expect(calls.at(-1)?.method).toBe("slow 8");
   });
 
-  it("are repeated when the Gateway is busy, as late as it asks, and given up at the third refusal", async () => {
+  it("repeats what a busy Gateway refused, as late as it asks, and gives up at the third refusal", async () => {
     const { requests, calls, failures, clock, settle, sent } = openRequests();
     const asked = requests.ask("chat.history", {});
     calls[0]?.refuse({ retryable: true, retryAfterMs: 700 });
@@ -55,26 +57,42 @@ describe("requests", () => {
     clock.advance(699);
     expect(calls).toHaveLength(1);
     clock.advance(1);
+    await settle();
     calls[1]?.refuse({ retryable: true });
     await settle();
     clock.advance(500);
+    await settle();
     expect(failures).toEqual([]);
     calls[2]?.refuse({ retryable: true });
     await expect(asked).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
-    expect(failures).toEqual(["chat.history"]);
+    expect(failures).toEqual([["chat.history", false]]);
     expect(sent()).toBe(3);
     expect(clock.pending).toBe(0);
   });
 
-  it("are not repeated when that would not help", async () => {
+  it("does not repeat what would not help", async () => {
     const { requests, calls, failures } = openRequests();
     const asked = requests.ask("chat.history", {});
     calls[0]?.refuse();
     await expect(asked).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
-    expect(failures).toEqual(["chat.history"]);
+    expect(failures).toEqual([["chat.history", false]]);
   });
 
-  it("do not wait for ever, even for a source that ignores its signal", async () => {
+  it("says that a method failed before over this connection", async () => {
+    const { requests, calls, failures } = openRequests();
+    for (const _ of [1, 2]) {
+      const asked = requests.ask("chat.history", {});
+      calls.at(-1)?.refuse();
+      await expect(asked).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
+    }
+    requests.cancel();
+    const asked = requests.ask("chat.history", {});
+    calls.at(-1)?.refuse();
+    await expect(asked).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
+    expect(failures.map(([, isRepeat]) => isRepeat)).toEqual([false, true, false]);
+  });
+
+  it("does not wait for ever, even for a source that ignores its signal", async () => {
     const { requests, calls, clock, settle } = openRequests();
     const givenUp = expect(requests.ask("chat.history", {})).rejects.toMatchObject({
       code: "ERR_INBOX_REQUEST",
@@ -84,12 +102,13 @@ describe("requests", () => {
       clock.advance(20_000);
       await settle();
       clock.advance(delayMs);
+      await settle();
     }
     await givenUp;
     expect(calls.map(({ signal }) => signal?.aborted)).toEqual([true, true, true]);
   });
 
-  it("end with their connection, wherever they are, and count as no failure", async () => {
+  it("ends all of them with the connection, wherever they are, and counts no failure", async () => {
     const { requests, calls, failures, clock, settle } = openRequests();
     const ended = Promise.allSettled(Array.from({ length: 10 }, (_, n) => requests.ask(`request ${n}`, {})));
     calls[0]?.refuse({ retryable: true });
@@ -104,5 +123,15 @@ describe("requests", () => {
     const next = requests.ask("on the next connection", {});
     calls.at(-1)?.answer("well");
     await expect(next).resolves.toBe("well");
+  });
+
+  it("refuses to let more than 20,000 wait", async () => {
+    const { requests, failures } = openRequests();
+    const waiting = Array.from({ length: 20_008 }, () => requests.ask("sessions.messages.subscribe", {}));
+    const ended = Promise.allSettled(waiting);
+    await expect(requests.ask("one too many", {})).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
+    expect(failures).toEqual([["one too many", false]]);
+    requests.cancel();
+    await ended;
   });
 });

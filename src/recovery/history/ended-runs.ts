@@ -3,16 +3,17 @@ import type { Origin } from "../../types.ts";
 
 /** A run that has ended, as its rows tell it. */
 export interface EndedRun {
+  /** Where rows carry no run id, `row-` and the id of the last row. */
   readonly runId: string;
   /** The state that its last chat event had, or would have had. */
   readonly state: "final" | "error" | "aborted";
-  /** Of a final, the whole text; else what the last row says. */
-  readonly text: string;
-  /** When its last row was written, by the Gateway's clock. */
-  readonly at?: number;
+  /** What it said, oldest first; of a run that failed, the last row alone. */
+  readonly rows: readonly SessionRow[];
+  /** Its last row. */
+  readonly last: SessionRow;
   readonly origin?: Origin;
-  /** Part of the text was cut and could not be had in full. */
-  readonly truncated: boolean;
+  /** Its rows carry no run id. */
+  readonly nameless: boolean;
 }
 
 interface Gathered {
@@ -21,16 +22,21 @@ interface Gathered {
 }
 
 /**
- * The runs that ended in these rows, in the order of their ends. A run whose last row is a step has
- * not ended: it goes on, or nobody will ever end it.
+ * The runs that ended in these rows, in the order of their ends. A run whose last row is a step has not ended: it
+ * goes on, or nobody will ever end it.
+ *
+ * `nameless`: rows without a run id are runs, too, as Gateways before 2026.8 write them. Each reaches from one prompt
+ * to the next.
  */
-export function endedRuns(rows: readonly SessionRow[]): readonly EndedRun[] {
-  const runs = new Map<string, Gathered>();
+export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}): readonly EndedRun[] {
+  const runs = new Map<string | Gathered, Gathered>();
   const asked = new Map<string, Origin>();
+  let turn: Gathered | undefined;
   let before: SessionRow | undefined;
   for (const row of rows) {
     const { kind, runId, origin } = row;
     if (kind === "prompt") {
+      turn = undefined;
       if (runId !== undefined && origin !== undefined) asked.set(runId, origin);
     } else if (runId !== undefined) {
       const run = runs.get(runId) ?? { rows: [], origin: origin ?? asked.get(runId) ?? originAfter(before, row) };
@@ -38,10 +44,17 @@ export function endedRuns(rows: readonly SessionRow[]): readonly EndedRun[] {
       runs.delete(runId);
       runs.set(runId, run);
       run.rows.push(row);
+    } else if (nameless) {
+      turn ??= { rows: [], origin: originAfter(before, row) };
+      runs.delete(turn);
+      runs.set(turn, turn);
+      turn.rows.push(row);
+      // What follows an end without a prompt is something new.
+      if (kind !== "step") turn = undefined;
     }
     before = row;
   }
-  return Array.from(runs, ([runId, run]) => endedRun(runId, run) ?? []).flat();
+  return Array.from(runs, ([key, run]) => endedRun(typeof key === "string" ? key : undefined, run) ?? []).flat();
 }
 
 /** A cron job's prompt does not name its run: it is the one that answers it directly. */
@@ -51,14 +64,21 @@ export function originAfter(before: SessionRow | undefined, row: SessionRow): Or
   return adjacent ? before.origin : undefined;
 }
 
-function endedRun(runId: string, { rows, origin }: Gathered): EndedRun | undefined {
+/** The whole text of a run; live, the texts on either side of a tool call are joined by a blank line. */
+export function textOf({ rows }: EndedRun): string {
+  return rows
+    .map(({ text }) => text)
+    .filter((text) => text !== "")
+    .join("\n\n");
+}
+
+function endedRun(name: string | undefined, { rows, origin }: Gathered): EndedRun | undefined {
   const last = rows.at(-1);
   if (last === undefined || last.kind === "step" || last.kind === "prompt") return undefined;
-  const known = { runId, ...(origin !== undefined && { origin }), ...(last.at !== undefined && { at: last.at }) };
-  if (last.kind === "failed") return { ...known, state: "error", text: last.text, truncated: false };
-  if (last.kind === "aborted") return { ...known, state: "aborted", text: last.text, truncated: false };
-  const said = rows.filter(({ kind, text }) => kind !== "failed" && kind !== "aborted" && text !== "");
-  // Live, the text on either side of a tool call is joined by a blank line.
-  const text = said.map((row) => row.text).join("\n\n");
-  return { ...known, state: "final", text, truncated: said.some(({ truncated }) => truncated) };
+  const runId = name ?? (last.id === undefined ? undefined : `row-${last.id}`);
+  if (runId === undefined) return undefined;
+  const known = { runId, last, nameless: name === undefined, ...(origin !== undefined && { origin }) };
+  if (last.kind === "failed") return { ...known, state: "error", rows: [last] };
+  if (last.kind === "aborted") return { ...known, state: "aborted", rows: [last] };
+  return { ...known, state: "final", rows: rows.filter(({ kind }) => kind !== "failed" && kind !== "aborted") };
 }

@@ -1,12 +1,20 @@
 import { isInboxError } from "../../errors.ts";
+import { loopTurns } from "../../kit/background.ts";
+import type { Slots } from "../../kit/slots.ts";
 import { fields, readId } from "../../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../../protocol/transcript-row.ts";
+import type { Place } from "../bookmark.ts";
 import type { Requests } from "../requests.ts";
+import type { Address } from "../sessions/address.ts";
+import type { EndedRun } from "./ended-runs.ts";
+import { firstNew } from "./first-new.ts";
 
-/** What the Gateway keeps of a session. */
+/** What a Gateway keeps of a session, read back as far as was asked. */
 export interface SessionHistory {
   /** Oldest first. */
   readonly rows: readonly SessionRow[];
+  /** Which of the rows is the first after the place; their number when none is. */
+  readonly firstNew: number;
   /** The runs that go on. */
   readonly active: ReadonlySet<string>;
   /** Something goes on that the Gateway does not name. */
@@ -14,71 +22,142 @@ export interface SessionHistory {
   /** The run that goes on, with what it has said so far (nothing, when it is hidden). */
   readonly inFlight?: { readonly runId: string; readonly text: string };
   readonly sessionId?: string;
-  /** Where to go on reading next time. */
-  readonly cursor?: string;
+  /** There is more than may be read at once: what is older is missing. */
+  readonly isCut: boolean;
 }
 
 /** What to read of a session. */
 export interface HistoryRequest {
-  readonly sessionKey: string;
-  /** Rows written later than this are wanted, with the runs they belong to whole. By the Gateway's clock. */
-  readonly since: number;
-  /** Runs that are wanted whole whenever they spoke, as far as `since` and `maxRows` reach. */
+  readonly address: Address;
+  /** Rows after it are wanted, with the runs they belong to whole. Undefined: all rows. */
+  readonly place?: Place | undefined;
+  /** No clock was set since the place was noted. */
+  readonly believesTimes: boolean;
+  /** Runs that are wanted whole, wherever they spoke. */
   readonly runIds?: ReadonlySet<string> | undefined;
-  /** Where an earlier reading ended. Then only what is new comes, if the Gateway can still tell. */
-  readonly cursor?: string | undefined;
-  /** At most so many rows, the newest. */
+  /** Nothing but `runIds` is wanted. */
+  readonly only?: boolean;
+}
+
+/** What {@link Histories} need. */
+export interface HistoriesOptions {
+  readonly requests: Requests;
+  /** Shared by all Gateways: how many histories may be in memory at once. */
+  readonly slots: Slots;
+  /** At most so many rows of one session, the newest. */
   readonly maxRows: number;
 }
 
+/** Most sessions have said little: a short answer first, longer ones when it does not reach back. */
+const FIRST_PAGE_ROWS = 10;
 const PAGE_ROWS = 50;
+/** What one session's rows may take up while they are worked off, in bytes of memory. */
+export const MAX_HISTORY_BYTES = 16_777_216;
 /** Longer than anything a Gateway keeps of one message. */
 const WHOLE_TEXT_CHARS = 500_000;
 
-/**
- * Reads what is new in a session, with every text whole that is needed. Answers are untrusted: what
- * cannot be read is left out.
- *
- * @throws {InboxError} when the Gateway does not answer.
- */
-export async function readHistory(requests: Requests, request: HistoryRequest): Promise<SessionHistory> {
-  const history = (await readDelta(requests, request)) ?? (await readPages(requests, request));
-  return { ...history, rows: await completed(requests, request, history.rows) };
-}
+/** Reads the histories of sessions. Answers are untrusted: what cannot be read is left out. */
+export class Histories {
+  private readonly options: HistoriesOptions;
+  /** On which page a row was, for those that were cut. */
+  private readonly pages = new WeakMap<SessionRow, number>();
 
-/** What is new since the cursor; undefined when that cannot be told, or would not be all of a run. */
-async function readDelta(
-  requests: Requests,
-  { sessionKey, cursor }: HistoryRequest,
-): Promise<SessionHistory | undefined> {
-  if (cursor === undefined) return undefined;
-  const answer = fields(await requests.ask("chat.history", { sessionKey, cursor }));
-  if (answer["kind"] !== "delta" || !Array.isArray(answer["messages"])) return undefined;
-  const rows = answer["messages"].flatMap((payload) => readSessionRow(fields(payload)["message"]) ?? []);
-  // Of a run with tool calls a delta may hold the end only.
-  if (rows.some(({ kind }) => kind === "step")) return undefined;
-  return { ...readState(answer), rows };
-}
-
-async function readPages(requests: Requests, { sessionKey, since, maxRows }: HistoryRequest): Promise<SessionHistory> {
-  let offset = 0;
-  let state = readState({});
-  let rows: SessionRow[] = [];
-  const seen = new Set<string>();
-  // A Gateway that steps on too slowly does not keep us for ever.
-  for (let pages = 1; pages <= Math.ceil(maxRows / PAGE_ROWS) * 2; pages += 1) {
-    const params = { sessionKey, limit: PAGE_ROWS, ...(offset > 0 && { offset }) };
-    const answer = fields(await requests.ask("chat.history", params));
-    if (pages === 1) state = readState(answer);
-    const { messages, hasMore, nextOffset } = answer;
-    const page = Array.isArray(messages) ? messages.flatMap((message) => readSessionRow(message) ?? []) : [];
-    // A row written between two pages shifts them against each other.
-    rows = [...page.filter((row) => isNew(row, seen)), ...rows];
-    if (hasMore !== true || typeof nextOffset !== "number" || nextOffset <= offset) break;
-    if (nextOffset >= maxRows || reachesBack(rows, since)) break;
-    offset = nextOffset;
+  constructor(options: HistoriesOptions) {
+    this.options = options;
   }
-  return { ...state, rows };
+
+  /**
+   * Reads what is asked for, and does `work` with it. A few at once, so that their memory has a bound.
+   *
+   * @throws {InboxError} when the Gateway does not answer; what `work` throws.
+   */
+  use<T>(request: HistoryRequest, work: (history: SessionHistory) => Promise<T>): Promise<T> {
+    return this.options.slots.use(async () => work(await this.read(request)));
+  }
+
+  /**
+   * The run with every text whole that the Gateway had cut, as far as it gives them.
+   *
+   * @throws {InboxError} when the Gateway does not answer.
+   */
+  async whole(address: Address, run: EndedRun): Promise<EndedRun> {
+    if (!run.rows.some(({ truncated }) => truncated)) return run;
+    const rows: SessionRow[] = [];
+    for (const row of run.rows) rows.push(row.truncated ? await this.wholeRow(address, row) : row);
+    return { ...run, rows };
+  }
+
+  private async read(request: HistoryRequest): Promise<SessionHistory> {
+    const { requests, maxRows } = this.options;
+    const { address, place, believesTimes } = request;
+    let state = readState({});
+    let rows: SessionRow[] = [];
+    let bytes = 0;
+    let isCut = false;
+    const seen = new Set<string>();
+    const maxPages = Math.ceil(maxRows / PAGE_ROWS) * 2 + 1;
+    for (let offset = 0, pages = 1; ; pages += 1) {
+      const limit = offset === 0 ? FIRST_PAGE_ROWS : Math.min(PAGE_ROWS, maxRows - offset);
+      const params = { sessionKey: address.key, ...agentOf(address), limit, ...(offset > 0 && { offset }) };
+      const answer = fields(await requests.ask("chat.history", params));
+      if (pages === 1) state = readState(answer);
+      const { messages, hasMore, nextOffset } = answer;
+      const page: SessionRow[] = [];
+      for (const message of Array.isArray(messages) ? messages : []) {
+        const row = readSessionRow(message);
+        // A row that is written between two pages shifts them against each other.
+        if (row !== undefined && isNew(row, seen)) page.push(row);
+        if (row?.truncated === true) this.pages.set(row, offset);
+        bytes += 2 * (row?.text.length ?? 0);
+        if (loopTurns.isOver) await loopTurns.next();
+      }
+      rows = [...page, ...rows];
+      if (hasMore !== true || typeof nextOffset !== "number" || nextOffset <= offset) break;
+      if (isEnough(request, rows, state.sessionId)) break;
+      isCut = nextOffset >= maxRows || bytes >= MAX_HISTORY_BYTES || pages >= maxPages;
+      if (isCut) break;
+      offset = nextOffset;
+    }
+    const { sessionId } = state;
+    return { ...state, rows, firstNew: firstNew({ rows, sessionId }, place, believesTimes), isCut };
+  }
+
+  private async wholeRow(address: Address, row: SessionRow): Promise<SessionRow> {
+    const { requests } = this.options;
+    const { id } = row;
+    if (id === undefined) return row;
+    const asked = { sessionKey: address.key, ...agentOf(address) };
+    const found = readSessionRow(fields(await this.askMessage({ ...asked, messageId: id }))["message"]);
+    if (found !== undefined && isWhole(found, row)) return { ...row, text: found.text, truncated: false };
+    // A text and the tool call after it have one id, and then the Gateway answers with the call.
+    const offset = this.pages.get(row) ?? 0;
+    const params = { ...asked, limit: PAGE_ROWS, maxChars: WHOLE_TEXT_CHARS, ...(offset > 0 && { offset }) };
+    const { messages } = fields(await requests.ask("chat.history", params));
+    const again = Array.isArray(messages) ? messages.flatMap((message) => readSessionRow(message) ?? []) : [];
+    const whole = again.find((one) => one.id === id && isWhole(one, row));
+    return whole === undefined ? row : { ...row, text: whole.text, truncated: false };
+  }
+
+  private async askMessage(params: object): Promise<unknown> {
+    try {
+      return await this.options.requests.ask("chat.message.get", params);
+    } catch (error) {
+      // An older Gateway may not have the method; its history can do the same.
+      if (isInboxError(error, "ERR_INBOX_REQUEST")) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** Whether `found` is all of the text that `cut` has the beginning of. */
+function isWhole(found: SessionRow, cut: SessionRow): boolean {
+  const beginning = cut.text.replace(/\n?\.\.\.\(truncated\)\.\.\.$/, "").trimEnd();
+  return !found.truncated && found.text.startsWith(beginning.slice(0, 1_000));
+}
+
+/** The agent, where the session's key names none. */
+function agentOf({ agentId }: Address): object {
+  return agentId === undefined ? {} : { agentId };
 }
 
 /** One row may be told as two with the same id: what is said, then the tool that is called. */
@@ -88,17 +167,20 @@ function isNew({ id, kind, text }: SessionRow, seen: Set<string>): boolean {
   return !seen.has(key) && seen.add(key) !== undefined;
 }
 
-/** Whether the oldest row is old, and of no run that spoke later as well. */
-function reachesBack(rows: readonly SessionRow[], since: number): boolean {
-  const oldest = rows[0];
-  if (oldest === undefined || (oldest.at ?? Number.POSITIVE_INFINITY) > since) return false;
-  if (oldest.runId === undefined) return true;
-  return !rows.some(({ runId, at }) => runId === oldest.runId && (at ?? 0) > since);
+/** Whether the rows reach back far enough, and the oldest is of no run that is wanted whole. */
+function isEnough({ place, believesTimes, runIds, only }: HistoryRequest, rows: readonly SessionRow[], life?: string) {
+  const first = firstNew({ rows, sessionId: life }, place, believesTimes);
+  const isFound = only === true && Array.from(runIds ?? []).every((id) => rows.some(({ runId }) => runId === id));
+  if (!isFound && (place === undefined || first === 0)) return false;
+  const [oldest] = rows;
+  if (oldest?.runId === undefined) return oldest?.kind !== "step";
+  return runIds?.has(oldest.runId) !== true && !rows.slice(first).some(({ runId }) => runId === oldest.runId);
 }
 
-function readState(answer: Record<string, unknown>): Omit<SessionHistory, "rows"> {
+function readState(
+  answer: Readonly<Record<string, unknown>>,
+): Pick<SessionHistory, "active" | "busy" | "inFlight" | "sessionId"> {
   const sessionId = readId(answer["sessionId"]);
-  const cursor = readId(answer["deltaCursor"]);
   const going = fields(answer["inFlightRun"]);
   const { activeRunIds, hasActiveRun } = fields(answer["sessionInfo"]);
   const named = Array.isArray(activeRunIds) ? activeRunIds.flatMap((id) => readId(id) ?? []) : [];
@@ -111,45 +193,5 @@ function readState(answer: Record<string, unknown>): Omit<SessionHistory, "rows"
     busy: active.size === 0 && hasActiveRun === true,
     ...(inFlight !== undefined && { inFlight }),
     ...(sessionId !== undefined && { sessionId }),
-    ...(cursor !== undefined && { cursor }),
   };
-}
-
-/** The rows with whole texts where they were cut, as far as the Gateway gives them. Old rows are left as they are. */
-async function completed(
-  requests: Requests,
-  { sessionKey, since, runIds }: HistoryRequest,
-  rows: readonly SessionRow[],
-): Promise<readonly SessionRow[]> {
-  const wanted = new Set(runIds);
-  for (const { at, runId } of rows)
-    if (runId !== undefined && (at ?? Number.POSITIVE_INFINITY) > since) wanted.add(runId);
-  const isCut = ({ truncated, kind, runId = "" }: SessionRow) => truncated && kind !== "prompt" && wanted.has(runId);
-  return Promise.all(rows.map((row) => (isCut(row) ? wholeRow(requests, sessionKey, row) : row)));
-}
-
-/**
- * `row` with its whole text; as it is when the Gateway has no more of it.
- *
- * @throws {InboxError} when the Gateway does not answer.
- */
-export async function wholeRow(requests: Requests, sessionKey: string, row: SessionRow): Promise<SessionRow> {
-  const { id, kind } = row;
-  if (id === undefined) return row;
-  const found = readSessionRow(fields(await askMessage(requests, sessionKey, id))["message"]);
-  if (found !== undefined && !found.truncated) return { ...row, text: found.text, truncated: false };
-  const params = { sessionKey, limit: PAGE_ROWS, maxChars: WHOLE_TEXT_CHARS };
-  const { messages } = fields(await requests.ask("chat.history", params));
-  const again = Array.isArray(messages) ? messages.flatMap((message) => readSessionRow(message) ?? []) : [];
-  return again.find((one) => one.id === id && one.kind === kind && !one.truncated) ?? row;
-}
-
-async function askMessage(requests: Requests, sessionKey: string, messageId: string): Promise<unknown> {
-  try {
-    return await requests.ask("chat.message.get", { sessionKey, messageId });
-  } catch (error) {
-    // An older Gateway may not have the method; its history can do the same.
-    if (isInboxError(error, "ERR_INBOX_REQUEST")) return undefined;
-    throw error;
-  }
 }

@@ -1,17 +1,24 @@
+import { isInboxError } from "../../errors.ts";
 import { readSessionKey } from "../../protocol/chat-event.ts";
 import { fields, isTime, readId } from "../../protocol/fields.ts";
 import type { Requests } from "../requests.ts";
+import { type Address, addressOf } from "./address.ts";
 
-/** What `sessions.list` says of a session. */
+/** What `sessions.list` and session events say of a session. */
 export interface ListedSession {
-  readonly key: string;
+  readonly address: Address;
   /** Tells one life of the session from the next; part of the live key of an isolated cron run. */
   readonly sessionId?: string;
   readonly spawnedBy?: string;
-  /** When anything last happened in it, in ms since the epoch by the Gateway's clock. */
+  /** When anything last happened in it, in ms since the epoch by the Gateway's clock: a hint. */
   readonly updatedAt?: number;
+  /** When it was made, by the same clock. */
+  readonly createdAt?: number;
+  readonly lastRunId?: string;
   /** A run of it has not ended. */
   readonly active: boolean;
+  /** Changes with everything that happens in the session. */
+  readonly fingerprint: string;
 }
 
 /** One page of sessions. */
@@ -24,47 +31,75 @@ export interface SessionPage {
 const PAGE_SESSIONS = 200;
 /** 200,000 sessions: a Gateway that always says there are more does not keep us for ever. */
 const MAX_PAGES = 1_000;
+/** Without these a Gateway leaves out the session that all conversations share with `session.scope: "global"`. */
+const ALL_KINDS = { includeGlobal: true, includeUnknown: true };
 
 /**
- * The Gateway's sessions, page by page, the one with the latest activity first. A session that
- * becomes active in the meantime moves to the front, out of sight: so the first page is looked at
- * once more in the end. A key may come twice.
+ * The Gateway's sessions, page by page, the one with the latest activity first. A session that becomes active in
+ * the meantime moves to the front, out of sight: so the first page is looked at once more in the end. A session
+ * may come twice.
  *
  * @throws {InboxError} when the Gateway does not answer a page.
  */
 export async function* listSessions(requests: Requests): AsyncGenerator<SessionPage, void, undefined> {
+  let kinds: object = ALL_KINDS;
+  const page = async (offset: number): Promise<Readonly<Record<string, unknown>>> => {
+    const params = { limit: PAGE_SESSIONS, ...kinds, ...(offset > 0 && { offset }) };
+    try {
+      return fields(await requests.ask("sessions.list", params, { urgent: true }));
+    } catch (error) {
+      if (kinds !== ALL_KINDS || !isRefusedForever(error)) throw error;
+      // A Gateway that does not know these parameters has no such sessions either.
+      kinds = {};
+      return page(offset);
+    }
+  };
   let offset = 0;
   for (let pages = 1; pages <= MAX_PAGES; pages += 1) {
-    const answer = await askPage(requests, offset);
+    const answer = await page(offset);
     yield readPage(answer);
     const next = answer["nextOffset"];
     if (answer["hasMore"] !== true || typeof next !== "number" || next <= offset) break;
     offset = next;
   }
-  if (offset > 0) yield readPage(await askPage(requests, 0));
+  if (offset > 0) yield readPage(await page(0));
 }
 
-async function askPage(requests: Requests, offset: number): Promise<Record<string, unknown>> {
-  const params = { limit: PAGE_SESSIONS, ...(offset > 0 && { offset }) };
-  return fields(await requests.ask("sessions.list", params, { urgent: true }));
+function isRefusedForever(error: unknown): boolean {
+  return isInboxError(error, "ERR_INBOX_REQUEST") && error.details["gatewayCode"] === "INVALID_REQUEST";
 }
 
-function readPage({ ts, sessions }: Record<string, unknown>): SessionPage {
+function readPage({ ts, sessions }: Readonly<Record<string, unknown>>): SessionPage {
   const listed = Array.isArray(sessions) ? sessions.flatMap((session) => readSession(fields(session)) ?? []) : [];
   return { ...(isTime(ts) && { at: ts }), sessions: listed };
 }
 
-function readSession(raw: Record<string, unknown>): ListedSession | undefined {
-  const key = readSessionKey(raw["key"]);
-  if (key === undefined) return undefined;
+/** Reads what is said of one session, loosely; undefined without a key. `key`: where it stands beside. */
+export function readSession(
+  raw: Readonly<Record<string, unknown>>,
+  key: unknown = raw["key"],
+): ListedSession | undefined {
+  const read = readSessionKey(key);
+  if (read === undefined) return undefined;
+  const { updatedAt, createdAt, endedAt } = raw;
   const sessionId = readId(raw["sessionId"]);
   const spawnedBy = readId(raw["spawnedBy"]);
-  const { updatedAt, hasActiveRun } = raw;
+  const lastRunId = readId(raw["lastRunId"]);
+  const active = raw["hasActiveRun"] === true;
   return {
-    key,
+    address: addressOf(read, raw["agentId"]),
     ...(sessionId !== undefined && { sessionId }),
     ...(spawnedBy !== undefined && { spawnedBy }),
     ...(isTime(updatedAt) && { updatedAt }),
-    active: hasActiveRun === true,
+    ...(isTime(createdAt) && { createdAt }),
+    ...(lastRunId !== undefined && { lastRunId }),
+    active,
+    fingerprint: [sessionId, updatedAt, lastRunId, endedAt, active].map(brief).join(" "),
   };
+}
+
+function brief(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? String(value).slice(0, 100)
+    : "";
 }

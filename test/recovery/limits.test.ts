@@ -1,0 +1,150 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { describe, expect, it } from "vitest";
+import { createInbox } from "../../src/inbox.ts";
+import type { Source, SourceListener } from "../../src/source/source.ts";
+import { createTestClock, GatewayRefusal } from "../../src/testing/index.ts";
+import { heard, listen, NOON, openGateway, topic, until } from "./hearing.ts";
+
+const text = (words: string) => [{ type: "text", text: words }];
+
+/** A `session.message` event of one run. */
+function rowOf(runId: string, n: number, words: string) {
+  const mark = { runId, id: `${runId}-${n}`, recordTimestampMs: NOON + n, seq: n };
+  const message = { role: "assistant", content: text(words), stopReason: "stop", __openclaw: mark };
+  return { type: "event", event: "session.message", payload: { sessionKey: topic(1), message } };
+}
+
+describe("what a Gateway can make an inbox keep", () => {
+  it("gives a run its second from its first row, however many follow", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake, {}, { canAsk: false });
+    const before = process.cpuUsage();
+    for (let n = 0; n < 20_000; n += 1) {
+      gateway.sendRaw(JSON.stringify(rowOf("run-1", n, `Row ${n}.`)));
+      // Faster than one a second, for longer than that.
+      if (n % 2_000 === 1_999) {
+        await heard(gateway, hearing);
+        clock.advance(500);
+      }
+    }
+    await heard(gateway, hearing);
+    expect(hearing.messages).toHaveLength(1);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(5);
+  });
+
+  it("keeps no more than 16 MiB of rows, and has the rest from the history", { timeout: 30_000 }, async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    const words = "x".repeat(7_000);
+    const runs = 1_500;
+    for (let n = 0; n < runs; n += 1) {
+      gateway.transcripts.add(topic(n), { role: "assistant", content: text(words) }, { runId: `run-${n}` });
+    }
+    let broken = true;
+    gateway.respond("chat.history", ({ sessionKey }) => {
+      if (broken) throw new GatewayRefusal({ code: "INTERNAL", message: "disk" });
+      return { messages: gateway.transcripts.rows(String(sessionKey)), hasMore: false };
+    });
+    for (let n = 0; n < runs; n += 1) {
+      const [message] = gateway.transcripts.rows(topic(n));
+      gateway.emit("session.message", { sessionKey: topic(n), message });
+    }
+    await until(() => hearing.inbox.stats().frames >= runs, "the rows");
+    clock.advance(1_000);
+    await until(() => hearing.inbox.stats().recoveryFailed >= runs, "the refusals", 20_000);
+    // What was kept is handed over as it is, since the history cannot be had: two bytes a character.
+    expect(hearing.messages).toHaveLength(Math.floor(16_777_216 / 14_000));
+    broken = false;
+    clock.advance(60_000);
+    await until(() => hearing.messages.length === runs, "the rest", 20_000);
+    expect(hearing.messages.every((message) => message.text === words)).toBe(true);
+  });
+
+  it("reads four histories at once, of all Gateways together, and lets the loop turn", async () => {
+    const clock = createTestClock(NOON);
+    let underway = 0;
+    let most = 0;
+    const sources = ["a", "b"].map((name) =>
+      scriptedSource(name, async (method, { sessionKey }) => {
+        if (method === "sessions.list") {
+          const keys = Array.from({ length: 30 }, (_, n) => ({ key: topic(n), hasActiveRun: true, sessionId: "s" }));
+          return { ts: NOON, sessions: keys };
+        }
+        if (method !== "chat.history") return {};
+        underway += 1;
+        most = Math.max(most, underway);
+        await new Promise((resolve) => setImmediate(resolve));
+        underway -= 1;
+        return { sessionKey, messages: [] };
+      }),
+    );
+    await using inbox = createInbox({ source: sources, clock });
+    await inbox.start();
+    expect(most).toBe(4);
+    expect(underway).toBe(0);
+  });
+
+  it("catches 10,000 sessions up while the loop turns every 100 ms", { timeout: 60_000 }, async () => {
+    const clock = createTestClock(NOON);
+    const missed = 10_000;
+    const words = "word ".repeat(200);
+    const row = (key: string) => ({
+      role: "assistant",
+      content: text(`${key} ${words}`),
+      stopReason: "stop",
+      __openclaw: { runId: `run of ${key}`, id: `row of ${key}`, recordTimestampMs: NOON + 5, seq: 1 },
+    });
+    let isBack = false;
+    const source = scriptedSource("one", async (method, { sessionKey, offset = 0 }) => {
+      if (method === "chat.history") return { messages: [row(String(sessionKey))], hasMore: false };
+      if (method !== "sessions.list") return {};
+      const page = Array.from({ length: 200 }, (_, n) => ({
+        key: topic((offset as number) + n),
+        updatedAt: isBack ? NOON + 5 : NOON,
+        createdAt: NOON - 1,
+      }));
+      const next = (offset as number) + 200;
+      return { ts: clock.now(), sessions: page, hasMore: next < missed, nextOffset: next };
+    });
+    await using inbox = createInbox({ source, clock, maxSessions: missed });
+    await inbox.start();
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    isBack = true;
+    delay.enable();
+    source.comeBack();
+    await until(() => inbox.links()[0]?.state === "live", "the link to be live", 50_000);
+    delay.disable();
+    expect(inbox.stats()).toMatchObject({ recovered: missed, dispatched: missed, recoveryPending: 0 });
+    expect(delay.max / 1e6).toBeLessThan(100);
+  });
+});
+
+/** A source without a socket, whose Gateway answers as scripted. */
+function scriptedSource(
+  name: string,
+  answer: (method: string, params: Readonly<Record<string, unknown>>) => Promise<unknown>,
+): Source & { comeBack(): void } {
+  let listener: SourceListener | undefined;
+  return {
+    name,
+    open(opened) {
+      listener = opened;
+      opened.link({ type: "connect" });
+      opened.link({ type: "hello" });
+    },
+    close: async () => {},
+    request: async (method, params) => {
+      // An answer comes in a turn of its own, as from a socket.
+      await new Promise((resolve) => setImmediate(resolve));
+      return answer(method, params as Readonly<Record<string, unknown>>);
+    },
+    comeBack() {
+      listener?.link({ type: "lost", reason: "cut by the test" });
+      listener?.link({ type: "connect" });
+      listener?.link({ type: "hello" });
+    },
+  };
+}
