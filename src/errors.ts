@@ -6,6 +6,7 @@
  * - `ERR_INBOX_NO_LINK`: the call needs a live link to that Gateway, and there is none.
  * - `ERR_INBOX_REQUEST`: a Gateway answered a request with an error, or not in time.
  * - `ERR_INBOX_SCOPE`: the Gateway did not grant the scope that the call needs.
+ * - `ERR_INBOX_NO_ANSWER`: a run that `ask()` waited for ended without one; `details.outcome` says how.
  * - `ERR_INBOX_RECORDING`: a recording cannot be read or written.
  * - `ERR_INBOX_LEDGER`: the ledger file cannot be opened, read or written.
  * - `ERR_INBOX_DELIVERY`: a delivery attempt failed and may be tried again; `details.retryAfterMs`, where there is one, says not before when.
@@ -18,6 +19,7 @@ export type InboxErrorCode =
   | "ERR_INBOX_NO_LINK"
   | "ERR_INBOX_REQUEST"
   | "ERR_INBOX_SCOPE"
+  | "ERR_INBOX_NO_ANSWER"
   | "ERR_INBOX_RECORDING"
   | "ERR_INBOX_LEDGER"
   | "ERR_INBOX_DELIVERY"

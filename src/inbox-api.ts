@@ -1,7 +1,7 @@
 import type { Observable } from "rxjs";
 import type { DeadLetterPage, LedgerEntry } from "./ledger/ledger.ts";
 import type { InboxStats } from "./report/counters.ts";
-import type { SendRequest } from "./runs/own-runs.ts";
+import type { Answer, AskRequest, SendRequest } from "./runs/own-runs.ts";
 import type {
   Activity,
   Alarm,
@@ -58,6 +58,30 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
    * `ERR_INBOX_STOPPED` after `stop()`.
    */
   send(request: SendRequest): Promise<{ readonly runId: string }>;
+  /**
+   * Says something to an agent, as `send()` does, and resolves with what it answers. A connection that breaks meanwhile is
+   * waited out; the answer is then found in the history. At most `ttlMs`.
+   *
+   * @throws {InboxError} what `send()` throws; `ERR_INBOX_NO_ANSWER` when the run ends without an answer, with
+   * `details.outcome`: `"errored"`, `"aborted"`, `"expired"`, or `"merged"` (a busy session made the question part of
+   * another run); `ERR_INBOX_STOPPED` when the inbox is stopped; the reason of `signal` when that is aborted.
+   * @example
+   * const { text } = await inbox.ask({ sessionKey: "agent:main:main", text: "What is on today?" });
+   */
+  ask(request: AskRequest): Promise<Answer>;
+  /**
+   * The messages, for a `for await` loop in place of `deliver`: at least once each, one at a time. A message counts as
+   * delivered when its body is done and the loop asks for the next. One whose body throws, or leaves the loop, comes
+   * again. There is no time limit. Call it before `start()`: what is taken on while no loop is open counts as delivered.
+   * The loop ends when the inbox is stopped.
+   *
+   * @throws {InboxError} `ERR_INBOX_OPTION` when the inbox has the option `deliver`.
+   * @example
+   * const messages = inbox.messages();
+   * await inbox.start();
+   * for await (const { sessionKey, text } of messages) await post(sessionKey, text);
+   */
+  messages(): AsyncIterableIterator<ProactiveMessage<S>>;
   /** Every message, once it is recorded in the ledger and given to delivery. */
   readonly messages$: Observable<ProactiveMessage<S>>;
   /** Every settled run, whatever its end. */

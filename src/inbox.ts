@@ -1,4 +1,5 @@
-import { Dispatch } from "./delivery/dispatch.ts";
+import { Dispatch, type DispatchOptions } from "./delivery/dispatch.ts";
+import { Pull } from "./delivery/pull.ts";
 import { assertKnownKeys, InboxError, optionError } from "./errors.ts";
 import type { Inbox, StartOptions, StopOptions } from "./inbox-api.ts";
 import { MAX_DELAY_MS } from "./kit/clock.ts";
@@ -12,11 +13,11 @@ import { Recoveries } from "./recovery/recovery.ts";
 import type { InboxStats } from "./report/counters.ts";
 import { inspection } from "./report/inspection.ts";
 import { Report } from "./report/report.ts";
-import { OwnRuns, type SendRequest } from "./runs/own-runs.ts";
+import { type Answer, type AskRequest, OwnRuns, type SendRequest } from "./runs/own-runs.ts";
 import { Supervisor } from "./runs/supervisor.ts";
 import { Link } from "./source/link.ts";
 import { toSources } from "./source/to-sources.ts";
-import type { LinkStatus, LiveRun, Session } from "./types.ts";
+import type { LinkStatus, LiveRun, ProactiveMessage, Session } from "./types.ts";
 
 /** The Gateway name of events that come through `handle()`, and of a Gateway without a `name`. */
 const DEFAULT_GATEWAY = "default";
@@ -36,6 +37,7 @@ class RunningInbox implements Inbox {
   readonly #report: Report;
   readonly #ledger: Ledger;
   readonly #dispatch: Dispatch;
+  readonly #pull = new Pull();
   readonly #supervisor: Supervisor;
   readonly #pipeline;
   readonly #links: readonly Link[];
@@ -62,7 +64,7 @@ class RunningInbox implements Inbox {
     const sources = toSources(settings.sources);
     this.#report = report;
     this.#ledger = openLedger(settings);
-    this.#dispatch = new Dispatch({ ...parts, ledger: this.#ledger });
+    this.#dispatch = new Dispatch({ ...parts, ...this.#handler(), ledger: this.#ledger });
     this.#supervisor = new Supervisor({ ...parts, dispatch: (message) => this.#dispatch.take(message) });
     this.#pipeline = createPipeline({
       ...parts,
@@ -74,7 +76,14 @@ class RunningInbox implements Inbox {
       this.#supervisor.solicit(runId);
       return this.#dispatch.solicit(runId, settings.clock.now() + settings.ttlMs);
     };
-    this.#ownRuns = new OwnRuns({ sources, solicit });
+    this.#ownRuns = new OwnRuns({
+      ...settings,
+      sources,
+      outcomes$: report.outcomes$,
+      signal: this.#life.signal,
+      solicit,
+      awaitAnswer: (runId, wanted) => this.#supervisor.awaitAnswer(runId, wanted),
+    });
     this.#recoveries = new Recoveries({
       ...parts,
       links: this.#links,
@@ -90,6 +99,13 @@ class RunningInbox implements Inbox {
     this.links$ = links$;
     this.activity$ = activity$;
     this.alarms$ = alarms$;
+  }
+
+  /** The host's handler; without one, messages are delivered one by one to whoever loops over them, however long that takes. */
+  #handler(): Pick<DispatchOptions, "deliver" | "concurrency" | "timeoutMs"> {
+    const { deliver, concurrency, timeoutMs } = this.#settings;
+    if (deliver !== undefined) return { deliver, concurrency, timeoutMs };
+    return { deliver: this.#pull.deliver, concurrency: 1, timeoutMs: Number.POSITIVE_INFINITY };
   }
 
   async start(options: StartOptions = {}): Promise<void> {
@@ -167,6 +183,20 @@ class RunningInbox implements Inbox {
     return this.#ownRuns.send(request);
   }
 
+  async ask(request: AskRequest): Promise<Answer> {
+    if (this.#stopped !== undefined) throw stoppedError();
+    return this.#ownRuns.ask(request);
+  }
+
+  messages(): AsyncIterableIterator<ProactiveMessage> {
+    if (this.#settings.deliver === undefined) return this.#pull.messages();
+    throw new InboxError(
+      "ERR_INBOX_OPTION",
+      "`messages()` needs an inbox without the option `deliver`: a message has one handler",
+      { option: "deliver" },
+    );
+  }
+
   runs(): readonly LiveRun[] {
     return this.#supervisor.live();
   }
@@ -200,6 +230,7 @@ class RunningInbox implements Inbox {
     this.#supervisor.stop();
     this.#pipeline.close();
     await this.#dispatch.stop(drainMs);
+    this.#pull.stop();
     this.#report.stopped();
   }
 

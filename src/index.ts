@@ -22,7 +22,7 @@ export {
   type SessionOf,
 } from "./protocol/session-key.ts";
 export type { InboxStats } from "./report/counters.ts";
-export type { SendRequest } from "./runs/own-runs.ts";
+export type { Answer, AskRequest, SendRequest } from "./runs/own-runs.ts";
 export { gatewaySource } from "./source/gateway/gateway.ts";
 export type { GatewayDevice, GatewayOptions } from "./source/gateway/options.ts";
 export { type RecordingOptions, type RecordingSource, recordingSource } from "./source/recording/recording.ts";

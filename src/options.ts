@@ -28,7 +28,7 @@ export interface InboxOptions<S extends Session = Session> {
    * Must be quick and must not throw; a throw counts as not ours. Default: all are ours, `{}`.
    */
   readonly session?: (sessionKey: string) => S | undefined;
-  /** The handler. Default: none; messages are seen in `messages$` only and count as delivered. */
+  /** The handler. Default: none; then loop over `inbox.messages()`, or watch `messages$`, where each counts as delivered at once. */
   readonly deliver?: Deliver<S>;
   readonly retry?: RetryOptions;
   /** How long one attempt may take before its `signal` is aborted and it counts as failed, in ms, from 1; `Infinity`: no limit. Default 30,000. */
@@ -92,7 +92,6 @@ export interface InboxOptions<S extends Session = Session> {
 /** The defaults of everything that has a plain one. */
 export const defaults = {
   session: (): Session => ({}),
-  deliver: () => {},
   timeoutMs: 30_000,
   concurrency: 16,
   ordering: "session",
@@ -129,7 +128,7 @@ export type InboxSettings = Readonly<
     }
 >;
 
-const optional = { ledger: true, logger: true, inspect: true } as const;
+const optional = { deliver: true, ledger: true, logger: true, inspect: true } as const;
 
 interface Check {
   readonly expected: string;

@@ -1,7 +1,11 @@
 import { randomUUID } from "node:crypto";
+import type { Observable } from "rxjs";
 import { InboxError, isInboxError, optionError } from "../errors.ts";
+import type { Clock } from "../kit/clock.ts";
+import { deadline, orAborted } from "../kit/deadline.ts";
 import { fields, isTooLongAnId, MAX_ID_CHARS, readId } from "../protocol/fields.ts";
 import type { Source } from "../source/source.ts";
+import type { RunOutcome } from "../types.ts";
 
 /** What to say to an agent. */
 export interface SendRequest {
@@ -15,9 +19,31 @@ export interface SendRequest {
   readonly gateway?: string;
 }
 
+/** What to ask an agent. */
+export interface AskRequest extends SendRequest {
+  /** Gives the waiting up, not the run: its answer is still no proactive message. */
+  readonly signal?: AbortSignal;
+}
+
+/** What an agent answered. */
+export interface Answer {
+  readonly runId: string;
+  readonly sessionKey: string;
+  /** The whole text; never blank. */
+  readonly text: string;
+}
+
 /** What {@link OwnRuns} need. */
 export interface OwnRunsOptions {
   readonly sources: readonly Pick<Source, "name" | "request">[];
+  readonly outcomes$: Observable<RunOutcome>;
+  readonly clock: Clock;
+  /** How long an answer may take, in ms. */
+  readonly ttlMs: number;
+  /** Aborted when the inbox stops. */
+  readonly signal: AbortSignal;
+  /** Says that the answer of a run is wanted whole (true), or no longer (false). */
+  readonly awaitAnswer: (runId: string, wanted: boolean) => void;
   /** Says that a run is ours. Resolves when nobody who shares the ledger can miss that. */
   readonly solicit: (runId: string) => void | Promise<void>;
 }
@@ -58,6 +84,38 @@ export class OwnRuns {
     }
   }
 
+  /** Asks an agent and waits for its answer. */
+  async ask({ signal: given, ...request }: AskRequest): Promise<Answer> {
+    if (given !== undefined && !(given instanceof AbortSignal)) throw optionError("signal", "an AbortSignal", given);
+    given?.throwIfAborted();
+    const { idempotencyKey = randomUUID() } = check(request);
+    const { clock, ttlMs, outcomes$, signal: life, awaitAnswer } = this.options;
+    const signal = given === undefined ? life : AbortSignal.any([given, life]);
+    const limit = deadline({ clock, ms: ttlMs, reason: () => noAnswer(idempotencyKey, "expired"), signal });
+    const runIds = new Set<string>();
+    const answer = Promise.withResolvers<Answer>();
+    // The run may end before the Gateway has answered the request: then nobody waits for this yet.
+    answer.promise.catch(() => {});
+    const subscription = outcomes$.subscribe((outcome) => {
+      const { runId } = outcome.status === "dispatched" ? outcome.message : outcome;
+      if (runIds.has(runId)) settleAnswer(answer, outcome);
+    });
+    const listenTo = (runId: string) => {
+      runIds.add(runId);
+      awaitAnswer(runId, true);
+    };
+    try {
+      listenTo(idempotencyKey);
+      const { runId } = await orAborted(this.send({ ...request, idempotencyKey }), limit.signal);
+      listenTo(runId);
+      return await orAborted(answer.promise, limit.signal);
+    } finally {
+      limit.release();
+      subscription.unsubscribe();
+      for (const runId of runIds) awaitAnswer(runId, false);
+    }
+  }
+
   private gateway(name: string | undefined): NonNullable<Source["request"]> {
     const { sources } = this.options;
     const named = name === undefined ? sources : sources.filter((source) => source.name === name);
@@ -70,6 +128,33 @@ export class OwnRuns {
       ...(name !== undefined && { gateway: name }),
     });
   }
+}
+
+/** Resolves with what the run has said, or rejects with why it said nothing. */
+function settleAnswer(answer: PromiseWithResolvers<Answer>, outcome: RunOutcome): void {
+  if (outcome.status === "dispatched") {
+    const { runId, sessionKey, text } = outcome.message;
+    return answer.resolve({ runId, sessionKey, text });
+  }
+  const { runId, sessionKey = "", text, status } = outcome;
+  if (status !== "discarded") {
+    return answer.reject(noAnswer(runId, status, status === "errored" ? outcome.errorKind : undefined));
+  }
+  // A final that says nothing: the Gateway has made the question part of a run that was going on.
+  if (text.trim() === "") return answer.reject(noAnswer(runId, "merged"));
+  answer.resolve({ runId, sessionKey, text });
+}
+
+const ENDS = {
+  errored: "the agent failed",
+  aborted: "somebody stopped the agent",
+  expired: "nobody said in time how it ended",
+  merged: "its session was busy, and the question became part of another run",
+} as const;
+
+function noAnswer(runId: string, outcome: keyof typeof ENDS, errorKind?: string): InboxError {
+  const details = { runId, outcome, ...(errorKind !== undefined && { errorKind }) };
+  return new InboxError("ERR_INBOX_NO_ANSWER", `There is no answer: ${ENDS[outcome]}`, details);
 }
 
 function check(request: SendRequest): SendRequest {

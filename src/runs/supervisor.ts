@@ -43,6 +43,8 @@ export class Supervisor {
   private readonly actors: RunActors;
   private readonly settled: ExpiringMap<SettledRun>;
   private readonly solicited: ExpiringMap<true>;
+  /** Solicited runs whose text is wanted all the same; whoever waits for one takes it out again. */
+  private readonly awaited = new Set<string>();
   private readonly hints: ExpiringMap<Origin>;
 
   constructor(options: SupervisorOptions) {
@@ -81,7 +83,14 @@ export class Supervisor {
   /** Marks a run as asked for by this host, whether it has begun or not. */
   solicit(runId: string): void {
     this.solicited.set(runId, true);
+    if (this.awaited.has(runId)) return;
     for (const { actor } of this.runs.named(runId)) actor.send({ type: "discard", reason: "solicited" });
+  }
+
+  /** The text of a solicited run is wanted whole, until `wanted` is false. Without that it is discarded at its first event. */
+  awaitAnswer(runId: string, wanted: boolean): void {
+    if (wanted) this.awaited.add(runId);
+    else if (this.awaited.delete(runId)) this.solicit(runId);
   }
 
   /** Notes where a run comes from, before or after it has begun. */
@@ -131,6 +140,7 @@ export class Supervisor {
     this.options.report.unfinished(unfinished.length);
     this.settled.clear();
     this.solicited.clear();
+    this.awaited.clear();
     this.hints.clear();
   }
 
@@ -178,9 +188,14 @@ export class Supervisor {
   }
 
   private notProactive(event: ChatEvent): DiscardReason | undefined {
-    if (this.solicited.size > 0 && this.solicited.get(event.runId) !== undefined) return "solicited";
+    if (this.solicited.size > 0 && this.isSolicited(event.runId))
+      return this.awaited.has(event.runId) ? undefined : "solicited";
     const { includeSubagents } = this.options;
     return !includeSubagents && isSubagent(event.sessionKey, event.spawnedBy) ? "subagent" : undefined;
+  }
+
+  private isSolicited(runId: string): boolean {
+    return this.solicited.get(runId) !== undefined;
   }
 
   private send(run: Run, event: ChatEvent): void {
@@ -221,9 +236,9 @@ export class Supervisor {
     if (this.tooLong(text)) return void this.giveUp(run, "maxTextBytes");
     const sessionKey = event.sessionKey ?? context.sessionKey;
     const isBlank = text.trim() === "";
-    const decision = isBlank
-      ? undefined
-      : decide({ ...context, sessionKey, text, late, recovered, origin }, this.options);
+    const isOurs = this.isSolicited(context.runId);
+    const finished = { ...context, sessionKey, text, late, recovered, origin };
+    const decision = isBlank ? undefined : isOurs ? "solicited" : decide(finished, this.options);
     const verdict = typeof decision === "string" ? { discard: decision } : { message: decision };
     run.actor.send({ type: "final", text: event.messageText, sessionKey, ...verdict });
   }
