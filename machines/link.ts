@@ -1,6 +1,9 @@
 import { assign, setup } from "xstate";
 
-/** What happens to a link. `reason` is a plain sentence for a person. */
+/**
+ * What happens to a link. `reason` is a plain sentence for a person; `code` says the same to a program: the Gateway's
+ * word (`PAIRING_REQUIRED`), Node's (`ECONNREFUSED`), `HTTP_403`, or one of ours (`NO_READ_SCOPE`).
+ */
 export type LinkEvent =
   /** The source starts to connect. */
   | { readonly type: "connect" }
@@ -9,9 +12,9 @@ export type LinkEvent =
   /** What was missed has been caught up. */
   | { readonly type: "recovered" }
   /** The connection is gone or could not be made; the source tries again by itself. */
-  | { readonly type: "lost"; readonly reason: string }
+  | { readonly type: "lost"; readonly reason: string; readonly code?: string }
   /** The Gateway refuses us until a person mends something. */
-  | { readonly type: "refused"; readonly reason: string }
+  | { readonly type: "refused"; readonly reason: string; readonly code?: string }
   /** Nothing more will come from this source: it was closed, or its recording is over. */
   | { readonly type: "ended"; readonly reason: string };
 

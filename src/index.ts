@@ -23,6 +23,7 @@ export {
 } from "./protocol/session-key.ts";
 export type { InboxStats } from "./report/counters.ts";
 export type { Answer, AskRequest, SendRequest } from "./runs/own-runs.ts";
+export { createDevice } from "./source/gateway/device-file.ts";
 export { gatewaySource } from "./source/gateway/gateway.ts";
 export type { GatewayDevice, GatewayOptions } from "./source/gateway/options.ts";
 export { type RecordingOptions, type RecordingSource, recordingSource } from "./source/recording/recording.ts";

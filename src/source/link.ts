@@ -2,6 +2,7 @@ import { createActor, type InspectionEvent } from "xstate";
 import { type LinkEvent, linkMachine } from "../../machines/link.ts";
 import { errorText, InboxError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
+import { within } from "../kit/deadline.ts";
 import type { Report } from "../report/report.ts";
 import type { LinkStatus } from "../types.ts";
 import type { Source, SourceListener } from "./source.ts";
@@ -76,27 +77,14 @@ export class Link {
 
   /** Lets go of the source and of the actor. A source that throws, or takes longer than 5 s, is left as it is. */
   async close(): Promise<void> {
-    const { report } = this.options;
+    const { clock, report } = this.options;
     try {
-      await this.closeInTime();
+      const inTime = await within(clock, CLOSE_TIMEOUT_MS, Promise.resolve(this.source.close()), true);
+      if (!inTime) throw new InboxError("ERR_INBOX_TIMEOUT", `It did not close within ${CLOSE_TIMEOUT_MS} ms.`);
     } catch (error) {
       report.hostError("source.close", error);
     }
     if (!this.status.ended) this.actor.send({ type: "ended", reason: "The inbox was stopped." });
     this.actor.stop();
-  }
-
-  private async closeInTime(): Promise<void> {
-    const { clock } = this.options;
-    let timer: unknown;
-    const late = new Promise<never>((_resolve, reject) => {
-      const error = new InboxError("ERR_INBOX_TIMEOUT", `It did not close within ${CLOSE_TIMEOUT_MS} ms.`);
-      timer = clock.setTimeout(() => reject(error), CLOSE_TIMEOUT_MS, true);
-    });
-    try {
-      await Promise.race([this.source.close(), late]);
-    } finally {
-      clock.clearTimeout(timer as never);
-    }
   }
 }

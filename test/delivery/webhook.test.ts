@@ -344,10 +344,16 @@ describe("webhook's options", () => {
     expect(webhook({ ...fine, url })).toBeTypeOf("function");
   });
 
+  it("take plain http to any host with allowInsecure", () => {
+    expect(webhook({ ...fine, url: "http://web:3000/in", allowInsecure: true })).toBeTypeOf("function");
+  });
+
   it.each([
     ["http beyond this machine", { url: "http://hooks.example.com/hidden" }, "url"],
     ["http to a name that only looks like this machine", { url: "http://127.0.0.1.example.com/" }, "url"],
     ["http to a private address", { url: "http://10.0.0.1/hidden" }, "url"],
+    ["allowInsecure that is no boolean", { allowInsecure: "hidden" }, "allowInsecure"],
+    ["another protocol, also with allowInsecure", { url: "ftp://h/hidden", allowInsecure: true }, "url"],
     ["a user and password in the URL", { url: "https://user:hidden@hooks.example.com/" }, "url"],
     ["another protocol", { url: "ftp://localhost/hidden" }, "url"],
     ["no URL", { url: "hidden" }, "url"],

@@ -6,9 +6,9 @@ const refused = (code: string, more: object = {}) =>
   new GatewayClientRequestError({ code: "INVALID_REQUEST", message: "no", details: { code, ...more } });
 const broken = (message: string, code?: string) => Object.assign(new Error(message), code !== undefined && { code });
 const clean = (text: string) => text.replaceAll("secret", "***");
-const explainRefusal = (error: Error | undefined, gaveUp: boolean) => told.explainRefusal(error, gaveUp, clean);
+const explainRefusal = (error: Error | undefined, gaveUp: boolean) => told.explainRefusal(error, gaveUp, clean)?.reason;
 const explainLoss = (address: string, end: { code: number; reason: string }, error?: Error) =>
-  told.explainLoss(address, end, error, clean);
+  told.explainLoss(address, end, error, clean).reason;
 const close = { code: 1008, reason: "connect failed" };
 
 describe("the reason of a refusal", () => {

@@ -1,6 +1,9 @@
 import { createHash, createPublicKey, generateKeyPairSync, verify } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { buildDeviceAuthPayloadV3 } from "@openclaw/gateway-client";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { gatewaySource } from "../../src/source/gateway/gateway.ts";
 import type { GatewayOptions } from "../../src/source/gateway/options.ts";
 import type { Source } from "../../src/source/source.ts";
@@ -314,6 +317,122 @@ describe("a Gateway source that is refused", () => {
   });
 });
 
+describe("a Gateway source behind something that turns it away", () => {
+  /** Answers each upgrade with the next of `answers`, then with the last one again; passes it on for `undefined`. */
+  async function proxied(gatewayUrl: string, ...answers: (string | undefined)[]) {
+    const server = createServer();
+    let attempts = 0;
+    server.on("upgrade", (request, socket) => {
+      const answer = answers[Math.min(attempts, answers.length - 1)];
+      attempts += 1;
+      socket.on("error", () => {});
+      if (answer !== undefined) return void socket.end(answer);
+      const { hostname, port } = new URL(gatewayUrl);
+      const far = connect(Number(port), hostname, () => {
+        const { rawHeaders } = request;
+        const headers = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${rawHeaders[at + 1]}`] : []));
+        far.write(`GET ${request.url} HTTP/1.1\r\n${headers.join("\r\n")}\r\n\r\n`);
+        far.pipe(socket).pipe(far);
+      });
+      far.on("error", () => {});
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    open.push({ close: async () => void server.close() });
+    return {
+      url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      get attempts() {
+        return attempts;
+      },
+    };
+  }
+  const http = (status: string, body = "") =>
+    `HTTP/1.1 ${status}\r\ncontent-length: ${body.length}\r\nlocation: /login\r\n\r\n${body}`;
+
+  function start(options: GatewayOptions) {
+    const source = gatewaySource(options);
+    const heard = createHeard();
+    open.unshift(source);
+    source.open(heard);
+    return heard;
+  }
+
+  it("tries again when a CDN answers 403 for a moment", async () => {
+    const server = await createHandshakeServer();
+    open.push(server);
+    const proxy = await proxied(server.url, http("403 Forbidden"), undefined);
+    const heard = start({ url: proxy.url, token });
+    await heard.linked("hello");
+    expect(heard.order).toEqual(["connect", "lost", "connect", "hello"]);
+    expect(heard.reasons[0]).toContain("(HTTP 403)");
+  });
+
+  it.each(["401 Unauthorized", "403 Forbidden", "302 Found"])("asks a person after five times %s", async (status) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const proxy = await proxied("", http(status));
+    const heard = start({ url: proxy.url, token });
+    for (let attempt = 1; attempt < 5; attempt++) {
+      await heard.linked("lost", attempt);
+      while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve));
+      vi.advanceTimersByTime(30_000);
+    }
+    expect(await heard.linked("refused")).toMatchObject({ code: `HTTP_${status.slice(0, 3)}` });
+    expect(proxy.attempts).toBe(5);
+    vi.useRealTimers();
+  });
+
+  it("names gateway.trustedProxies at once where the Gateway does not know its proxy", async () => {
+    const error = { message: "Proxy client attribution is required.", type: "proxy_attribution_required" };
+    const proxy = await proxied("", http("403 Forbidden", JSON.stringify({ error })));
+    const heard = start({ url: proxy.url, token });
+    expect(await heard.linked("refused")).toMatchObject({ code: "PROXY_NOT_TRUSTED" });
+    expect(heard.order).toEqual(["connect", "refused"]);
+    expect(heard.reasons[0]).toContain("gateway.trustedProxies");
+  });
+
+  it("says what a port that speaks TLS, or does not, may want", async () => {
+    const plain = await createHandshakeServer();
+    open.push(plain);
+    const wrong = start({ url: plain.url.replace("ws:", "wss:"), token });
+    await wrong.linked("lost");
+    expect(wrong.reasons[0]).toContain("does not speak TLS");
+    const silent = createTcpServer((socket) => socket.destroy());
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    open.push({ close: async () => void silent.close() });
+    const hung = start({ url: `ws://127.0.0.1:${(silent.address() as AddressInfo).port}`, token });
+    await hung.linked("lost");
+    expect(hung.reasons[0]).toContain("the address begins with wss://");
+  });
+});
+
+describe("a Gateway source with allowInsecure", () => {
+  it("connects to a host by its name over plain ws://", async () => {
+    const server = await createHandshakeServer();
+    open.push(server);
+    const url = `ws://gateway.example.com:${new URL(server.url).port}`;
+    const heard = createHeard();
+    const source = gatewaySource({ url, token, allowInsecure: true });
+    open.unshift(source);
+    source.open(heard);
+    // The name leads nowhere from here, but it was tried.
+    expect(await Promise.race([heard.linked("lost"), heard.linked("refused")])).toMatchObject({ type: "lost" });
+    expect(heard.order[0]).toBe("connect");
+  });
+
+  it("is named in the refusal without it, and does not lift it for public IP addresses", async () => {
+    for (const [url, allowInsecure] of [
+      ["ws://gateway.example.com:1", false],
+      ["ws://203.0.113.7:1", true],
+    ] as const) {
+      const heard = createHeard();
+      gatewaySource({ url, token, allowInsecure }).open(heard);
+      expect(heard.links).toMatchObject([{ type: "refused", code: "INSECURE_URL" }]);
+      expect(heard.reasons[0]).toContain("`--allow-insecure` or OPENCLAW_INBOX_ALLOW_INSECURE=1");
+    }
+  });
+});
+
 describe("a Gateway source and the fake Gateway", () => {
   async function meet(prepare: (gateway: FakeGateway) => void = () => {}) {
     const gateway = await createFakeGateway();
@@ -576,6 +695,7 @@ describe("the options of a Gateway source", () => {
     [{ url, password: null }, "Expected `password` to be a string that is not blank, got object"],
     [{ url, name: "" }, "Expected `name` to be a string that is not empty, got `` (string)"],
     [{ url, owner: 7 }, "Expected `owner` to be a string, got `7` (number)"],
+    [{ url, allowInsecure: "yes" }, "Expected `allowInsecure` to be true or false, got `yes` (string)"],
     [{ url, scopes: [] }, "Expected `scopes` to be an array of one or more scope names, got an array"],
     [
       { url, requestTimeoutMs: -5 },

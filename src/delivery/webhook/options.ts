@@ -10,6 +10,13 @@ export interface WebhookOptions {
    */
   readonly url: string | URL;
   /**
+   * Allow plain `http:` to any host, e.g. `http://web:3000` in a network of Docker or Kubernetes. Whoever can listen
+   * on the way reads the messages.
+   *
+   * @default false
+   */
+  readonly allowInsecure?: boolean;
+  /**
    * `whsec_` and the base64 of 24 to 64 random bytes, known to the receiver. While a secret is being
    * changed give both: every request then carries a signature by each.
    */
@@ -46,7 +53,7 @@ export interface WebhookTarget {
   readonly clock: Clock;
 }
 
-const KNOWN = ["url", "secret", "timeoutMs", "headers", "maxBodyBytes", "clock"];
+const KNOWN = ["url", "allowInsecure", "secret", "timeoutMs", "headers", "maxBodyBytes", "clock"];
 
 /** Ours, or the connection's: fetch would refuse some of them only when the first message is there. */
 const RESERVED_HEADERS =
@@ -62,7 +69,8 @@ const LONGEST_TIMEOUT_MS = 300_000;
  */
 export function resolveWebhookOptions(options: WebhookOptions): WebhookTarget {
   assertKnownKeys("webhook()", options, KNOWN);
-  const { timeoutMs = 15_000, maxBodyBytes = 4_194_304, clock = systemClock } = options;
+  const { timeoutMs = 15_000, maxBodyBytes = 4_194_304, clock = systemClock, allowInsecure = false } = options;
+  if (typeof allowInsecure !== "boolean") throw unquotedOptionError("allowInsecure", "true or false");
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > LONGEST_TIMEOUT_MS) {
     throw optionError("timeoutMs", `an integer from 1 to ${LONGEST_TIMEOUT_MS}`, timeoutMs);
   }
@@ -70,7 +78,7 @@ export function resolveWebhookOptions(options: WebhookOptions): WebhookTarget {
     throw optionError("maxBodyBytes", "an integer >= 1", maxBodyBytes);
   }
   return {
-    url: readUrl(options.url),
+    url: readUrl(options.url, allowInsecure),
     signers: readSecrets(options.secret),
     headers: readHeaders(options.headers ?? {}),
     timeoutMs,
@@ -79,16 +87,17 @@ export function resolveWebhookOptions(options: WebhookOptions): WebhookTarget {
   };
 }
 
-function readUrl(value: string | URL): URL {
+function readUrl(value: string | URL, allowInsecure: boolean): URL {
   const url = typeof value === "string" ? (URL.canParse(value) ? new URL(value) : undefined) : value;
   if (!(url instanceof URL)) throw unquotedOptionError("url", "an absolute URL");
   if (url.username !== "" || url.password !== "") {
     throw unquotedOptionError("url", "a URL without user and password: give them as `headers.authorization`");
   }
-  if (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname))) return new URL(url);
+  if (url.protocol === "https:" || (url.protocol === "http:" && (allowInsecure || isLoopback(url.hostname))))
+    return new URL(url);
   throw unquotedOptionError(
     "url",
-    `an https: URL, or an http: one to this machine; it is ${url.protocol}//${url.host}`,
+    `an https: URL, or an http: one to this machine (to another one by \`allowInsecure\`); it is ${url.protocol}//${url.host}`,
   );
 }
 

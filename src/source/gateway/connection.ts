@@ -5,7 +5,7 @@ import type { GatewayRequest, SourceListener } from "../source.ts";
 import { deviceOptions } from "./device.ts";
 import type { GatewaySettings } from "./options.ts";
 import { createCleaner, redactSecrets } from "./redact.ts";
-import { explainLoss, explainRefusal, lockoutMs } from "./refusal.ts";
+import { type Explanation, explainLoss, explainRefusal, isTurnedAway, lockoutMs, mayNotRead } from "./refusal.ts";
 
 /** A Gateway source from one `open` to its `close`. */
 export interface GatewayLink {
@@ -14,9 +14,10 @@ export interface GatewayLink {
   readonly request: GatewayRequest;
 }
 
-const unusable = "The Gateway's url cannot be used.";
-const mayNotRead =
-  "The Gateway let us in but does not grant operator.read, so no message would arrive. Connect over loopback, or pair this host (option `device`) and approve the scope on the Gateway's host.";
+const unusable: Explanation = { reason: "The Gateway's url cannot be used." };
+
+/** So many attempts in a row may be turned away by something in between before a person is asked: some 15 s. */
+const MAX_TURNED_AWAY = 5;
 
 /** Turns the official client's callbacks into link events. It says nothing more after `refused` or `ended`. */
 export function createGatewayLink(settings: GatewaySettings, listener: SourceListener): GatewayLink {
@@ -32,12 +33,14 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
   /** The complaint about a frame that the socket could not survive. */
   let fatalFrame: string | undefined;
   let retry: NodeJS.Timeout | undefined;
+  /** The attempts in a row that something in between has turned away. */
+  let turnedAway = 0;
 
-  function refuse(reason: string): void {
+  function refuse(explanation: Explanation): void {
     over = true;
     live = false;
     client.stop();
-    listener.link({ type: "refused", reason });
+    listener.link({ type: "refused", ...explanation });
   }
 
   function handleConnect(): void {
@@ -57,10 +60,11 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
       shown = redactSecrets(hello);
     } catch (error) {
       // The client ignores what its callbacks throw: without this the link would stay `connecting` for ever.
-      return refuse(`The Gateway's hello cannot be read: it is ${errorText(error)}.`);
+      return refuse({ code: "BAD_HELLO", reason: `The Gateway's hello cannot be read: it is ${errorText(error)}.` });
     }
     live = true;
     failure = undefined;
+    turnedAway = 0;
     listener.link({ type: "hello", hello: shown });
   }
 
@@ -68,11 +72,15 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     if (over) return;
     live = false;
     const refusal = explainRefusal(error, gaveUp, clean);
-    if (refusal !== undefined) return refuse(refusal);
+    turnedAway = isTurnedAway(error) ? turnedAway + 1 : 0;
+    if (refusal !== undefined) {
+      if (turnedAway === 0 || turnedAway >= MAX_TURNED_AWAY) return refuse(refusal);
+      return listener.link({ type: "lost", ...refusal });
+    }
     // Given up, yet a person need not come: the Gateway's lockout ends by itself.
     if (gaveUp) retry = setTimeout(() => client.start(), lockoutMs(error));
     const close = fatalFrame === undefined ? { code, reason } : { code, reason: fatalFrame };
-    listener.link({ type: "lost", reason: explainLoss(settings.address, close, error, clean) });
+    listener.link({ type: "lost", ...explainLoss(settings.address, close, error, clean) });
   }
 
   // The client's debug lines are the only place where it tells of a message it could not read.
@@ -135,7 +143,7 @@ type HostDeps = NonNullable<GatewayClientOptions["hostDeps"]>;
  * every session that was not subscribed to first, and a run in a new session would be lost.
  */
 function clientOptions(settings: GatewaySettings, listener: SourceListener, hostDeps: HostDeps): GatewayClientOptions {
-  const { url, token, password, tlsFingerprint, scopes, requestTimeoutMs } = settings;
+  const { url, token, password, tlsFingerprint, scopes, requestTimeoutMs, allowInsecure } = settings;
   const device = deviceOptions(settings.device, (option, error) => listener.hostError?.(option, error));
   return {
     ...device,
@@ -143,6 +151,8 @@ function clientOptions(settings: GatewaySettings, listener: SourceListener, host
     ...(token !== undefined && { token }),
     ...(password !== undefined && { password }),
     ...(tlsFingerprint !== undefined && { tlsFingerprint: tlsFingerprint.trim() }),
+    // The client knows this option as a variable only.
+    ...(allowInsecure && { env: { ...process.env, OPENCLAW_ALLOW_INSECURE_PRIVATE_WS: "1" } }),
     role: "operator",
     clientName: "gateway-client",
     clientDisplayName: "openclaw-inbox",

@@ -22,7 +22,7 @@ export interface GatewayDevice {
 export interface GatewayOptions {
   /**
    * The Gateway's address, e.g. `"ws://127.0.0.1:18789"`. Plain `ws://` is for loopback, private addresses,
-   * `.local` and `.ts.net` only; anywhere else the link is `refused` until it is `wss://`.
+   * `.local` and `.ts.net` only; anywhere else the link is `refused` until it is `wss://`, or {@link allowInsecure} is set.
    */
   readonly url: string;
   /** The Gateway's shared token (`gateway.auth.token` in its config). Never appears in an error or a link event. */
@@ -45,12 +45,20 @@ export interface GatewayOptions {
    * @default ["operator.read"]
    */
   readonly scopes?: readonly string[];
+  /**
+   * Allow plain `ws://` to any host that has a name, e.g. `ws://openclaw-gateway:18789` in a network of Docker or
+   * Kubernetes. Whoever can listen on the way sees the token and the conversations. Public IP addresses stay refused.
+   *
+   * @default false
+   */
+  readonly allowInsecure?: boolean;
   /** SHA-256 fingerprint (hex, colons allowed) of the certificate to accept in place of a trusted one. `wss://` only. */
   readonly tlsFingerprint?: string;
   /**
-   * The device that this host is to the Gateway. Not needed over loopback, where the shared token is enough;
-   * elsewhere the Gateway asks each device to be paired once: the link is `refused` with the id of the pairing
-   * request, a person approves it with `openclaw devices approve`, and the host starts again.
+   * The device that this host is to the Gateway: `createDevice(file)`. Not needed over loopback, where the shared
+   * token is enough; elsewhere the Gateway asks each device to be paired once: the link is `refused` with the id of
+   * the pairing request, a person approves it with `openclaw devices approve`, and the host starts again.
+   * `openclaw-inbox pair` waits for that.
    */
   readonly device?: GatewayDevice;
   /**
@@ -66,6 +74,7 @@ export interface GatewaySettings extends GatewayOptions {
   readonly name: string;
   readonly scopes: readonly string[];
   readonly requestTimeoutMs: number;
+  readonly allowInsecure: boolean;
   /** The url without user, path and query: fit for a sentence. */
   readonly address: string;
 }
@@ -77,6 +86,7 @@ const known: ReadonlySet<string> = new Set([
   "name",
   "owner",
   "scopes",
+  "allowInsecure",
   "tlsFingerprint",
   "device",
   "requestTimeoutMs",
@@ -91,7 +101,7 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
   if (typo !== undefined)
     throw secretError(typo, "absent (there is no such option)", typeof options[typo as keyof GatewayOptions]);
   const url = readUrl(options.url);
-  const { name = "default", scopes = ["operator.read"], requestTimeoutMs = 30_000 } = options;
+  const { name = "default", scopes = ["operator.read"], requestTimeoutMs = 30_000, allowInsecure = false } = options;
   for (const secret of ["token", "password"] as const) {
     const value: unknown = options[secret];
     if (value !== undefined && (typeof value !== "string" || value.trim() === "")) {
@@ -113,9 +123,17 @@ export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
   if (!Number.isInteger(requestTimeoutMs) || requestTimeoutMs < 1 || requestTimeoutMs > MAX_DELAY_MS) {
     throw optionError("requestTimeoutMs", `an integer from 1 to ${MAX_DELAY_MS}`, requestTimeoutMs);
   }
+  if (typeof allowInsecure !== "boolean") throw optionError("allowInsecure", "true or false", allowInsecure);
   checkTls(options.tlsFingerprint, url);
   if (options.device !== undefined) checkDevice(options.device);
-  return Object.freeze({ ...options, name, scopes, requestTimeoutMs, address: `${url.protocol}//${url.host}` });
+  return Object.freeze({
+    ...options,
+    name,
+    scopes,
+    requestTimeoutMs,
+    allowInsecure,
+    address: `${url.protocol}//${url.host}`,
+  });
 }
 
 function readUrl(value: unknown): URL {

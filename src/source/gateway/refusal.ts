@@ -55,7 +55,7 @@ const sentences: ReadonlyMap<string, string> = new Map([
   ["CLIENT_VERSION_MISMATCH", "The Gateway does not accept this client's version. Update openclaw-inbox."],
   [
     "DEVICE_IDENTITY_REQUIRED",
-    "The Gateway accepts only paired devices from here. Give the `device` option an identity, or connect over loopback (for example through an SSH tunnel).",
+    "The Gateway accepts only paired devices from here. Set the `device` option to `createDevice(file)`, or run `openclaw-inbox pair --device FILE`; or connect over loopback, for example through an SSH tunnel.",
   ],
   ["DEVICE_AUTH_INVALID", pairAgain],
   ["DEVICE_AUTH_DEVICE_ID_MISMATCH", pairAgain],
@@ -74,16 +74,29 @@ interface ConnectFailure {
   readonly details?: unknown;
 }
 
+/** Why a connection ended or was not made: a sentence for a person, and the same as a word for programs. */
+export interface Explanation {
+  readonly reason: string;
+  readonly code?: string;
+}
+
+/** The Gateway let us in, but nothing would be heard. */
+export const mayNotRead: Explanation = {
+  code: "NO_READ_SCOPE",
+  reason:
+    "The Gateway let us in but does not grant operator.read, so no message would arrive. It grants it to paired devices only, unless the connection comes over loopback: set the `device` option to `createDevice(file)`, or run `openclaw-inbox pair --device FILE`; or connect through an SSH tunnel.",
+};
+
 /**
- * The sentence for a person, where only a person can mend `error`; `undefined` where trying again may help.
+ * What a person is told, where only a person can mend `error`; `undefined` where trying again may help.
  * `gaveUp`: the official client has stopped trying by itself.
  */
-export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean: Clean): string | undefined {
-  if (error === undefined) return gaveUp ? "The Gateway refused the connection." : undefined;
+export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean: Clean): Explanation | undefined {
+  if (error === undefined) return gaveUp ? { reason: "The Gateway refused the connection." } : undefined;
   // The client stops for good when it cannot put its sign-in together: a device that throws, a challenge without a time.
   if (isGatewayConnectAssemblyError(error as unknown))
-    return `The sign-in could not be made: ${quote(error.message, clean)}.`;
-  const { code, details } = error as ConnectFailure;
+    return { code: "SIGN_IN_FAILED", reason: `The sign-in could not be made: ${quote(error.message, clean)}.` };
+  const { details } = error as ConnectFailure;
   const detail = field(details, "code");
   // The lockout ends by itself. Another client behind the same address may have caused it, so it must not end this one.
   if (detail === "AUTH_RATE_LIMITED") return undefined;
@@ -91,36 +104,89 @@ export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean:
   // With a device token to fall back on the client tries that first, and does not give up.
   if (detail === "AUTH_TOKEN_MISMATCH" && !gaveUp) return undefined;
   const sentence = typeof detail === "string" ? sentences.get(detail) : undefined;
-  if (sentence !== undefined) return sentence;
-  if (/protocol mismatch/i.test(error.message)) return sentences.get("PROTOCOL_MISMATCH");
+  if (sentence !== undefined) return { code: detail as string, reason: sentence };
+  if (/protocol mismatch/i.test(error.message))
+    return { code: "PROTOCOL_MISMATCH", reason: sentences.get("PROTOCOL_MISMATCH") ?? "" };
   return (
-    explainTransport(error, code, details) ??
-    (gaveUp ? `The Gateway refused the connection: ${quote(error.message, clean)}.` : undefined)
+    explainTransport(error) ??
+    (gaveUp
+      ? { ...wordFor(error), reason: `The Gateway refused the connection: ${quote(error.message, clean)}.` }
+      : undefined)
   );
 }
 
-function explainPairing(details: unknown): string {
+/**
+ * Something in between has turned the WebSocket away: a CDN, a proxy, a login page. That may pass by itself, so it is
+ * tried again a few times before a person is asked.
+ */
+export function isTurnedAway(error: Error | undefined): boolean {
+  const { details } = Object(error) as ConnectFailure;
+  return field(details, "gatewayErrorType") !== unattributed && turningAway(upgradeStatus(details));
+}
+
+/** What a Gateway answers to a proxy that it does not know. */
+const unattributed = "proxy_attribution_required";
+
+const turningAway = (status: number) => status === 401 || status === 403 || (status >= 300 && status < 400);
+
+/** The HTTP status that the upgrade to a WebSocket was refused with; 0 where it was not. */
+function upgradeStatus(details: unknown): number {
+  return field(details, "reason") === "websocket-upgrade-rejected" ? Number(field(details, "httpStatus")) : 0;
+}
+
+function explainPairing(details: unknown): Explanation {
   const id = field(details, "requestId");
   // The id goes into a shell command: only what a Gateway makes of it is shown.
   const request = typeof id === "string" && /^[\w.:-]{1,128}$/.test(id) ? id : "<requestId>";
-  return `The Gateway asks for this device to be paired. Run \`openclaw devices approve ${request}\` on its host (\`openclaw devices list\` shows what waits), then start again.`;
+  return {
+    code: "PAIRING_REQUIRED",
+    reason: `The Gateway asks for this device to be paired. Run \`openclaw devices approve ${request}\` on its host (\`openclaw devices list\` shows what waits), then start again.`,
+  };
 }
 
-function explainTransport(error: Error, code: unknown, details: unknown): string | undefined {
+function explainTransport(error: Error): Explanation | undefined {
+  const { code, details } = error as ConnectFailure;
   if (error.message.startsWith("SECURITY ERROR")) {
-    return "Plain ws:// to a public host would show the token and the conversations to anyone on the way. Use wss://, an SSH tunnel to a loopback address, or Tailscale.";
+    return {
+      code: "INSECURE_URL",
+      reason:
+        "Plain ws:// to this host would show the token and the conversations to anyone on the way. Use wss://, an SSH tunnel to a loopback address, or Tailscale. In a private network, of Docker or Kubernetes for instance, allow it by `allowInsecure: true`, `--allow-insecure` or OPENCLAW_INBOX_ALLOW_INSECURE=1; public IP addresses stay refused.",
+    };
   }
   if (/tls fingerprint (mismatch|unavailable)/.test(error.message)) {
-    return "The Gateway's TLS certificate is not the one in `tlsFingerprint`. If the certificate was renewed, set its new SHA-256 fingerprint; if not, somebody is in between.";
+    return {
+      code: "TLS_FINGERPRINT",
+      reason:
+        "The Gateway's TLS certificate is not the one in `tlsFingerprint`. If the certificate was renewed, set its new SHA-256 fingerprint; if not, somebody is in between.",
+    };
   }
   if (untrusted.has(String(code))) {
-    return `This host does not trust the Gateway's TLS certificate (${String(code)}). Set \`tlsFingerprint\` to its SHA-256 fingerprint, or give the Gateway a trusted certificate.`;
+    return {
+      code: String(code),
+      reason: `This host does not trust the Gateway's TLS certificate (${String(code)}). Set \`tlsFingerprint\` to its SHA-256 fingerprint, or give the Gateway a trusted certificate.`,
+    };
   }
-  const status = field(details, "reason") === "websocket-upgrade-rejected" ? Number(field(details, "httpStatus")) : 0;
-  if (status === 401 || status === 403 || (status >= 300 && status < 400)) {
-    return `Something in front of the Gateway refused the WebSocket (HTTP ${status}), likely an identity-aware proxy. Connect past it, or let it admit this host.`;
+  if (field(details, "gatewayErrorType") === unattributed) {
+    return {
+      code: "PROXY_NOT_TRUSTED",
+      reason:
+        "The Gateway does not know the proxy that this connection came through. Add the proxy's address to gateway.trustedProxies in the Gateway's config, and let the proxy set X-Forwarded-For anew, or connect past it.",
+    };
   }
-  return undefined;
+  const status = upgradeStatus(details);
+  if (!turningAway(status)) return undefined;
+  return {
+    code: `HTTP_${status}`,
+    reason: `Something in front of the Gateway refused the WebSocket (HTTP ${status}): a proxy, a CDN or a login page. Connect past it, or let it admit this host.`,
+  };
+}
+
+/** A word for an error that no sentence of ours stands for: the Gateway's, else Node's. */
+function wordFor(error: Error): { readonly code?: string } {
+  const { code, details } = error as ConnectFailure;
+  const status = upgradeStatus(details);
+  const word = field(details, "code") ?? (status > 0 ? `HTTP_${status}` : code);
+  return typeof word === "string" && /^[\w.-]{1,64}$/.test(word) ? { code: word } : {};
 }
 
 /** How the end of a connection, or of an attempt, is told while the client tries again by itself. */
@@ -129,23 +195,38 @@ export function explainLoss(
   close: { readonly code: number; readonly reason: string },
   error: Error | undefined,
   clean: Clean,
-): string {
+): Explanation {
   // The client makes an error of its own of a close that came without one.
   if (error === undefined || /^gateway closed \(\d+\)/.test(error.message)) {
     const words = close.reason === "" ? "" : ` ${quote(close.reason, clean)}`;
-    return close.code === 1006
-      ? `The connection to ${address} broke (1006${words}).`
-      : `${address} closed the connection (${close.code}${words}).`;
+    const reason =
+      close.code === 1006
+        ? `The connection to ${address} broke (1006${words}).`
+        : `${address} closed the connection (${close.code}${words}).`;
+    return { code: `CLOSE_${close.code}`, reason };
   }
   const { code, details } = error as ConnectFailure;
   const detail = field(details, "code");
-  if (field(details, "reason") === "startup-sidecars") return "The Gateway is still starting.";
+  if (field(details, "reason") === "startup-sidecars")
+    return { code: "STARTING", reason: "The Gateway is still starting." };
   if (detail === "AUTH_RATE_LIMITED")
-    return "The Gateway has seen too many failed sign-ins and lets nobody in for a while.";
+    return { code: detail, reason: "The Gateway has seen too many failed sign-ins and lets nobody in for a while." };
   if (detail === "PAIRING_REQUIRED") return explainPairing(details);
   // Where a name has several addresses Node reports all failures at once, with an empty message.
   const words = error.message === "" ? String(code ?? error.name) : quote(error.message, clean);
-  return `Could not connect to ${address}: ${words}.`;
+  return { ...wordFor(error), reason: `Could not connect to ${address}: ${words}.${transportHint(address, error)}` };
+}
+
+/** What an error of a socket often means, where its words do not say so. */
+function transportHint(address: string, { message }: Error): string {
+  const isTls = address.startsWith("wss:");
+  if (isTls && /wrong version number|packet length too long|EPROTO/i.test(message))
+    return " This port does not speak TLS: does the address begin with ws://?";
+  if (!isTls && /socket hang up|ECONNRESET|Parse Error/i.test(message))
+    return " If this port speaks TLS, the address begins with wss://.";
+  return /challenge timeout|handshake has timed out/i.test(message)
+    ? " Something listens there but does not answer as a Gateway does: is it the right port?"
+    : "";
 }
 
 /** How long the Gateway asks us to wait, in milliseconds: from a second to ten minutes, a minute if it does not say. */

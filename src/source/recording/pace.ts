@@ -16,8 +16,7 @@ export function createPace(speed: number, clock: Clock, signal: AbortSignal): Pa
   return async (t) => {
     if (t === undefined || speed === Number.POSITIVE_INFINITY) return;
     firstT ??= t;
-    const dueAt = startedAt + (t - firstT) / speed;
-    const waitMs = dueAt - clock.now();
-    if (waitMs > 0) await pause(clock, Math.ceil(waitMs), signal, true);
+    const waitMs = Math.ceil(startedAt + (t - firstT) / speed - clock.now());
+    if (waitMs > 0) await pause(clock, waitMs, signal, true);
   };
 }

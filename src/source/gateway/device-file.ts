@@ -1,0 +1,150 @@
+import { generateKeyPairSync, randomUUID } from "node:crypto";
+import { chmodSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { errorText, InboxError, optionError } from "../../errors.ts";
+import { deviceIdOf } from "./device.ts";
+import type { GatewayDevice } from "./options.ts";
+
+/** What a device file holds. */
+interface DeviceFile {
+  readonly version: 1;
+  readonly deviceId: string;
+  readonly publicKeyPem: string;
+  readonly privateKeyPem: string;
+  readonly token?: string;
+  readonly scopes?: readonly string[];
+}
+
+/** A device file is under 1 kB; more is another file. */
+const MAX_BYTES = 65_536;
+
+/**
+ * The device that this host is to a Gateway, kept in `file`: an Ed25519 key pair, made at the first call, and the token
+ * that pairing brings. The file is readable by its owner only; its folder is made when it is not there. Several
+ * processes of one host may share it. Use one file for each Gateway: a Gateway's token is of no use to another.
+ *
+ * Pairing is asked for at the first connection; `openclaw-inbox pair` waits for its approval.
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` when `file` holds something else, or cannot be read or made.
+ * @example
+ * ```ts
+ * const inbox = createInbox({ gateway: { url, token, device: createDevice("./device.json") }, deliver });
+ * ```
+ */
+export function createDevice(file: string | URL): GatewayDevice {
+  const path = toPath(file);
+  const { deviceId, publicKeyPem, privateKeyPem } = readOrMake(path);
+  return {
+    deviceId,
+    publicKeyPem,
+    privateKeyPem,
+    loadToken() {
+      const { token, scopes } = readDevice(path);
+      return token === undefined ? undefined : { token, ...(scopes && { scopes }) };
+    },
+    storeToken(token, scopes) {
+      const device = readDevice(path);
+      if (device.token === token && String(device.scopes) === String(scopes)) return;
+      replace(path, { ...device, token, scopes });
+    },
+    clearToken() {
+      const { token, scopes, ...device } = readDevice(path);
+      if (token !== undefined || scopes !== undefined) replace(path, device);
+    },
+  };
+}
+
+function toPath(file: unknown): string {
+  if (file instanceof URL && file.protocol === "file:") return fileURLToPath(file);
+  if (typeof file !== "string" || file === "" || file.includes("\0"))
+    throw optionError("file", "a path or a file: URL", file);
+  return resolve(file);
+}
+
+function readOrMake(path: string): DeviceFile {
+  try {
+    return readDevice(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeWhole(path, makeDevice(), linkSync);
+  } catch (error) {
+    // Another process was quicker: its device is ours, too.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST")
+      throw unusable(path, `cannot be made: ${errorText(error)}`, error);
+  }
+  return readDevice(path);
+}
+
+function makeDevice(): DeviceFile {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const publicKeyPem = publicKey.export({ type: "spki", format: "pem" }) as string;
+  const privateKeyPem = privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+  return { version: 1, deviceId: deviceIdOf(publicKeyPem), publicKeyPem, privateKeyPem };
+}
+
+function readDevice(path: string): DeviceFile {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw unusable(path, `cannot be read: ${errorText(error)}`, error);
+  }
+  const { version, deviceId, publicKeyPem, privateKeyPem, token, scopes } = parse(path, text);
+  if (version !== 1) throw unusable(path, "is no device file");
+  try {
+    if (deviceIdOf(String(publicKeyPem)) !== deviceId || typeof privateKeyPem !== "string") throw new Error();
+  } catch {
+    throw unusable(path, "is damaged: its key and its id do not fit. Restore it, or remove it to pair as a new device");
+  }
+  return {
+    version,
+    deviceId,
+    publicKeyPem: String(publicKeyPem),
+    privateKeyPem,
+    ...(typeof token === "string" && token !== "" && { token }),
+    ...(Array.isArray(scopes) && { scopes: scopes.filter((scope) => typeof scope === "string") }),
+  };
+}
+
+function parse(path: string, text: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(text.length > MAX_BYTES ? undefined : JSON.parse(text)) as Readonly<Record<string, unknown>>;
+  } catch {
+    throw unusable(path, "is no device file");
+  }
+}
+
+/** Replaces the file as a whole, so that another process never reads half of it. */
+function replace(path: string, device: DeviceFile): void {
+  writeWhole(path, device, renameSync);
+}
+
+function writeWhole(path: string, device: DeviceFile, putInPlace: (from: string, to: string) => void): void {
+  const written = `${path}.${randomUUID()}`;
+  try {
+    writeFileSync(written, `${JSON.stringify(device, undefined, 2)}\n`, { flag: "wx", mode: 0o600 });
+    chmodSync(written, 0o600);
+    putInPlace(written, path);
+  } finally {
+    rmSync(written, { force: true });
+  }
+}
+
+/** Never quotes what the file holds. */
+function unusable(path: string, problem: string, cause?: unknown): InboxError {
+  return new InboxError(
+    "ERR_INBOX_OPTION",
+    `The device file ${path} ${problem}`,
+    { option: "file", file: path },
+    cause,
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: { readonly code?: unknown } };
+  return cause?.code === "ENOENT";
+}
