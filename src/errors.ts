@@ -9,6 +9,8 @@
  * - `ERR_INBOX_NO_ANSWER`: a run that `ask()` waited for ended without one; `details.outcome` says how.
  * - `ERR_INBOX_RECORDING`: a recording cannot be read or written.
  * - `ERR_INBOX_LEDGER`: the ledger file cannot be opened, read or written.
+ * - `ERR_INBOX_LEASE`: a message went over to another inbox, which delivers it; here it has no outcome.
+ * - `ERR_INBOX_TRANSACTION`: a transactional handler used its client in a way that would lose or repeat effects.
  * - `ERR_INBOX_DELIVERY`: a delivery attempt failed and may be tried again; `details.retryAfterMs`, where there is one, says not before when.
  * - `ERR_INBOX_TIMEOUT`: a delivery attempt took longer than `timeoutMs`.
  * - `ERR_INBOX_PERMANENT`: a delivery that no retry can mend ({@link PermanentError}).
@@ -22,6 +24,8 @@ export type InboxErrorCode =
   | "ERR_INBOX_NO_ANSWER"
   | "ERR_INBOX_RECORDING"
   | "ERR_INBOX_LEDGER"
+  | "ERR_INBOX_LEASE"
+  | "ERR_INBOX_TRANSACTION"
   | "ERR_INBOX_DELIVERY"
   | "ERR_INBOX_TIMEOUT"
   | "ERR_INBOX_PERMANENT";

@@ -40,6 +40,11 @@ export interface LedgerHost {
   onAlarm(error: InboxError | undefined): void;
   /** There may be something to `claim`. Must not throw. */
   onClaimable(): void;
+  /**
+   * These undelivered messages went over to another inbox while this one could not be seen to live: they are not to be
+   * attempted here any more, and have no outcome here. Must not throw.
+   */
+  onLost?(ids: readonly string[]): void;
 }
 
 /** Which dead letters to list. */

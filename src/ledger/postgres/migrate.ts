@@ -1,0 +1,67 @@
+import type { PoolClient } from "pg";
+import { InboxError } from "../../errors.ts";
+import { schema } from "../sql/schema.ts";
+import { functions } from "./functions.ts";
+import type { Names } from "./names.ts";
+
+/** What each version adds to the one before; the first makes everything. */
+const migrations: readonly ((names: Names) => readonly string[])[] = [
+  (names) => [
+    ...schema({
+      prefix: names.prefix,
+      integer: "bigint",
+      counter: "bigint generated always as identity primary key",
+      // `jsonb` could not hold `\u0000`.
+      json: "json",
+    }),
+    ...functions(names),
+  ],
+];
+
+/**
+ * Makes the schema, or brings it up to date, in one transaction. Of several hosts that do so at once, one does it and the
+ * others wait.
+ *
+ * @throws {InboxError} `ERR_INBOX_LEDGER` when it is of a newer version than this one knows.
+ */
+export async function migrate(client: PoolClient, names: Names, upTo = migrations.length): Promise<void> {
+  if ((await versionOf(client, names)) === upTo) return;
+  await client.query("begin");
+  try {
+    await client.query(`select pg_advisory_xact_lock(${names.schemaKey}, 0)`);
+    const version = await versionOf(client, names);
+    if (version > upTo) throw newerError(names, version, upTo);
+    // `if not exists` would ask for the right to make schemas even where there is one.
+    if (!(await hasSchema(client, names))) await client.query(`create schema ${names.quoted}`);
+    if (version === 0) await client.query(`create table ${names.prefix}version (version integer not null)`);
+    for (const migration of migrations.slice(version, upTo))
+      for (const statement of migration(names)) await client.query(statement);
+    await client.query(`delete from ${names.prefix}version`);
+    await client.query(`insert into ${names.prefix}version (version) values (${upTo})`);
+    await client.query("commit");
+  } catch (error) {
+    await client.query("rollback");
+    throw error;
+  }
+}
+
+/** 0: there is nothing yet. */
+async function versionOf(client: PoolClient, { prefix }: Names): Promise<number> {
+  const { rows } = await client.query("select to_regclass($1) is not null as known", [`${prefix}version`]);
+  if (rows[0]?.known !== true) return 0;
+  const found = await client.query(`select version from ${prefix}version`);
+  return Number(found.rows[0]?.version ?? 0);
+}
+
+async function hasSchema(client: PoolClient, { schema }: Names): Promise<boolean> {
+  const { rowCount } = await client.query("select from pg_namespace where nspname = $1", [schema]);
+  return rowCount === 1;
+}
+
+function newerError({ schema }: Names, found: number, known: number): InboxError {
+  return new InboxError(
+    "ERR_INBOX_LEDGER",
+    `The schema \`${schema}\` is of version ${found}, made by a newer openclaw-inbox; this one knows versions up to ${known}. Update openclaw-inbox on this host`,
+    { schema, found, known },
+  );
+}
