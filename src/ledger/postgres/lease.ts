@@ -43,6 +43,8 @@ const RELEASE_ROWS = 5_000;
 export class Lease {
   /** The instance's id, the owner of what it takes on. */
   readonly id: string;
+  /** As `server_version_num`. */
+  readonly serverVersion: number;
   private readonly options: LeaseOptions;
   private readonly life: PoolClient;
   private readonly writer: PoolClient;
@@ -65,6 +67,7 @@ export class Lease {
     life: PoolClient,
     writer: PoolClient,
     pid: number,
+    serverVersion: number,
     id: string,
     isHeld: boolean,
   ) {
@@ -72,6 +75,7 @@ export class Lease {
     this.life = life;
     this.writer = writer;
     this.pid = pid;
+    this.serverVersion = serverVersion;
     this.id = id;
     this.isHeld = isHeld;
   }
@@ -84,12 +88,12 @@ export class Lease {
     try {
       writer = await connect();
       const pid = await assertSessionMode(life, writer);
-      await prepareSession(life);
+      const version = await prepareSession(life);
       await prepareSession(writer);
       await migrate(life, names);
       await life.query(`listen ${names.channel}`);
       const id = await register(life, names, options.id, clock.now());
-      const lease = new Lease(options, life, writer, pid, id ?? (options.id as string), id !== null);
+      const lease = new Lease(options, life, writer, pid, version, id ?? (options.id as string), id !== null);
       const lose = (error: Error) => lease.lose(error);
       life.on("error", lose).on("end", () => lease.lose(new Error("The connection has ended")));
       writer.on("error", lose).on("end", () => lease.lose(new Error("The connection has ended")));

@@ -1,8 +1,9 @@
 import { type PostgresLedgerOptions, resolveOptions } from "./options.ts";
-import { PostgresLedger } from "./postgres-ledger.ts";
+import type { PostgresLedger } from "./port.ts";
+import { SharedLedger } from "./shared-ledger.ts";
 
 export type { PostgresLedgerOptions } from "./options.ts";
-export type { PostgresLedger, TransactionContext } from "./postgres-ledger.ts";
+export type { PostgresLedger, TransactionalHandler, TransactionContext } from "./port.ts";
 
 /**
  * A ledger in Postgres, which any number of hosts may share. One for each inbox; nothing connects before the inbox does.
@@ -13,5 +14,5 @@ export type { PostgresLedger, TransactionContext } from "./postgres-ledger.ts";
  * const inbox = createInbox({ gateway, ledger, deliver });
  */
 export function postgresLedger(options: PostgresLedgerOptions): PostgresLedger {
-  return new PostgresLedger(resolveOptions(options));
+  return new SharedLedger(resolveOptions(options));
 }

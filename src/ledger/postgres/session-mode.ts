@@ -37,13 +37,13 @@ async function pidOf(client: PoolClient): Promise<number> {
 }
 
 /**
- * Sets what the ledger's own connections rely on, whatever the defaults of the role and the database are.
+ * Resolves with the server's version as a number, e.g. 150020. Sets what the ledger's own connections rely on, whatever the defaults of the role and the database are.
  *
  * @throws {InboxError} `ERR_INBOX_LEDGER` when the database cannot hold every text.
  */
-export async function prepareSession(client: PoolClient): Promise<void> {
+export async function prepareSession(client: PoolClient): Promise<number> {
   const { rows } = await client.query(
-    `select current_setting('server_encoding') as encoding, set_config(s.name, w.value, false)
+    `select current_setting('server_encoding') as encoding, current_setting('server_version_num') as version, set_config(s.name, w.value, false)
     from (values
       -- A statement of a function must see what was committed while it waited for a lock.
       ('default_transaction_isolation', 'read committed'),
@@ -55,7 +55,7 @@ export async function prepareSession(client: PoolClient): Promise<void> {
     ) w(name, value) join pg_settings s on s.name = w.name`,
   );
   const encoding = String(rows[0]?.encoding);
-  if (encoding === "UTF8") return;
+  if (encoding === "UTF8") return Number(rows[0]?.version);
   throw new InboxError(
     "ERR_INBOX_LEDGER",
     `The database's encoding is ${encoding}, which cannot hold every text: make one with \`create database … encoding 'UTF8' template template0\``,

@@ -18,6 +18,8 @@ export interface Attempt {
   /** The instance that delivers. */
   readonly owner: string;
   readonly names: Names;
+  /** As `server_version_num`, e.g. 150020. */
+  readonly serverVersion: number;
   /** A client of the pool. */
   readonly connect: () => Promise<PoolClient>;
   readonly handle: (client: PoolClient) => unknown;
@@ -29,13 +31,17 @@ type Result = "done" | "lost";
 /** A server that is gone is asked again so often. */
 const LOOK_EVERY_MS = 100;
 
-/** What the server does for as long as the transaction is open. */
-const SETTINGS = [
-  // A host that lost its power is noticed within 11 seconds, and the row is free again.
-  "tcp_keepalives_idle = 5",
-  "tcp_keepalives_interval = 2",
-  "tcp_keepalives_count = 3",
-];
+/** What the server does for as long as the transaction is open, so that the row is soon free when we are gone. */
+function settingsFor(serverVersion: number): readonly string[] {
+  return [
+    // A host that lost its power is noticed within 11 seconds.
+    "tcp_keepalives_idle = 5",
+    "tcp_keepalives_interval = 2",
+    "tcp_keepalives_count = 3",
+    // A statement that goes on when its client is gone is ended.
+    ...(serverVersion >= 140_000 ? ["client_connection_check_interval = '500ms'"] : []),
+  ];
+}
 
 /**
  * Runs `handle` in a transaction that marks the message as delivered: both are committed, or neither. Resolves once the
@@ -106,11 +112,16 @@ async function invoke({ handle }: Attempt, client: PoolClient): Promise<void> {
 }
 
 /** Begins, and marks the message. The id of the transaction; undefined when the message is not ours to deliver. */
-async function begin(client: PoolClient, { id, attempt, now, owner, names }: Attempt): Promise<string | undefined> {
+async function begin(
+  client: PoolClient,
+  { id, attempt, now, owner, names, serverVersion }: Attempt,
+): Promise<string | undefined> {
   const literal = (text: string) => client.escapeLiteral(text);
   // In one round trip. With the row locked, nobody else delivers the message as long as the transaction is open.
   const results: unknown = await client.query(
-    `begin; ${SETTINGS.map((setting) => `set local ${setting};`).join(" ")}
+    `begin; ${settingsFor(serverVersion)
+      .map((setting) => `set local ${setting};`)
+      .join(" ")}
     update ${names.prefix}messages set state = 'delivered', attempts = ${Number(attempt)}, changed_at = ${Number(now)}, error = null, body = null
     where id = ${literal(keyOf(id))} and owner = ${literal(owner)} and state = 'taken' returning txid_current()::text as transaction`,
   );

@@ -1,6 +1,6 @@
 import { afterAll, it } from "vitest";
-import type { PostgresLedger } from "../../../src/ledger/postgres/postgres.ts";
 import { postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
+import type { SharedLedger } from "../../../src/ledger/postgres/shared-ledger.ts";
 import { type TestPostgres, usePostgres } from "../../helpers/postgres.ts";
 import { describeLedger } from "../conformance.ts";
 
@@ -17,7 +17,7 @@ else {
     name: "Postgres",
     shared: true,
     make: (_clock, retainMs) => postgresLedger({ connectionString: url, schema, retainMs, retainDeadMs: retainMs }),
-    prune: (ledger) => (ledger as PostgresLedger).prune(),
+    prune: (ledger) => (ledger as SharedLedger).prune(),
     cleanUp() {
       schema = postgres.schema();
     },

@@ -1,4 +1,3 @@
-import type { PoolClient } from "pg";
 import { InboxError, optionError } from "../../errors.ts";
 import { exponential } from "../../kit/backoff.ts";
 import { systemClock } from "../../kit/clock.ts";
@@ -8,7 +7,6 @@ import type { ProactiveMessage, Session } from "../../types.ts";
 import {
   DEAD_LETTERS_PAGE,
   type DeadLetterPage,
-  type Ledger,
   type LedgerEntry,
   type LedgerHost,
   type TakeResult,
@@ -20,6 +18,7 @@ import { ANYONE } from "./functions.ts";
 import { Lease } from "./lease.ts";
 import type { Settings } from "./options.ts";
 import { type Batch, Pending, type PendingTake } from "./pending.ts";
+import type { Deliver, PostgresLedger, TransactionalHandler } from "./port.ts";
 import { runInTransaction } from "./transaction.ts";
 import { isConnectionLoss, isRefusal, ledgerError, sqlState } from "./trouble.ts";
 
@@ -46,18 +45,8 @@ interface Job {
   readonly fail: (error: unknown) => void;
 }
 
-/** What a transactional handler is told about the attempt. */
-export interface TransactionContext {
-  /** A client of `pg` in an open transaction, for this attempt only. */
-  readonly client: PoolClient;
-  /** Which attempt this is, from 1. */
-  readonly attempt: number;
-  /** Aborted when the attempt has taken too long or the inbox stops: it is rolled back. */
-  readonly signal: AbortSignal;
-}
-
 /** A ledger in Postgres, for one inbox. */
-export class PostgresLedger implements Ledger {
+export class SharedLedger implements PostgresLedger {
   readonly settings: Settings;
   private readonly sql: Statements;
   private readonly pending = new Pending();
@@ -365,19 +354,7 @@ export class PostgresLedger implements Ledger {
     await this.connections?.end();
   }
 
-  /**
-   * Makes a `deliver` handler whose effects happen exactly once: what it writes with `client` and the ledger's "delivered"
-   * are one transaction. When it throws, everything is rolled back and it counts as a failed attempt. It must not end the
-   * transaction, and must await its queries; what it does elsewhere than with `client` is not part of it.
-   *
-   * @example
-   * deliver: ledger.transactional(async (message, { client }) => {
-   *   await client.query("insert into comments (body) values ($1)", [message.text]);
-   * })
-   */
-  transactional<S extends Session = Session>(
-    handler: (message: ProactiveMessage<S>, context: TransactionContext) => unknown,
-  ): (message: ProactiveMessage<S>, context: Omit<TransactionContext, "client">) => Promise<void> {
+  transactional<S extends Session = Session>(handler: TransactionalHandler<S>): Deliver<S> {
     if (typeof handler !== "function") throw optionError("handler", "a function", handler);
     return async (message, { attempt, signal }) => {
       const { host, connections, settings } = this;
@@ -396,6 +373,7 @@ export class PostgresLedger implements Ledger {
         signal,
         owner: this.id ?? "",
         names: settings.names,
+        serverVersion: this.lease?.serverVersion ?? 0,
         connect: () => connections.connect(CONNECT_MS),
         handle: (client) => handler(message, { client, attempt, signal }),
       });
