@@ -35,8 +35,8 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
    * or has been told why not (`links()` says which), after `timeoutMs` at the latest, and when `stop()` is called. A
    * second call waits for the first.
    *
-   * @throws {InboxError} `ERR_INBOX_STOPPED` after `stop()`; `ERR_INBOX_LEDGER` when the ledger cannot be opened: then it
-   * may be called again. The signal's reason when `signal` is aborted.
+   * @throws {InboxError} `ERR_INBOX_STOPPED` after `stop()`; `ERR_INBOX_LEDGER` when the ledger cannot be opened, with
+   * what to do; then create a new inbox. The signal's reason when `signal` is aborted.
    * @example
    * await inbox.start({ timeoutMs: 5_000 }); // the host boots, whatever the Gateway does
    */

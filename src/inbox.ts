@@ -121,19 +121,16 @@ class RunningInbox implements Inbox {
 
   /** Each step may find that the inbox was stopped during the one before. */
   async #begin(): Promise<void> {
-    try {
-      await this.#dispatch.start();
-    } catch (error) {
-      this.#started = undefined;
-      throw error;
-    }
+    await this.#dispatch.start();
     for (const link of this.#links) this.#open(link);
     await Promise.all(this.#links.map(({ settled }) => settled));
   }
 
-  /** Resolves when `work` does, when `timeoutMs` are over, or when `signal` is aborted, whatever comes first. */
-  async #waitFor(work: Promise<void>, ms: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when `work` does, after `ms`, when `given` is aborted, or when the inbox is stopped: whatever comes first. */
+  async #waitFor(work: Promise<void>, ms: number | undefined, given: AbortSignal | undefined): Promise<void> {
     const { clock } = this.#settings;
+    const life = this.#life.signal;
+    const signal = given === undefined ? life : AbortSignal.any([given, life]);
     const limit = deadline({
       clock,
       ms: ms ?? Number.POSITIVE_INFINITY,
