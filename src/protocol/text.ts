@@ -97,3 +97,20 @@ export class TextReader {
     this.inARow = "";
   }
 }
+
+/** How a Gateway ends a text that it has cut, and from how many characters on it cuts. */
+const CUT_ENDING = "\n...(truncated)...";
+const CUT_CHARS = 8_000;
+
+/**
+ * Whether a Gateway has cut `text` for display. Its mark (`__openclaw` of the message) says so; before 2026.8 there is
+ * none, and the ending must do.
+ */
+export function isCut(text: string, mark: Readonly<Record<string, unknown>>): boolean {
+  return mark["truncated"] === true || (text.length >= CUT_CHARS && text.endsWith(CUT_ENDING));
+}
+
+/** What a Gateway left of a text that it has cut. */
+export function cutBeginning(text: string): string {
+  return text.endsWith(CUT_ENDING) ? text.slice(0, -CUT_ENDING.length) : text;
+}

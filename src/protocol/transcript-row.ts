@@ -1,6 +1,7 @@
 import type { Origin } from "../types.ts";
-import { fields, readId } from "./fields.ts";
-import { messageText } from "./text.ts";
+import { fields, readId, rowCarriesTooLongAnId } from "./fields.ts";
+import { spokenText } from "./spoken-text.ts";
+import { isCut, messageText } from "./text.ts";
 
 /**
  * What a row of a session's transcript is to a listener:
@@ -17,9 +18,9 @@ export type SessionRowKind = "prompt" | "step" | "reply" | "failed" | "aborted" 
 /** One row of a session's transcript, as `session.message` events and `chat.history` tell it. */
 export interface SessionRow {
   readonly kind: SessionRowKind;
-  /** The run that it belongs to; of a prompt, the run that answers it. Cron prompts do not say. */
+  /** The run that it belongs to; of a prompt, the run that answers it. Cron prompts do not say, nor any row before 2026.8. */
   readonly runId?: string;
-  /** The text blocks of the row, without what live text never has: white space at the end, and `MEDIA:` lines. */
+  /** The text blocks of the row, as `chat` events have them: see {@link spokenText}. */
   readonly text: string;
   /** The text was cut by the Gateway, for display. */
   readonly truncated: boolean;
@@ -42,16 +43,17 @@ type Fields = Readonly<Record<string, unknown>>;
 export function readSessionRow(message: unknown): SessionRow | undefined {
   const raw = fields(message);
   const { role } = raw;
-  if (role !== "user" && role !== "assistant") return undefined;
+  if ((role !== "user" && role !== "assistant") || rowCarriesTooLongAnId(raw)) return undefined;
   const mark = fields(raw["__openclaw"]);
   const { id, seq } = mark;
   const known = role === "user" ? userPrompt(raw) : assistantRow(raw, mark);
   if (known === undefined) return undefined;
   const at = [mark["recordTimestampMs"], raw["timestamp"]].find((time) => Number.isFinite(time)) as number | undefined;
+  const text = spokenText(messageText(raw) ?? "");
   return {
     ...known,
-    text: asHeardLive(messageText(raw) ?? ""),
-    truncated: mark["truncated"] === true,
+    text,
+    truncated: isCut(text, mark),
     ...(isId(id) && { id }),
     ...(typeof seq === "number" && { seq }),
     ...(at !== undefined && { at }),
@@ -80,27 +82,25 @@ function assistantRow(raw: Fields, mark: Fields): Known | undefined {
   const abort = fields(raw["openclawAbort"]);
   const failed = withoutSuffix(idempotencyKey, ":terminal-error");
   const runId = [mark["runId"], abort["runId"], failed].find(isId);
-  if (runId === undefined) {
-    const { id } = mark;
-    return model === "gateway-injected" && isId(id)
-      ? { kind: "injected", runId: `inject-${id}`, origin: "injected" }
-      : undefined;
-  }
-  if (abort["aborted"] === true || stopReason === "aborted") return { kind: "aborted", runId };
-  if (stopReason === "error" || failed !== undefined) return { kind: "failed", runId };
-  return { kind: isStep(raw) ? "step" : "reply", runId };
+  const known = runId === undefined ? {} : { runId };
+  if (abort["aborted"] === true || stopReason === "aborted") return { kind: "aborted", ...known };
+  if (stopReason === "error" || failed !== undefined) return { kind: "failed", ...known };
+  if (runId === undefined && model === "gateway-injected") return injectedRow(raw, mark);
+  // A note of the Gateway's own, and no agent's.
+  if (runId === undefined && raw["provider"] === "openclaw") return undefined;
+  return { kind: isStep(raw) ? "step" : "reply", ...known };
+}
+
+/** What `chat.inject` wrote is a run of its own. The answer to a slash command is of the run that asked. */
+function injectedRow({ idempotencyKey }: Fields, { id }: Fields): Known | undefined {
+  if (isId(idempotencyKey)) return { kind: "reply", runId: idempotencyKey, origin: "requested" };
+  return isId(id) ? { kind: "injected", runId: `inject-${id}`, origin: "injected" } : undefined;
 }
 
 function isStep({ stopReason, content, openclawStreamFallback }: Fields): boolean {
   if (stopReason === "toolUse") return true;
   if (stopReason === undefined && openclawStreamFallback !== undefined) return true;
   return Array.isArray(content) && content.some((block) => fields(block)["type"] === "toolCall");
-}
-
-/** The text of a row as the `chat` events of its run had it. */
-function asHeardLive(text: string): string {
-  const spoken = text.includes("MEDIA:") ? text.replace(/^MEDIA:.*(\n|$)/gm, "") : text;
-  return spoken.trimEnd();
 }
 
 function withoutSuffix(value: unknown, suffix: string): string | undefined {

@@ -5,13 +5,14 @@ import { pause } from "../kit/timer.ts";
 import type { CaughtUp } from "../report/log.ts";
 import type { Report } from "../report/report.ts";
 import { type Bookmark, placeOfRow } from "./bookmark.ts";
+import type { Generation } from "./generation.ts";
 import { endedRuns } from "./history/ended-runs.ts";
 import type { Histories, SessionHistory } from "./history/history.ts";
 import type { NamelessRuns } from "./history/nameless-runs.ts";
 import type { PendingEnds } from "./pending-ends.ts";
 import type { ReportEnds } from "./report-ends.ts";
 import type { Requests } from "./requests.ts";
-import { addressName, isHiddenUnlessSubscribed, liveKeyOf } from "./sessions/address.ts";
+import { addressName, liveKeyOf } from "./sessions/address.ts";
 import type { OurSessions } from "./sessions/our-sessions.ts";
 import { type ListedSession, listSessions, readSession } from "./sessions/session-list.ts";
 import type { Subscriptions } from "./sessions/subscriptions.ts";
@@ -28,6 +29,7 @@ export interface CatchUpOptions {
   readonly ends: ReportEnds;
   readonly pending: PendingEnds;
   readonly nameless: NamelessRuns;
+  readonly generation: Generation;
   readonly report: Report;
   readonly maxSessions: number;
   readonly maxPending: number;
@@ -125,7 +127,7 @@ class Round {
   }
 
   list(session: ListedSession): void {
-    const { ours, report, maxSessions, bookmark, liveRuns } = this.options;
+    const { ours, report, maxSessions, bookmark, liveRuns, generation } = this.options;
     const { address, sessionId, spawnedBy, active } = session;
     const name = addressName(address);
     if (this.listed.has(name) || !ours.has(liveKeyOf(address, sessionId), spawnedBy)) return;
@@ -135,7 +137,7 @@ class Round {
       return;
     }
     this.listed.add(name);
-    if (isHiddenUnlessSubscribed(address)) this.toSubscribe.push(session);
+    if (generation.isHidden(address)) this.toSubscribe.push(session);
     if (active || liveRuns.has(name) || bookmark.isBehind(session)) {
       this.toRead.push(session);
       report.toRead(1);
@@ -165,13 +167,14 @@ class Round {
 
   /** Reports what is new in a session, and only then says that it has been heard. */
   private async report(session: ListedSession, history: SessionHistory): Promise<void> {
-    const { ends, pending, nameless, histories, bookmark, report, liveRuns, gateway, signal } = this.options;
+    const { ends, pending, nameless, generation, histories, bookmark, report, liveRuns, gateway, signal } =
+      this.options;
     const { address } = session;
     const live = liveRuns.get(addressName(address))?.runIds;
     const sessionKey = liveKeyOf(address, history.sessionId ?? session.sessionId);
     if (history.isCut) report.historyCut(gateway, sessionKey, history.rows.length);
     const fresh = new Set(history.rows.slice(history.firstNew));
-    for (const run of endedRuns(history.rows, { nameless: nameless.areIn(history.rows) })) {
+    for (const run of endedRuns(history.rows, { nameless: generation.hasNamelessRuns(history.rows) })) {
       const { runId } = run;
       if (history.active.has(runId) || (!fresh.has(run.last) && live?.has(runId) !== true)) continue;
       if (history.busy) {

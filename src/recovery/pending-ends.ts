@@ -6,6 +6,7 @@ import type { SessionRow } from "../protocol/transcript-row.ts";
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { Bookmark } from "./bookmark.ts";
+import type { Generation } from "./generation.ts";
 import { type EndedRun, endedRuns } from "./history/ended-runs.ts";
 import type { Histories, SessionHistory } from "./history/history.ts";
 import type { NamelessRuns } from "./history/nameless-runs.ts";
@@ -36,6 +37,7 @@ export interface PendingEndsOptions {
   readonly bookmark: Bookmark;
   readonly ends: ReportEnds;
   readonly nameless: NamelessRuns;
+  readonly generation: Generation;
   /** How long a run can go on. */
   readonly ttlMs: number;
   /** How many may be pending. */
@@ -205,7 +207,7 @@ export class PendingEnds {
 
   /** Looks up runs of one session. */
   private async confirmIn(runs: readonly Pending[]): Promise<void> {
-    const { histories, bookmark, nameless, stopped } = this.options;
+    const { histories, bookmark, generation, stopped } = this.options;
     const [first] = runs;
     if (first === undefined) return;
     if (histories === undefined) {
@@ -217,9 +219,9 @@ export class PendingEnds {
     const request = { address: first.address, place, believesTimes: bookmark.believesTimes, runIds, only: true };
     try {
       await histories.use(request, async (history) => {
-        const found = endedRuns(history.rows, { nameless: nameless.areIn(history.rows) });
+        const found = endedRuns(history.rows, { nameless: generation.hasNamelessRuns(history.rows) });
         const ended = new Map(found.map((run) => [run.runId, run]));
-        for (const run of runs) await this.settle(run, history, ended.get(run.runId));
+        for (const run of runs) await this.settle(run, history, ended.get(run.runId) ?? byRow(run, found));
       });
     } catch (error) {
       if (!stopped.aborted) for (const run of runs) this.giveUp(run, error);
@@ -278,4 +280,11 @@ export class PendingEnds {
     if (isWhole && !isInboxError(error, "ERR_INBOX_NO_LINK")) this.endFromRows(pending);
     else bookmark.doubt(address);
   }
+}
+
+/** The run that a row is of which was heard, where rows do not say. */
+function byRow({ runId, rows }: Pending, found: readonly EndedRun[]): EndedRun | undefined {
+  const ids = new Set(rows.map(({ id }) => id));
+  const run = found.find((one) => one.nameless && one.rows.some(({ id }) => id !== undefined && ids.has(id)));
+  return run === undefined ? undefined : { ...run, runId, nameless: false };
 }

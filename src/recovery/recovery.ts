@@ -5,7 +5,6 @@ import { Slots } from "../kit/slots.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { InboundEvent } from "../pipeline/parse-frames.ts";
-import { fields } from "../protocol/fields.ts";
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { Link } from "../source/link.ts";
@@ -13,13 +12,14 @@ import type { Source } from "../source/source.ts";
 import type { RoutedEvent, Session } from "../types.ts";
 import { Bookmark } from "./bookmark.ts";
 import { catchUp } from "./catch-up.ts";
+import { Generation } from "./generation.ts";
 import { Histories } from "./history/history.ts";
 import { NamelessRuns } from "./history/nameless-runs.ts";
 import { PendingEnds } from "./pending-ends.ts";
 import { ReportEnds } from "./report-ends.ts";
 import { Requests } from "./requests.ts";
 import { RowEvents } from "./row-events.ts";
-import { addressName, historyAddress } from "./sessions/address.ts";
+import { addressName } from "./sessions/address.ts";
 import { OurSessions } from "./sessions/our-sessions.ts";
 import { Subscriptions } from "./sessions/subscriptions.ts";
 
@@ -113,6 +113,7 @@ class Recovery {
   private readonly asking: Asking | undefined;
   private readonly bookmark: Bookmark;
   private readonly ours: OurSessions;
+  private readonly generation = new Generation();
   private readonly nameless: NamelessRuns;
   private readonly ends: ReportEnds;
   private readonly pending: PendingEnds;
@@ -133,7 +134,8 @@ class Recovery {
     const { source, slots, clock, report, ttlMs, maxRuns, maxSessions, maxHistoryRows } = options;
     const { name: gateway, owner, request } = source;
     const stopped = this.stopped.signal;
-    const shared = { ...options, gateway, owner, stopped };
+    const { generation } = this;
+    const shared = { ...options, gateway, owner, stopped, generation };
     this.options = options;
     this.ours = new OurSessions(options);
     this.bookmark = new Bookmark(shared);
@@ -147,7 +149,7 @@ class Recovery {
     }
     const { bookmark, nameless, ends, ours } = this;
     this.pending = new PendingEnds({ ...shared, ...this.asking, bookmark, nameless, ends });
-    this.rows = new RowEvents({ ...shared, ...this.asking, bookmark, nameless, ends, ours, pending: this.pending });
+    this.rows = new RowEvents({ ...shared, ...this.asking, bookmark, ends, ours, pending: this.pending });
     const outcomes = report.outcomes$.subscribe((outcome) => nameless.hear(outcome));
     stopped.addEventListener("abort", () => outcomes.unsubscribe(), { once: true });
   }
@@ -160,7 +162,7 @@ class Recovery {
     this.connection = connection;
     const { signal } = connection;
     this.rows.setConnected(true);
-    this.nameless.setVersion(fields(fields(hello)["server"])["version"]);
+    this.generation.setHello(hello);
     if (this.asking === undefined) return this.options.onRecovered();
     this.sweepLater();
     this.catchUp(signal, this.recoveredSoon(signal));
@@ -236,8 +238,8 @@ class Recovery {
       this.isBehind = true;
       return report.bookmarkUnreadable(source.name, error);
     }
-    const { ours, ends, pending, nameless } = this;
-    const parts = { ...asking, bookmark, ours, ends, pending, nameless };
+    const { ours, ends, pending, nameless, generation } = this;
+    const parts = { ...asking, bookmark, ours, ends, pending, nameless, generation };
     const result = await catchUp({ ...options, ...parts, gateway: source.name, liveRuns: this.liveRuns(), signal });
     if (signal.aborted) return;
     this.isBehind = result.failed;
@@ -249,7 +251,7 @@ class Recovery {
     const bySession = new Map<string, { readonly key: string; readonly runIds: Set<string> }>();
     for (const { gateway, sessionKey, runId } of supervisor.live()) {
       if (gateway !== source.name || sessionKey === undefined) continue;
-      const address = historyAddress({ key: sessionKey });
+      const address = this.generation.historyOf({ key: sessionKey });
       const name = addressName(address);
       const known = bySession.get(name) ?? { key: address.key, runIds: new Set<string>() };
       bySession.set(name, known);
@@ -276,7 +278,7 @@ class Recovery {
     for (const { gateway, runId, sessionKey } of supervisor.oldest(clock.now() - ttlMs + 2 * sweepMs)) {
       if (gateway !== source.name || sessionKey === undefined || this.lookedUp.get(runId) !== undefined) continue;
       this.lookedUp.set(runId, true);
-      pending.lookUp({ runId, address: historyAddress({ key: sessionKey }), sessionKey, recovered: true });
+      pending.lookUp({ runId, address: this.generation.historyOf({ key: sessionKey }), sessionKey, recovered: true });
     }
     if (connection === undefined || this.isCatchingUp || !(this.isBehind || this.bookmark.isDoubted)) return;
     this.catchUp(connection.signal);

@@ -1,6 +1,7 @@
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { ChatEvent, RoutedEvent } from "../types.ts";
+import type { Generation } from "./generation.ts";
 import { type EndedRun, textOf } from "./history/ended-runs.ts";
 
 /** What {@link ReportEnds} needs. */
@@ -9,6 +10,7 @@ export interface ReportEndsOptions {
   readonly owner?: string | undefined;
   readonly report: Pick<Report, "recovered">;
   readonly supervisor: Pick<Supervisor, "knows">;
+  readonly generation: Generation;
   /** Sends an event down the one path. */
   readonly emit: (event: RoutedEvent) => void;
   /** Nothing is reported any more. */
@@ -38,7 +40,7 @@ export class ReportEnds {
     if (this.isKnown(runId, state)) return;
     if (recovered) this.options.report.recovered();
     const known = { runId, sessionKey, ...(recovered && { recovered }), ...(origin !== undefined && { origin }) };
-    const text = textOf(run);
+    const text = textOf(run, this.options.generation.joiner);
     if (state === "final" && rows.some(({ truncated }) => truncated)) {
       const errorMessage = "The Gateway does not give the text in full";
       return this.emit({ ...known, state: "error", errorMessage, errorKind: "truncated", messageText: text });

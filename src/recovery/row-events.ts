@@ -4,11 +4,11 @@ import { fields, readId } from "../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../protocol/transcript-row.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import { type Bookmark, placeOfRow } from "./bookmark.ts";
-import { originAfter } from "./history/ended-runs.ts";
-import type { NamelessRuns } from "./history/nameless-runs.ts";
+import type { Generation } from "./generation.ts";
+import { namelessRunId, originAfter } from "./history/ended-runs.ts";
 import type { PendingEnds } from "./pending-ends.ts";
 import type { ReportEnds } from "./report-ends.ts";
-import { type Address, historyAddress, isHiddenUnlessSubscribed } from "./sessions/address.ts";
+import type { Address } from "./sessions/address.ts";
 import type { OurSessions } from "./sessions/our-sessions.ts";
 import { readSession } from "./sessions/session-list.ts";
 import type { Subscriptions } from "./sessions/subscriptions.ts";
@@ -24,7 +24,7 @@ export interface RowEventsOptions {
   readonly bookmark: Bookmark;
   readonly pending: PendingEnds;
   readonly ends: ReportEnds;
-  readonly nameless: NamelessRuns;
+  readonly generation: Generation;
   /** Absent where the source only listens. */
   readonly subscriptions?: Subscriptions | undefined;
 }
@@ -44,6 +44,8 @@ export class RowEvents {
   private readonly options: RowEventsOptions;
   /** The last row of a session, where it is a prompt that does not name its run. */
   private readonly prompts: ExpiringMap<SessionRow>;
+  /** The run of a session that has begun and not ended. */
+  private readonly begun: ExpiringMap<string>;
   /** Whether there is a connection to subscribe over. */
   private isConnected = false;
 
@@ -51,6 +53,7 @@ export class RowEvents {
     this.options = options;
     const { clock, ttlMs, maxRuns } = options;
     this.prompts = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
+    this.begun = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
   }
 
   setConnected(isConnected: boolean): void {
@@ -59,6 +62,7 @@ export class RowEvents {
 
   clear(): void {
     this.prompts.clear();
+    this.begun.clear();
   }
 
   event({ event, payload }: { readonly event: string; readonly payload: unknown }): void {
@@ -79,13 +83,13 @@ export class RowEvents {
 
   /** The session that an event speaks of, if it is ours. From then on it is subscribed to. */
   private sessionOf(raw: Readonly<Record<string, unknown>>): Spoken | undefined {
-    const { ours, subscriptions } = this.options;
+    const { ours, subscriptions, generation } = this.options;
     const within = fields(raw["session"]);
     const session = readSession({ ...raw, ...within }, raw["sessionKey"] ?? within["key"]);
     if (session === undefined || !ours.has(session.address.key, session.spawnedBy)) return undefined;
     const { address, fingerprint, sessionId } = session;
-    if (this.isConnected && isHiddenUnlessSubscribed(address)) void subscriptions?.add(address);
-    const history = historyAddress(address);
+    if (this.isConnected && generation.isHidden(address)) void subscriptions?.add(address);
+    const history = generation.historyOf(address);
     // Only these describe the session; others name it.
     const isDescribed = within["updatedAt"] !== undefined;
     return { sessionKey: address.key, address: history, fingerprint: isDescribed ? fingerprint : undefined, sessionId };
@@ -98,15 +102,16 @@ export class RowEvents {
   }
 
   private message(raw: Readonly<Record<string, unknown>>): void {
-    const { bookmark, pending, ends, nameless } = this.options;
+    const { bookmark, pending, ends, generation } = this.options;
     const session = this.sessionOf(raw);
-    const row = session === undefined ? undefined : readSessionRow(raw["message"]);
-    if (session === undefined || row === undefined) return;
+    const read = session === undefined ? undefined : readSessionRow(raw["message"]);
+    if (session === undefined || read === undefined) return;
+    const row = this.named(read, session.sessionKey);
     const { sessionKey, address, fingerprint, sessionId } = session;
     this.learnOrigin(sessionKey, row);
     const heard = { place: placeOfRow(row, sessionId), fingerprint };
     const { kind } = row;
-    const runId = row.runId ?? (row.id !== undefined && nameless.areIn([row]) ? `row-${row.id}` : undefined);
+    const runId = row.runId ?? (generation.hasNamelessRuns([row]) ? namelessId(row) : undefined);
     if (kind === "step" && runId !== undefined) pending.heardPart(runId);
     const isEnd = kind !== "prompt" && kind !== "step" && runId !== undefined;
     if (!isEnd || ends.isKnown(runId, kind === "failed" || kind === "aborted" ? "error" : "final")) {
@@ -116,6 +121,15 @@ export class RowEvents {
     const end = { runId, address, sessionKey, recovered: false };
     if (kind === "automation") void pending.reportRow(row, end);
     else pending.add({ ...end, row });
+  }
+
+  /** A row without a run id is of the run that its session has begun and not ended. */
+  private named(row: SessionRow, sessionKey: string): SessionRow {
+    if (row.runId !== undefined || row.kind === "prompt") return row;
+    const { generation } = this.options;
+    if (!generation.hasNamelessRuns([row])) return row;
+    const runId = this.begun.get(sessionKey);
+    return runId === undefined ? row : { ...row, runId };
   }
 
   private learnOrigin(sessionKey: string, row: SessionRow): void {
@@ -130,21 +144,28 @@ export class RowEvents {
   }
 
   private changed(raw: Readonly<Record<string, unknown>>): void {
-    const { bookmark, pending, ends, subscriptions } = this.options;
+    const { bookmark, pending, ends, subscriptions, generation } = this.options;
     const { phase, reason } = raw;
     const runId = readId(raw["runId"]);
     if (reason === "delete") {
       const gone = readSession(raw, raw["sessionKey"]);
       if (gone === undefined) return;
       subscriptions?.forget(gone.address);
-      return bookmark.forget(historyAddress(gone.address));
+      return bookmark.forget(generation.historyOf(gone.address));
     }
     const session = this.sessionOf(raw);
     if (session === undefined) return;
     const { sessionKey, address, fingerprint } = session;
+    if (phase === "start" && runId !== undefined) this.begun.set(sessionKey, runId);
+    if (phase === "end" || phase === "error") this.begun.delete(sessionKey);
     const isEnd = runId !== undefined && (phase === "end" || phase === "error");
     if (!isEnd || ends.isKnown(runId, "error")) return bookmark.hear(address, { fingerprint });
     bookmark.hear(address, { fingerprint, opens: runId });
     pending.add({ runId, address, sessionKey, recovered: false });
   }
+}
+
+/** The id of a run of which nothing but this row is known. */
+function namelessId({ id }: SessionRow): string | undefined {
+  return id === undefined ? undefined : namelessRunId(id);
 }

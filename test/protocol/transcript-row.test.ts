@@ -30,7 +30,7 @@ describe("a row", () => {
 
   it("loses the white space at its end and its MEDIA lines, which live text never has", () => {
     const content = text("  Look:\nMEDIA:/pictures/a.png\nNice, MEDIA: no?\n\n");
-    expect(readSessionRow({ role: "assistant", content, __openclaw: mark })?.text).toBe("  Look:\nNice, MEDIA: no?");
+    expect(readSessionRow({ role: "assistant", content, __openclaw: mark })?.text).toBe("Look:\nNice, MEDIA: no?");
   });
 
   it("that was cut says so", () => {
@@ -113,7 +113,10 @@ describe("a row", () => {
   it.each([
     ["a tool's result", { role: "toolResult", content: text("ok"), __openclaw: mark }],
     ["a tool within a tool", { role: "custom", content: [], __openclaw: mark }],
-    ["something of no run", { role: "assistant", content: text("Words."), __openclaw: { id: "row" } }],
+    [
+      "a note of the Gateway's",
+      { role: "assistant", content: text("Words."), provider: "openclaw", __openclaw: { id: "row" } },
+    ],
     ["a run id without end", { role: "assistant", content: text("Words."), __openclaw: { runId: "x".repeat(2_000) } }],
   ])("that is %s tells nothing", (_, row) => {
     expect(readSessionRow(row)).toBeUndefined();

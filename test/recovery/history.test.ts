@@ -28,7 +28,7 @@ function scripted(answer: (params: Params, method: string) => unknown, maxRows =
   const texts = async (request: Partial<HistoryRequest> = {}) =>
     histories.use({ ...wanted, ...request }, async ({ rows }) => {
       const found: string[] = [];
-      for (const run of endedRuns(rows)) found.push(textOf(await histories.whole(wanted.address, run)));
+      for (const run of endedRuns(rows)) found.push(textOf(await histories.whole(wanted.address, run), "\n\n"));
       return found;
     });
   return { asked, read, texts };

@@ -64,18 +64,23 @@ export function originAfter(before: SessionRow | undefined, row: SessionRow): Or
   return adjacent ? before.origin : undefined;
 }
 
-/** The whole text of a run; live, the texts on either side of a tool call are joined by a blank line. */
-export function textOf({ rows }: EndedRun): string {
+/** The id of a run whose rows carry none, from the id of its last row. */
+export function namelessRunId(rowId: string): string {
+  return `row-${rowId}`;
+}
+
+/** The whole text of a run. `joiner`: what stands live between two texts around a tool call. */
+export function textOf({ rows }: EndedRun, joiner: string): string {
   return rows
     .map(({ text }) => text)
     .filter((text) => text !== "")
-    .join("\n\n");
+    .join(joiner);
 }
 
 function endedRun(name: string | undefined, { rows, origin }: Gathered): EndedRun | undefined {
   const last = rows.at(-1);
   if (last === undefined || last.kind === "step" || last.kind === "prompt") return undefined;
-  const runId = name ?? (last.id === undefined ? undefined : `row-${last.id}`);
+  const runId = name ?? (last.id === undefined ? undefined : namelessRunId(last.id));
   if (runId === undefined) return undefined;
   const known = { runId, last, nameless: name === undefined, ...(origin !== undefined && { origin }) };
   if (last.kind === "failed") return { ...known, state: "error", rows: [last] };

@@ -2,6 +2,7 @@ import { isInboxError } from "../../errors.ts";
 import { loopTurns } from "../../kit/background.ts";
 import type { Slots } from "../../kit/slots.ts";
 import { fields, readId } from "../../protocol/fields.ts";
+import { cutBeginning } from "../../protocol/text.ts";
 import { readSessionRow, type SessionRow } from "../../protocol/transcript-row.ts";
 import type { Place } from "../bookmark.ts";
 import type { Requests } from "../requests.ts";
@@ -96,8 +97,8 @@ export class Histories {
     let isCut = false;
     const seen = new Set<string>();
     const maxPages = Math.ceil(maxRows / PAGE_ROWS) * 2 + 1;
+    let limit = FIRST_PAGE_ROWS;
     for (let offset = 0, pages = 1; ; pages += 1) {
-      const limit = offset === 0 ? FIRST_PAGE_ROWS : Math.min(PAGE_ROWS, maxRows - offset);
       const params = { sessionKey: address.key, ...agentOf(address), limit, ...(offset > 0 && { offset }) };
       const answer = fields(await requests.ask("chat.history", params));
       if (pages === 1) state = readState(answer);
@@ -112,11 +113,20 @@ export class Histories {
         if (loopTurns.isOver) await loopTurns.next();
       }
       rows = [...page, ...rows];
+      const isFull = Array.isArray(messages) && messages.length >= limit;
+      if (isFull && isUnpaged(answer) && limit < maxRows && !isEnough(request, rows, state.sessionId)) {
+        // Gateways before 2026.8 know no pages: one long answer.
+        rows = [];
+        seen.clear();
+        limit = maxRows;
+        continue;
+      }
       if (hasMore !== true || typeof nextOffset !== "number" || nextOffset <= offset) break;
       if (isEnough(request, rows, state.sessionId)) break;
       isCut = nextOffset >= maxRows || bytes >= MAX_HISTORY_BYTES || pages >= maxPages;
       if (isCut) break;
       offset = nextOffset;
+      limit = Math.min(PAGE_ROWS, maxRows - offset);
     }
     const { sessionId } = state;
     return { ...state, rows, firstNew: firstNew({ rows, sessionId }, place, believesTimes), isCut };
@@ -151,8 +161,12 @@ export class Histories {
 
 /** Whether `found` is all of the text that `cut` has the beginning of. */
 function isWhole(found: SessionRow, cut: SessionRow): boolean {
-  const beginning = cut.text.replace(/\n?\.\.\.\(truncated\)\.\.\.$/, "").trimEnd();
+  const beginning = cutBeginning(cut.text).trimEnd();
   return !found.truncated && found.text.startsWith(beginning.slice(0, 1_000));
+}
+
+function isUnpaged(answer: Readonly<Record<string, unknown>>): boolean {
+  return answer["hasMore"] === undefined && answer["nextOffset"] === undefined;
 }
 
 /** The agent, where the session's key names none. */

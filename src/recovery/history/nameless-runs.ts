@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../../kit/clock.ts";
 import { ExpiringMap } from "../../kit/expiring-map.ts";
-import type { SessionRow } from "../../protocol/transcript-row.ts";
 import type { Supervisor } from "../../runs/supervisor.ts";
 import type { RunOutcome } from "../../types.ts";
+import type { Generation } from "../generation.ts";
 import { type EndedRun, textOf } from "./ended-runs.ts";
 
 /** What {@link NamelessRuns} need. */
@@ -11,13 +11,12 @@ export interface NamelessRunsOptions {
   readonly gateway: string;
   readonly clock: Clock;
   readonly supervisor: Pick<Supervisor, "live">;
+  readonly generation: Generation;
 }
 
 /** How long a text that was heard is remembered, for its row to come; and how many. */
 const REMEMBERED_MS = 120_000;
 const MAX_REMEMBERED = 20_000;
-/** From this release on, rows say which run they are of. */
-const FIRST_NAMED = { year: 2026, month: 8 };
 
 /**
  * Runs whose rows carry no run id, as Gateways before 2026.8 write them. They are matched with what was heard live
@@ -26,30 +25,15 @@ const FIRST_NAMED = { year: 2026, month: 8 };
 export class NamelessRuns {
   private readonly options: NamelessRunsOptions;
   private readonly heard: ExpiringMap<true>;
-  /** Whether rows of this Gateway name their runs; undefined until that is known. */
-  private areNamed: boolean | undefined;
 
   constructor(options: NamelessRunsOptions) {
     this.options = options;
     this.heard = new ExpiringMap({ windowMs: REMEMBERED_MS, maxKeys: MAX_REMEMBERED, clock: options.clock });
   }
 
-  /** The Gateway's version, such as `"2026.7.35"`, where it says it. */
-  setVersion(version: unknown): void {
-    const [, year, month] = typeof version === "string" ? (/^(\d{4})\.(\d{1,2})\./.exec(version) ?? []) : [];
-    if (year === undefined || month === undefined) return;
-    this.areNamed = Number(year) * 12 + Number(month) >= FIRST_NAMED.year * 12 + FIRST_NAMED.month;
-  }
-
-  /** Whether rows without a run id are runs. Without a version, the first reply that names its run says no. */
-  areIn(rows: readonly SessionRow[]): boolean {
-    if (this.areNamed === undefined && rows.some(isNamedReply)) this.areNamed = true;
-    return this.areNamed !== true;
-  }
-
   /** A run has been heard to its end. */
   hear(outcome: RunOutcome): void {
-    if (this.areNamed === true) return;
+    if (this.options.generation.namesRuns) return;
     const { gateway, sessionKey, text } = outcome.status === "dispatched" ? outcome.message : outcome;
     if (gateway === this.options.gateway && sessionKey !== undefined) this.heard.set(keyOf(sessionKey, text), true);
   }
@@ -60,9 +44,9 @@ export class NamelessRuns {
    */
   identify(run: EndedRun, sessionKey: string): EndedRun | undefined {
     if (!run.nameless) return run;
-    const text = textOf(run);
+    const { gateway, supervisor, generation } = this.options;
+    const text = textOf(run, generation.joiner);
     if (this.heard.get(keyOf(sessionKey, text)) !== undefined) return undefined;
-    const { gateway, supervisor } = this.options;
     const live = supervisor.live().find((one) => {
       const soFar = one.text.trim();
       return one.gateway === gateway && one.sessionKey === sessionKey && soFar !== "" && text.startsWith(soFar);
@@ -73,10 +57,6 @@ export class NamelessRuns {
   clear(): void {
     this.heard.clear();
   }
-}
-
-function isNamedReply({ kind, runId }: SessionRow): boolean {
-  return runId !== undefined && (kind === "reply" || kind === "step");
 }
 
 /** A hash: texts are long. */

@@ -18,21 +18,13 @@ export function addressName({ key, agentId }: Address): string {
   return agentId === undefined ? key : `${key}\u0000${agentId}`;
 }
 
-/**
- * Where the history of a session lies. An isolated cron run streams under a key of its own, but what it said is
- * kept under its job's.
- */
-export function historyAddress({ key, ...agent }: Address): Address {
+/** The session of a cron job, of the key that one of its isolated runs streams under; any other address as it is. */
+export function jobAddress({ key, ...agent }: Address): Address {
   return { key: /^(agent:[^:]+:cron:[^:]+):run:./i.exec(key)?.[1] ?? key, ...agent };
 }
 
-/** The key that the runs of a session have live; the other way round from {@link historyAddress}. */
+/** The key that the runs of a session have live; the other way round from {@link jobAddress}. */
 export function liveKeyOf({ key }: Address, sessionId: string | undefined): string {
   const isJob = sessionId !== undefined && /^agent:[^:]+:cron:[^:]+$/i.test(key);
   return isJob ? `${key}:run:${sessionId.toLowerCase()}` : key;
-}
-
-/** Whether subscribing makes a difference: isolated cron runs are told to everybody. */
-export function isHiddenUnlessSubscribed(address: Address): boolean {
-  return historyAddress(address).key === address.key;
 }

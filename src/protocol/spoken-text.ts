@@ -1,0 +1,104 @@
+import { type CodeRegion, codeRegions, isInCode } from "./code-regions.ts";
+
+/**
+ * The text of a transcript row as the `chat` events of its run had it. Rows keep what the model wrote; on its way to
+ * listeners the Gateway (2026.9.6: live-chat-projector, parse-output, reasoning-tags, directive-tags) takes out what
+ * is meant for itself, but leaves code as it is:
+ *
+ * - `<final>` tags, not what is between them;
+ * - `<think>`, `<thinking>`, `<thought>` and what is between them; to the end where it is not closed;
+ * - `[[reply_to_current]]` and the like;
+ * - lines that begin with `MEDIA:` and name a file or an address;
+ * - white space at both ends.
+ */
+export function spokenText(row: string): string {
+  let text = row;
+  if (text.includes("<")) text = withoutReasoning(withoutTags(text, FINAL_TAG));
+  if (text.includes("[[")) text = withoutTags(text, DIRECTIVE);
+  if (MEDIA_WORD.test(text)) text = withoutMedia(text);
+  return text.trim();
+}
+
+const FINAL_TAG = /<\s*\/?\s*final(?:\s[^<>]*)?\/?\s*>/gi;
+const DIRECTIVE = /\[\[\s*(?:audio_as_voice|reply_to_current|reply_to\s*:\s*[^\]\n]+)\s*\]\]/gi;
+const REASONING_TAG = /<\s*(\/?)\s*(?:(?:antml:|mm:)?(?:think(?:ing)?|thought)|antthinking)\b[^<>]*>/gi;
+
+/** `text` without what `tag` finds outside code. */
+function withoutTags(text: string, tag: RegExp): string {
+  let code: readonly CodeRegion[] | undefined;
+  return text.replace(tag, (found: string, ...rest) => {
+    const at = rest.find((value) => typeof value === "number") as number;
+    code ??= codeRegions(text);
+    return isInCode(at, code) ? found : "";
+  });
+}
+
+function withoutReasoning(text: string): string {
+  const code = codeRegions(text);
+  let spoken = "";
+  let depth = 0;
+  let from = 0;
+  for (const { 0: tag, 1: slash, index } of text.matchAll(REASONING_TAG)) {
+    if (isInCode(index, code)) continue;
+    if (depth === 0) spoken += text.slice(from, index);
+    if (slash === "") depth += 1;
+    else if (depth > 0) depth -= 1;
+    from = index + tag.length;
+  }
+  return depth === 0 ? spoken + text.slice(from) : spoken;
+}
+
+const MEDIA_WORD = /media:/i;
+const MEDIA_LINE = /^\s*MEDIA:\s*`?([^\n]+)$/i;
+
+function withoutMedia(text: string): string {
+  const blocks = codeRegions(text).filter(({ isBlock }) => isBlock);
+  const lines: string[] = [];
+  let at = 0;
+  let hasTaken = false;
+  for (const line of text.split("\n")) {
+    const isCode = isInCode(at, blocks);
+    at += line.length + 1;
+    const reference = isCode ? undefined : MEDIA_LINE.exec(line)?.[1];
+    const rest = reference === undefined ? undefined : besideMedia(reference);
+    if (rest === undefined) lines.push(line);
+    else {
+      hasTaken = true;
+      if (rest !== "") lines.push(rest);
+    }
+  }
+  return hasTaken ? lines.join("\n") : text;
+}
+
+/** What of the rest of a `MEDIA:` line names no file; undefined where the line is no directive at all. */
+function besideMedia(reference: string): string | undefined {
+  const trimmed = reference.trim();
+  const quoted = /^(["'`])(.*)\1$/.exec(trimmed)?.[2]?.trim();
+  if (quoted !== undefined) return isMedia(quoted) || isFileName(quoted) ? "" : undefined;
+  const parts = trimmed.split(/\s+/);
+  const others = parts.filter((part) => !isMedia(cleaned(part)));
+  // One path may hold blanks.
+  if (others.length === parts.length - 1 && /^(?:file:|[/~.\\]|[a-z]:[\\/])/i.test(trimmed)) return "";
+  if (others.length < parts.length) return others.join(" ");
+  if (isFileName(cleaned(trimmed))) return "";
+  // A path that may not be sent is taken out all the same.
+  return /^(?:file:|\.\.?\/|[/~]|[a-z]:[\\/]|\\\\)/i.test(trimmed) ? "" : undefined;
+}
+
+function cleaned(part: string): string {
+  return part.replace(/^[`"'[{(]+/, "").replace(/[`"'\\})\],]+$/, "");
+}
+
+/** A path, or an address that everybody can reach. */
+function isMedia(part: string): boolean {
+  const path = part.replace(/^file:(?:\/\/)?/i, "");
+  if (path === "" || path.length > 4_096) return false;
+  if (/^https?:\/\//i.test(path)) return /^https:\/\/[^/@:\s]+\.[^/@:\s.]{2,}(?::\d+)?(?:\/|\?|#|$)/i.test(path);
+  if (/^\.\.(?:\/|$)|[\\/]\.\.(?:[\\/]|$)|^~(?![\\/])/.test(path)) return false;
+  if (/^(?:\/|\.\/|~[\\/]|[a-z]:[\\/]|\\\\)/i.test(path)) return true;
+  return !/^[a-z][a-z0-9+.-]*:/i.test(path) && /[\\/]/.test(path);
+}
+
+function isFileName(part: string): boolean {
+  return !/^[a-z][a-z0-9+.-]*:/i.test(part) && /\.\w{1,10}$/.test(part) && !/^\.\.|^~/.test(part);
+}

@@ -1,0 +1,55 @@
+import type { Source, SourceListener } from "../../src/source/source.ts";
+
+export type Params = Readonly<Record<string, unknown>>;
+
+/** A source without a socket, whose Gateway answers as scripted. */
+export interface ScriptedSource extends Source {
+  /** What was asked: method and parameters. */
+  readonly asked: (readonly [string, Params])[];
+  /** Has one method answered in another way from now on. */
+  respond(method: string, answer: (params: Params) => unknown): void;
+  /** Tells of an event. */
+  event(event: string, payload: object): void;
+  cut(): void;
+  /** Loses the connection, if it has one, and has it accepted again. */
+  comeBack(): void;
+}
+
+/** `hello`: the Gateway's `hello-ok` payload. */
+export function scriptedSource(
+  name: string,
+  answer: (method: string, params: Params) => unknown,
+  hello: object = {},
+): ScriptedSource {
+  let listener: SourceListener | undefined;
+  const own = new Map<string, (params: Params) => unknown>();
+  const asked: (readonly [string, Params])[] = [];
+  const accept = () => {
+    listener?.link({ type: "connect" });
+    listener?.link({ type: "hello", hello });
+  };
+  return {
+    name,
+    asked,
+    open(opened) {
+      listener = opened;
+      accept();
+    },
+    close: async () => {
+      listener = undefined;
+    },
+    request: async (method, params) => {
+      asked.push([method, params as Params]);
+      // An answer comes in a turn of its own, as from a socket.
+      await new Promise((resolve) => setImmediate(resolve));
+      return (own.get(method) ?? ((given) => answer(method, given)))(params as Params);
+    },
+    respond: (method, how) => own.set(method, how),
+    event: (event, payload) => listener?.frame({ type: "event", event, payload }),
+    cut: () => listener?.link({ type: "lost", reason: "cut by the test" }),
+    comeBack() {
+      listener?.link({ type: "lost", reason: "cut by the test" });
+      accept();
+    },
+  };
+}
