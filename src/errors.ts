@@ -61,12 +61,17 @@ export class PermanentError extends InboxError {
 
 /** Whether `value` is an {@link InboxError}, of `code` when one is given. Two loaded copies of the package agree. */
 export function isInboxError(value: unknown, code?: InboxErrorCode): value is InboxError {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    (value as Record<symbol, unknown>)[brand] === true &&
-    (code === undefined || (value as InboxError).code === code)
-  );
+  try {
+    return (
+      typeof value === "object" &&
+      value !== null &&
+      (value as Record<symbol, unknown>)[brand] === true &&
+      (code === undefined || (value as InboxError).code === code)
+    );
+  } catch {
+    // Anything can be thrown, a revoked proxy too.
+    return false;
+  }
 }
 
 /**
@@ -81,8 +86,8 @@ export function optionError(option: string, expected: string, value: unknown): I
 
 function quoted(value: unknown): string {
   if (value === null || value === undefined) return `\`${value}\``;
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "object" || typeof value === "function") return `a value of type ${typeof value}`;
+  if (typeof value === "object" || typeof value === "function")
+    return isArray(value) ? "an array" : `a value of type ${typeof value}`;
   return `\`${String(value).slice(0, 100)}\` (${typeof value})`;
 }
 
@@ -103,7 +108,23 @@ export function assertKnownKeys(of: string, options: object, known: readonly str
   }
 }
 
-/** The text of whatever was thrown, for a log line or a record. */
+/** What is kept of an error's text, in characters. */
+const MAX_TEXT_CHARS = 4_096;
+
+/** The text of whatever was thrown, for a log line or a record: at most 4,096 characters. Never throws. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error).slice(0, MAX_TEXT_CHARS);
+  } catch {
+    return `a value of type ${typeof error} that cannot be shown`;
+  }
+}
+
+/** `Array.isArray` throws for a revoked proxy. */
+function isArray(value: object): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
 }

@@ -9,6 +9,7 @@ import { createLmdbLedger } from "./ledger/lmdb.ts";
 import { createMemoryLedger } from "./ledger/memory.ts";
 import { type InboxOptions, type InboxSettings, resolveOptions } from "./options.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
+import { MAX_ID_CHARS, readId } from "./protocol/fields.ts";
 import { Recoveries } from "./recovery/recovery.ts";
 import type { InboxStats } from "./report/counters.ts";
 import { inspection } from "./report/inspection.ts";
@@ -165,8 +166,12 @@ class RunningInbox implements Inbox {
   }
 
   handle(payload: unknown, owner?: string): void {
-    if (this.#stopped !== undefined) this.#report.afterStop();
-    else this.#pipeline.payload({ gateway: DEFAULT_GATEWAY, ...(owner !== undefined && { owner }), payload });
+    if (this.#stopped !== undefined) return this.#report.afterStop();
+    const label = readId(owner);
+    // This call never throws, and a wrong label must not cost a message.
+    if (label === undefined && owner !== undefined && owner !== "")
+      this.#report.hostError("handle", optionError("owner", `a string of at most ${MAX_ID_CHARS} characters`, owner));
+    this.#pipeline.payload({ gateway: DEFAULT_GATEWAY, ...(label !== undefined && { owner: label }), payload });
   }
 
   solicit(runId: string): void {

@@ -173,15 +173,15 @@ export interface ChatEvent {
   readonly origin?: Origin;
 }
 
-/** A chat event with the connection it came over. */
-export interface RoutedEvent {
+/** A chat event, and the Gateway and connection that it is from. */
+export interface GatewayEvent {
   readonly gateway: string;
   readonly owner?: string;
   readonly event: ChatEvent;
 }
 
 /** The same with the time at which it came, in ms since the epoch by this host's clock. It is read once for each event. */
-export interface HeardEvent extends RoutedEvent {
+export interface HeardEvent extends GatewayEvent {
   readonly at: number;
 }
 

@@ -1,4 +1,4 @@
-import type { RoutedEvent } from "../types.ts";
+import type { GatewayEvent } from "../types.ts";
 
 const STATES = ["status", "delta", "final", "error", "aborted"];
 const STATE_PLACES = 8;
@@ -11,7 +11,7 @@ const MAX_SEQ = 2 ** 45;
  * and `seq`, since a delta and the final may share one `seq`. Undefined without a `seq`: such an
  * event is never taken for a repeat. A number wherever one can hold all three.
  */
-export function createEventKey(): (routed: RoutedEvent) => string | number | undefined {
+export function createEventKey(): (routed: GatewayEvent) => string | number | undefined {
   const gateways: string[] = [];
 
   function placeOf(gateway: string): number {

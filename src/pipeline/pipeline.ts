@@ -1,12 +1,28 @@
-import { merge, Subject, type Subscription } from "rxjs";
+import { filter, map, merge, Subject } from "rxjs";
 import type { Clock } from "../kit/clock.ts";
+import { readChatEvent } from "../protocol/chat-event.ts";
+import { type EventFrame, readFrame } from "../protocol/frame.ts";
 import type { Report } from "../report/report.ts";
-import type { HeardEvent, RoutedEvent } from "../types.ts";
+import type { GatewayEvent, HeardEvent } from "../types.ts";
 import { distinctWithin } from "./distinct-within.ts";
 import { createEventKey } from "./event-key.ts";
-import { type InboundEvent, type InboundFrame, parseFrames } from "./parse-frames.ts";
-import { type InboundPayload, readChatEvents } from "./read-chat-events.ts";
-import { takeChat } from "./take-chat.ts";
+
+/** A frame as it came, with the connection it came over. */
+export interface InboundFrame {
+  readonly gateway: string;
+  readonly owner?: string;
+  readonly data: unknown;
+}
+
+/** The payload of a chat event as it came, with the connection it came over. */
+export interface InboundPayload {
+  readonly gateway: string;
+  readonly owner?: string;
+  readonly payload: unknown;
+}
+
+/** An event frame, with the connection it came over. */
+export interface InboundEvent extends InboundPayload, EventFrame {}
 
 export interface PipelineOptions {
   readonly clock: Clock;
@@ -16,7 +32,7 @@ export interface PipelineOptions {
   readonly maxFrameBytes: number;
   /** Takes each chat event to its run. Must not throw. */
   readonly route: (event: HeardEvent) => void;
-  /** Takes every event that is not a chat event. Must not throw. */
+  /** Takes every event that is not a chat event. */
   readonly onOther: (event: InboundEvent) => void;
 }
 
@@ -24,24 +40,50 @@ export interface PipelineOptions {
 export interface Pipeline {
   frame(frame: InboundFrame): void;
   payload(payload: InboundPayload): void;
-  event(event: RoutedEvent): void;
+  event(event: GatewayEvent): void;
   close(): void;
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { clock, report, dedupWindowMs, maxDedupKeys, maxFrameBytes, route, onOther } = options;
-  const frames = new Subject<InboundFrame>();
-  const payloads = new Subject<InboundPayload>();
-  const events = new Subject<HeardEvent>();
+  const frames$ = new Subject<InboundFrame>();
+  const payloads$ = new Subject<InboundPayload>();
+  const recovered$ = new Subject<HeardEvent>();
 
-  const chatPayloads = frames.pipe(
-    parseFrames({ maxFrameBytes, onReject: (gateway, bad) => report.rejected({ gateway, ...bad }) }),
-    takeChat(onOther),
-  );
-  const chatEvents = merge(chatPayloads, payloads).pipe(
-    readChatEvents({ clock, onReject: (gateway, reason) => report.rejected({ gateway, reason }) }),
-  );
-  const subscription: Subscription = merge(chatEvents, events)
+  // What throws inside an operator ends the stream, so nothing here may: reading never does.
+
+  /** Undefined for the answer to a request, and for what cannot be read, which is reported. */
+  function readEvent({ gateway, owner, data }: InboundFrame): InboundEvent | undefined {
+    const frame = readFrame(data, maxFrameBytes);
+    if (frame === undefined) return undefined;
+    if ("reason" in frame) return void report.rejected({ gateway, ...frame });
+    const { event, payload } = frame;
+    return owner === undefined ? { gateway, event, payload } : { gateway, owner, event, payload };
+  }
+
+  /** Whether it is a chat event; any other has been handed on. */
+  function isChat(event: InboundEvent): boolean {
+    if (event.event === "chat") return true;
+    try {
+      onOther(event);
+    } catch {
+      // A frame that a host has parsed may have getters that throw.
+      report.rejected({ gateway: event.gateway, reason: "not-a-frame" });
+    }
+    return false;
+  }
+
+  /** Undefined for what lacks something we need, which is reported. */
+  function readChat({ gateway, owner, payload }: InboundPayload): HeardEvent | undefined {
+    const event = readChatEvent(payload);
+    if (typeof event === "string") return void report.rejected({ gateway, reason: event });
+    const at = clock.now();
+    return owner === undefined ? { gateway, event, at } : { gateway, owner, event, at };
+  }
+
+  const chats$ = frames$.pipe(map(readEvent), filter(isThere), filter(isChat));
+  const live$ = merge(chats$, payloads$).pipe(map(readChat), filter(isThere));
+  const subscription = merge(live$, recovered$)
     .pipe(
       distinctWithin<HeardEvent>({
         group: ({ event }) => event.runId,
@@ -62,10 +104,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   return {
     frame(frame) {
       report.frame();
-      frames.next(frame);
+      frames$.next(frame);
     },
-    payload: (payload) => payloads.next(payload),
-    event: (event) => events.next({ ...event, at: clock.now() }),
+    payload: (payload) => payloads$.next(payload),
+    event: (event) => recovered$.next({ ...event, at: clock.now() }),
     close: () => subscription.unsubscribe(),
   };
+}
+
+function isThere<T>(value: T | undefined): value is T {
+  return value !== undefined;
 }

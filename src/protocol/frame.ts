@@ -35,12 +35,23 @@ function read(data: unknown, maxFrameBytes: number): EventFrame | BadFrame | und
   return readText(decoder.decode(bytes), maxFrameBytes);
 }
 
+/** No message comes in more pieces; an array of a host's may be endless. */
+const MAX_PIECES = 100_000;
+
 /** The bytes of what a `ws` socket hands over for a message: a Buffer, an ArrayBuffer, or several Buffers. */
 function toBytes(data: unknown): Uint8Array | undefined {
   if (data instanceof Uint8Array) return data;
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (Array.isArray(data) && data.every((part) => part instanceof Uint8Array)) return Buffer.concat(data);
-  return undefined;
+  if (!Array.isArray(data)) return undefined;
+  const { length } = data;
+  if (length > MAX_PIECES) return undefined;
+  const pieces: Uint8Array[] = [];
+  for (let i = 0; i < length; i++) {
+    const piece: unknown = data[i];
+    if (!(piece instanceof Uint8Array)) return undefined;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 function readText(text: string, maxFrameBytes: number): EventFrame | BadFrame | undefined {

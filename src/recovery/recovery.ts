@@ -4,12 +4,12 @@ import { ExpiringMap } from "../kit/expiring-map.ts";
 import { Slots } from "../kit/slots.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { InboundEvent } from "../pipeline/parse-frames.ts";
+import type { InboundEvent } from "../pipeline/pipeline.ts";
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { Link } from "../source/link.ts";
 import type { Source } from "../source/source.ts";
-import type { RoutedEvent, Session } from "../types.ts";
+import type { GatewayEvent, Session } from "../types.ts";
 import { Bookmark } from "./bookmark.ts";
 import { catchUp } from "./catch-up.ts";
 import { Generation } from "./generation.ts";
@@ -39,7 +39,7 @@ export interface RecoveriesOptions {
   readonly maxHistoryRows: number;
   readonly recoveryTimeoutMs: number;
   /** Sends an event down the one path. */
-  readonly emit: (event: RoutedEvent) => void;
+  readonly emit: (event: GatewayEvent) => void;
 }
 
 interface RecoveryOptions extends Omit<RecoveriesOptions, "links"> {

@@ -1,6 +1,6 @@
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
-import type { ChatEvent, RoutedEvent } from "../types.ts";
+import type { ChatEvent, GatewayEvent } from "../types.ts";
 import type { Generation } from "./generation.ts";
 import { type EndedRun, textOf } from "./history/ended-runs.ts";
 
@@ -12,7 +12,7 @@ export interface ReportEndsOptions {
   readonly supervisor: Pick<Supervisor, "knows">;
   readonly generation: Generation;
   /** Sends an event down the one path. */
-  readonly emit: (event: RoutedEvent) => void;
+  readonly emit: (event: GatewayEvent) => void;
   /** Nothing is reported any more. */
   readonly stopped: AbortSignal;
 }

@@ -1,5 +1,5 @@
 import { errorText } from "../errors.ts";
-import type { LinkStatus, Logger, ProactiveMessage, Rejection, RoutedEvent, RunOutcome } from "../types.ts";
+import type { GatewayEvent, LinkStatus, Logger, ProactiveMessage, Rejection, RunOutcome } from "../types.ts";
 
 /** What the inbox writes to the log: a line per change of state, ids always, message text never. */
 export interface Log {
@@ -11,7 +11,7 @@ export interface Log {
   died(message: ProactiveMessage, attempts: number, error: string): void;
   linked(status: LinkStatus): void;
   rejected(rejection: Rejection): void;
-  unknownState(event: RoutedEvent): void;
+  unknownState(event: GatewayEvent): void;
   hostError(option: string, error: unknown): void;
   ledgerError(error: unknown): void;
   ledgerSafe(): void;
