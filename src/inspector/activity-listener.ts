@@ -1,26 +1,26 @@
 import type { Clock } from "../kit/clock.ts";
 import type { Activity } from "../types.ts";
 import type { FollowedRuns } from "./followed-runs.ts";
-import type { Flow } from "./transitions.ts";
+import type { Transitions } from "./transitions.ts";
 
 /** Takes every activity of an inbox to the runs and to the machines. */
 export class ActivityListener {
   /** Whether anything came since this was last set to false. */
   heard = false;
   private readonly runs: FollowedRuns;
-  private readonly flow: Flow;
+  private readonly transitions: Transitions;
   private readonly clock: Clock;
 
-  constructor(runs: FollowedRuns, flow: Flow, clock: Clock) {
+  constructor(runs: FollowedRuns, transitions: Transitions, clock: Clock) {
     this.runs = runs;
-    this.flow = flow;
+    this.transitions = transitions;
     this.clock = clock;
   }
 
   next(activity: Activity): void {
     this.heard = true;
     if (activity.kind === "event") return this.runs.event(activity);
-    this.flow.activity(activity);
+    this.transitions.activity(activity);
     const now = this.clock.now();
     if (activity.kind === "attempt") this.runs.attempt(activity, now);
     else if (activity.kind === "joined") this.runs.joined(activity, now);

@@ -1,18 +1,13 @@
 import { readFileSync } from "node:fs";
+import { type Route, reply } from "./routes.ts";
 
-/** A file of the page. */
-export interface Asset {
-  readonly type: string;
-  readonly body: Buffer;
-}
-
-const types: Readonly<Record<string, string>> = {
-  html: "text/html; charset=utf-8",
-  css: "text/css; charset=utf-8",
-  js: "text/javascript; charset=utf-8",
-  json: "application/json; charset=utf-8",
-  svg: "image/svg+xml",
-};
+const types = new Map([
+  ["html", "text/html; charset=utf-8"],
+  ["css", "text/css; charset=utf-8"],
+  ["js", "text/javascript; charset=utf-8"],
+  ["json", "application/json; charset=utf-8"],
+  ["svg", "image/svg+xml"],
+]);
 
 /** The files of the inspector's page. */
 export const inspectorFiles = [
@@ -38,12 +33,11 @@ export const inspectorFiles = [
 /** The files of the page that shows Stately's inspector. */
 export const statelyFiles = ["stately.html", "stately.css", "stately.js"];
 
-/** Files of a page by name, read into memory; nothing else is ever served from the disk. */
-export function readAssets(names: readonly string[]): ReadonlyMap<string, Asset> {
-  return new Map(
-    names.map((name) => {
-      const body = readFileSync(new URL(`./page/${name}`, import.meta.url));
-      return [name, { type: types[name.split(".").at(-1) ?? ""] ?? "application/octet-stream", body }];
-    }),
-  );
+/** The files of a page, read into memory; nothing else is ever served from the disk. The first is the page itself. */
+export function assetRoutes(names: readonly string[]): [string, Route][] {
+  return names.map((name, index) => {
+    const body = readFileSync(new URL(`./page/${name}`, import.meta.url));
+    const type = types.get(name.split(".").at(-1) ?? "") ?? "application/octet-stream";
+    return [index === 0 ? "" : name, { answer: ({ response }) => reply(response, 200, body, type) }];
+  });
 }

@@ -1,14 +1,18 @@
-import type { ChatEvent, EventEffect, RunOutcome, RunProgress } from "../types.ts";
+import type { Activity, ChatEvent, EventEffect, ProactiveMessage, RunOutcome, RunProgress } from "../types.ts";
 import type { Journal } from "./journal.ts";
+import { quotes } from "./quotes.ts";
 import { beginningOf, endOf } from "./truncate.ts";
 import type { DeliveryState, LiveRow, RunDetails, SettledRow, TimelineEntry } from "./wire.ts";
 
 /** How much of a text is shown, in characters: of an error, at the end of a line, of one delta, of a whole run. */
 const ERROR_CHARS = 300;
+const CODE_CHARS = 80;
 const TAIL_CHARS = 160;
 const TEXT_CHARS = 4_000;
 /** A rate is taken over at least so many ms. */
 const RATE_MS = 1_000;
+
+type Retry = Extract<Activity, { kind: "retry" }>;
 
 /** Who a run is, as its first sign tells. */
 export interface RunIdentity {
@@ -35,8 +39,8 @@ export interface Mark {
 
 /** What a run is followed with. */
 export interface Following {
-  /** The inspector's own name for it. */
-  readonly id: number;
+  /** Its number in the inbox; below 0 for one that nobody saw begin. */
+  readonly number: number;
   readonly identity: RunIdentity;
   /** Undefined for one that nothing but its end is known of. */
   readonly progress: RunProgress | undefined;
@@ -51,7 +55,7 @@ export interface Following {
  * supervisor counts them where it has to look at the run anyway, and `progress` shows that.
  */
 export class FollowedRun {
-  readonly id: number;
+  readonly number: number;
   readonly identity: RunIdentity;
   private readonly progress: RunProgress | undefined;
   settlement: Settlement | undefined;
@@ -67,14 +71,16 @@ export class FollowedRun {
   private late = 0;
   private attempts = 0;
   private delivery: DeliveryState | undefined;
-  /** Its error came without a message of the Gateway's own: it is what the agent had said. */
-  private errorIsText = false;
+  /** Of the message that it was dispatched with. */
+  private message: Pick<ProactiveMessage, "id" | "origin"> | undefined;
+  /** Of the last attempt that failed. */
+  private error: string | undefined;
   /** What its rate is taken from, and what it will be taken from next. */
   private mark: Mark;
   private nextMark: Mark;
 
-  constructor({ id, identity, progress, joined, journal, showText }: Following) {
-    this.id = id;
+  constructor({ number, identity, progress, joined, journal, showText }: Following) {
+    this.number = number;
     this.identity = identity;
     this.progress = progress;
     this.journal = journal;
@@ -95,10 +101,8 @@ export class FollowedRun {
       const text = messageText !== undefined && messageText.trim() !== "" ? messageText : this.text;
       this.endWith(event.sessionKey, text);
     }
-    if (effect === "taken" && state === "error")
-      this.errorIsText = event.errorMessage === undefined && messageText !== undefined;
     this.entries += 1;
-    this.journal.addEvent(this.id, now, event, effect, isFinal ? this.chars : undefined);
+    this.journal.addEvent(this.number, now, event, effect, isFinal ? this.chars : undefined);
   }
 
   settle(outcome: RunOutcome, now: number): void {
@@ -106,7 +110,11 @@ export class FollowedRun {
     const dispatched = status === "dispatched";
     const { sessionKey, text } = dispatched ? outcome.message : outcome;
     this.endWith(sessionKey, text);
-    if (dispatched) this.delivery = "queued";
+    if (dispatched) {
+      const { id, origin } = outcome.message;
+      this.message = { id, origin };
+      this.delivery = "queued";
+    }
     this.end(status, this.reasonOf(outcome), now, dispatched && outcome.message.late);
   }
 
@@ -130,9 +138,7 @@ export class FollowedRun {
       case "discarded":
         return outcome.reason;
       case "errored":
-        return this.errorIsText && !this.showText
-          ? `(${outcome.error.length} characters)`
-          : beginningOf(outcome.error, ERROR_CHARS);
+        return this.showText ? beginningOf(outcome.error, ERROR_CHARS) : hiddenError(outcome);
       default:
         return "";
     }
@@ -144,27 +150,37 @@ export class FollowedRun {
     this.add(now, { kind: "attempt", attempt });
   }
 
-  retry(attempt: number, error: string, delayMs: number, now: number): void {
+  retry(
+    { message, attempt, error, delayMs }: Pick<Retry, "message" | "attempt" | "error" | "delayMs">,
+    now: number,
+  ): void {
     this.attempts = attempt;
     this.delivery = "waiting";
-    this.add(now, { kind: "retry", attempt, error: beginningOf(error, ERROR_CHARS), delayMs });
+    this.error = this.shown(error, message);
+    this.add(now, { kind: "retry", attempt, error: this.error, delayMs });
   }
 
   delivered(attempt: number, now: number): void {
     this.attempts = attempt;
     this.delivery = "delivered";
+    this.error = undefined;
     this.add(now, { kind: "delivered", attempt });
   }
 
-  died(attempt: number, error: string, now: number): void {
+  died(message: ProactiveMessage, attempt: number, error: string, now: number): void {
     this.attempts = attempt;
     this.delivery = "dead";
-    this.add(now, { kind: "dead", attempt, error: beginningOf(error, ERROR_CHARS) });
+    this.error = this.shown(error, message);
+    this.add(now, { kind: "dead", attempt, error: this.error });
+  }
+
+  private shown(error: string, message: ProactiveMessage): string {
+    return shownError(error, message, this.showText);
   }
 
   private add(now: number, what: TimelineEntry["what"]): void {
     this.entries += 1;
-    this.journal.add(this.id, now, what);
+    this.journal.add(this.number, now, what);
   }
 
   private endWith(sessionKey: string | undefined, text: string): void {
@@ -192,13 +208,18 @@ export class FollowedRun {
     return this.showText ? endOf(this.text, TAIL_CHARS) : undefined;
   }
 
+  /** Whether it ended without an outcome, as far as anyone could tell. */
+  get isGone(): boolean {
+    return this.settlement?.status === "gone";
+  }
+
   // The two kinds of rows are made hundreds at a time: each in one piece.
 
   liveRow(now: number): LiveRow {
     const { gateway, runId, owner, startedAt, expiresAt = startedAt } = this.identity;
-    const { id, sessionKey, chars, deltas, duplicates, late, tail } = this;
+    const { number, sessionKey, chars, deltas, duplicates, late, tail } = this;
     return {
-      id,
+      number,
       gateway,
       runId,
       owner,
@@ -216,10 +237,10 @@ export class FollowedRun {
 
   settledRow(settlement: Settlement): SettledRow {
     const { gateway, runId, owner, startedAt } = this.identity;
-    const { id, sessionKey, chars, deltas, duplicates, late, tail, delivery, attempts } = this;
+    const { number, sessionKey, chars, deltas, duplicates, late, tail, message, delivery, attempts, error } = this;
     const { at, status, reason } = settlement;
     return {
-      id,
+      number,
       gateway,
       runId,
       owner,
@@ -233,20 +254,18 @@ export class FollowedRun {
       settledAt: at,
       status,
       reason,
+      messageId: message?.id,
+      origin: message?.origin,
       delivery,
       attempts,
+      error,
     };
   }
 
   details(now: number): RunDetails {
     return {
       run: this.settlement === undefined ? this.liveRow(now) : this.settledRow(this.settlement),
-      ...this.journal.timelineOf(
-        this.id,
-        this.progress?.number ?? 0,
-        this.identity.startedAt,
-        this.entries + this.deltas - this.deltasBefore,
-      ),
+      ...this.journal.timelineOf(this.number, this.identity.startedAt, this.entries + this.deltas - this.deltasBefore),
       ...(this.showText && { text: beginningOf(this.text, TEXT_CHARS) }),
     };
   }
@@ -261,6 +280,18 @@ export class FollowedRun {
     const perSecond = ((deltas - this.mark.deltas) * 1_000) / Math.max(RATE_MS, now - this.mark.at);
     return Math.round(perSecond * 10) / 10;
   }
+}
+
+/** What failed, as it may be shown: without `showText` no words of the message. */
+export function shownError(error: string, { text }: ProactiveMessage, showText: boolean): string {
+  const beginning = beginningOf(error, ERROR_CHARS);
+  return showText || !quotes(beginning, text) ? beginning : `(it quotes the message: ${error.length} characters)`;
+}
+
+/** What a Gateway says of an error may be the agent's words: its code and its length stand for them. */
+function hiddenError({ errorKind, error }: Extract<RunOutcome, { status: "errored" }>): string {
+  const code = errorKind === undefined ? "" : `${beginningOf(errorKind, CODE_CHARS)} `;
+  return `${code}(${error.length} characters)`;
 }
 
 /** Who a run is, by whatever names it. */

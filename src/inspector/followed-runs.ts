@@ -2,12 +2,14 @@ import { RunMap } from "../kit/run-map.ts";
 import type { Activity, DeliveryOutcome, ProactiveMessage, RunOutcome, RunProgress } from "../types.ts";
 import { FollowedRun, identityOf, type Mark, type RunIdentity } from "./followed-run.ts";
 import { Journal } from "./journal.ts";
-import type { LiveRow, Rows, RunDetails, SettledRow } from "./wire.ts";
+import type { LiveRow, Rows, RunDetails, RunRow, SettledRow } from "./wire.ts";
 
 /** Settled runs that are remembered; one more forgets the oldest. */
 const MAX_SETTLED = 1_000;
 /** Rows of a list that are shown. */
 const MAX_ROWS = 100;
+/** Live runs that are searched at most, the newest. */
+const MAX_SEARCHED = 1_000;
 /** Runs that have ended and are still among {@link FollowedRuns.begun}, at least, before they are let go of. */
 const MIN_ENDED = 1_000;
 /** Timeline entries that are kept of all runs together; fewer where each has a piece of text. */
@@ -16,10 +18,20 @@ const MAX_ENTRIES_WITH_TEXT = 20_000;
 /** A final whose outcome is so many ms late will have none: the ledger knew its message already. */
 const OUTCOME_MS = 1_000;
 
+/** What somebody looks for; empty words stand for anything. */
+export interface RunFilter {
+  /** In lower case: part of a session key, a run's id, a message's id or a Gateway's name. */
+  readonly words: string;
+  /** How the run ended, or how its message fares. */
+  readonly outcome: string;
+  readonly origin: string;
+}
+
 type Of<Kind> = Extract<Activity, { kind: Kind }>;
 
 /**
- * The runs that the inspector knows, by what it is told of them. Of a live one nothing of its own is kept until it is
+ * The runs that the inspector knows, by what it is told of them: of how they ended and how their messages fare always, of
+ * everything else while it is watched. Each has one number, the inbox's own where it saw it begin. Of a live one nothing of its own is kept until it is
  * shown or something but a delta comes of it: ten thousand objects more would cost each collection of garbage.
  */
 export class FollowedRuns {
@@ -38,8 +50,9 @@ export class FollowedRuns {
   private settled: FollowedRun[] = [];
   /** Of each name the latest of the settled. */
   private readonly ended = new RunMap<FollowedRun>();
-  private readonly byId = new Map<number, FollowedRun>();
-  private lastId = 0;
+  private readonly byNumber = new Map<number, FollowedRun>();
+  /** The number given last to a run that nobody saw begin; they count down from -1. */
+  private lastUnseen = 0;
   /** The number of the run that began last. */
   private newest = 0;
   private joinedAt = 0;
@@ -74,11 +87,12 @@ export class FollowedRuns {
   outcome(outcome: RunOutcome, now: number): void {
     const ended = outcome.status === "dispatched" ? outcome.message : outcome;
     const { gateway, runId } = ended;
-    const known = this.live.get(gateway, runId) ?? this.ended.get(gateway, runId);
-    const run = known === undefined ? this.create(identityOf(ended, now), undefined) : this.follow(known, ended);
-    const wasThoughtGone = run.settlement !== undefined;
+    const known = this.live.get(gateway, runId) ?? this.unfinished(outcome);
+    const startedAt = outcome.status === "dispatched" ? outcome.message.startedAt : now;
+    const run = known === undefined ? this.create(identityOf(ended, startedAt), undefined) : this.follow(known, ended);
+    const wasSettled = run.settlement !== undefined;
     run.settle(outcome, now);
-    if (wasThoughtGone) this.settledVersion += 1;
+    if (wasSettled) this.settledVersion += 1;
     else this.retire(run);
   }
 
@@ -100,18 +114,27 @@ export class FollowedRuns {
     this.live.clear();
   }
 
+  /** Nobody watches any more: only how runs end is told from now on. */
+  unwatched(): void {
+    for (const run of this.live.values()) if (run instanceof FollowedRun) this.byNumber.delete(run.number);
+    this.live.clear();
+    this.begun = [];
+    this.ending.clear();
+    this.joinedDeltas.clear();
+  }
+
   attempt({ message, attempt }: Of<"attempt">, now: number): void {
     this.ofMessage(message, now).attempt(attempt, now);
   }
 
-  retry({ message, attempt, error, delayMs }: Of<"retry">, now: number): void {
-    this.ofMessage(message, now).retry(attempt, error, delayMs, now);
+  retry(retry: Of<"retry">, now: number): void {
+    this.ofMessage(retry.message, now).retry(retry, now);
   }
 
   delivery(outcome: DeliveryOutcome, now: number): void {
     const run = this.ofMessage(outcome.message, now);
     if (outcome.status === "delivered") run.delivered(outcome.attempts, now);
-    else run.died(outcome.attempts, outcome.error, now);
+    else run.died(outcome.message, outcome.attempts, outcome.error, now);
   }
 
   liveRows(total: number, now: number): Rows<LiveRow> {
@@ -124,8 +147,30 @@ export class FollowedRuns {
     return { total: this.settled.length, rows };
   }
 
-  details(id: number, now: number): RunDetails | undefined {
-    return this.byId.get(id)?.details(now);
+  /** Of the latest live runs those that fit; a filter for an outcome or an origin fits none of them. */
+  foundLive({ words, outcome, origin }: RunFilter, now: number): Rows<LiveRow> {
+    const found: LiveRow[] = [];
+    const looksHere = outcome === "" && origin === "";
+    for (const run of looksHere ? this.newestLive(MAX_SEARCHED) : []) {
+      const row = run.liveRow(now);
+      if (hasWords(row, words)) found.push(row);
+    }
+    return { total: found.length, rows: found.slice(0, MAX_ROWS) };
+  }
+
+  foundSettled({ words, outcome, origin }: RunFilter): Rows<SettledRow> {
+    const found: SettledRow[] = [];
+    for (const run of this.settled) {
+      const row = run.settlement && run.settledRow(run.settlement);
+      if (row === undefined || !hasWords(row, words)) continue;
+      if (outcome !== "" && row.status !== outcome && row.delivery !== outcome) continue;
+      if (origin === "" || row.origin === origin) found.push(row);
+    }
+    return { total: found.length, rows: found.slice(-MAX_ROWS).reverse() };
+  }
+
+  details(number: number, now: number): RunDetails | undefined {
+    return this.byNumber.get(number)?.details(now);
   }
 
   /** A run has begun. By a final that came after all, one that had settled goes on as it was. */
@@ -141,6 +186,14 @@ export class FollowedRuns {
     this.ended.delete(gateway, runId);
     this.settled = this.settled.filter((run) => run !== before);
     before.settlement = undefined;
+  }
+
+  /** The run that had settled and goes on with this outcome: a late one, or one that came after all. */
+  private unfinished(outcome: RunOutcome): FollowedRun | undefined {
+    const { gateway, runId } = outcome.status === "dispatched" ? outcome.message : outcome;
+    const before = this.ended.get(gateway, runId);
+    const isLate = outcome.status === "dispatched" && outcome.message.late;
+    return isLate || before?.isGone ? before : undefined;
   }
 
   private find({ gateway, owner, event }: Of<"event">): FollowedRun | undefined {
@@ -159,10 +212,11 @@ export class FollowedRuns {
   }
 
   private create(identity: RunIdentity, progress: RunProgress | undefined): FollowedRun {
-    this.lastId += 1;
-    const { lastId: id, journal, showText } = this;
-    const run = new FollowedRun({ id, identity, progress, joined: this.takeJoined(progress), journal, showText });
-    this.byId.set(id, run);
+    if (progress === undefined) this.lastUnseen -= 1;
+    const { journal, showText } = this;
+    const number = progress?.number ?? this.lastUnseen;
+    const run = new FollowedRun({ number, identity, progress, joined: this.takeJoined(progress), journal, showText });
+    this.byNumber.set(number, run);
     return run;
   }
 
@@ -188,7 +242,7 @@ export class FollowedRuns {
     if (oldest === undefined) return;
     const { gateway, runId } = oldest.identity;
     if (this.ended.get(gateway, runId) === oldest) this.ended.delete(gateway, runId);
-    this.byId.delete(oldest.id);
+    this.byNumber.delete(oldest.number);
   }
 
   /** The run of a message; one that was dispatched before anyone looked is taken up as it is. */
@@ -214,4 +268,12 @@ export class FollowedRuns {
     }
     return found.sort((a, b) => b.identity.startedAt - a.identity.startedAt).slice(0, count);
   }
+}
+
+function hasWords(
+  { sessionKey, runId, gateway, messageId }: RunRow & { messageId?: string | undefined },
+  words: string,
+): boolean {
+  if (words === "") return true;
+  return [sessionKey, runId, gateway, messageId].some((name) => name?.toLowerCase().includes(words));
 }

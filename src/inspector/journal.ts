@@ -14,7 +14,7 @@ const PIECE_CHARS = 200;
 
 /** The numbers of one entry. */
 const FIELDS = 5;
-/** Of what is kept of a run that nobody may have looked at, the run's number, below 0; of everything else its id. */
+/** The run's number. */
 const RUN = 0;
 /** State, effect and flags of an event in one; {@link JOINED}; {@link OTHER}: its object tells all of it. */
 const CODE = 1;
@@ -60,38 +60,38 @@ export class Journal {
 
   /** Adds that a run had begun before anyone looked. */
   addJoined({ number, chars }: RunProgress, at: number): void {
-    this.put(-number, at, JOINED, undefined, chars);
+    this.put(number, at, JOINED, undefined, chars);
   }
 
   /** Adds what is no event. */
-  add(id: number, at: number, what: What): void {
+  add(run: number, at: number, what: What): void {
     this.objects.set(this.next, what);
-    this.put(id, at, OTHER, undefined, TELLS_NO_TEXT);
+    this.put(run, at, OTHER, undefined, TELLS_NO_TEXT);
   }
 
   /** Adds a delta that its run has taken. Reads nothing but what the caller has just had in hand. */
   delta(progress: RunProgress, event: ChatEvent, at: number): void {
     const code = DELTA + flagsOf(event);
     // Not left to `keepPiece`, which would cost each delta a tenth of a microsecond.
-    this.put(-progress.number, at, this.showText ? code + this.keepPiece(event) : code, event.seq, progress.chars);
+    this.put(progress.number, at, this.showText ? code + this.keepPiece(event) : code, event.seq, progress.chars);
     this.deltas += 1;
   }
 
   /** Adds any other event. */
-  addEvent(id: number, at: number, event: ChatEvent, effect: EventEffect, chars = TELLS_NO_TEXT): void {
+  addEvent(run: number, at: number, event: ChatEvent, effect: EventEffect, chars = TELLS_NO_TEXT): void {
     const { state, seq } = event;
     const known = states.indexOf(state);
     if (known < 0) {
       const what = { kind: "event", state: beginningOf(state, STATE_CHARS), effect } as const;
-      return this.add(id, at, seq === undefined ? what : { ...what, seq });
+      return this.add(run, at, seq === undefined ? what : { ...what, seq });
     }
     const kind = (known * effects.length + effects.indexOf(effect)) * FLAGS;
-    this.put(id, at, kind + flagsOf(event) + this.keepPiece(event), seq, chars);
+    this.put(run, at, kind + flagsOf(event) + this.keepPiece(event), seq, chars);
   }
 
   /** What is still here of a run that has had `total` entries: its first few and the latest. */
-  timelineOf(id: number, runNumber: number, startedAt: number, total: number): Timeline {
-    const places = this.placesOf(id, -runNumber);
+  timelineOf(run: number, startedAt: number, total: number): Timeline {
+    const places = this.placesOf(run);
     const isWhole = places.length >= total;
     // Once its first entries are overwritten, the latest are all there is.
     const droppedAfter = isWhole ? TOLD_FIRST : 0;
@@ -106,13 +106,15 @@ export class Journal {
     return { entries, dropped: total - entries.length, droppedAfter };
   }
 
-  private placesOf(id: number, ofDeltas: number): number[] {
+  /** Where its entries are, since it was last joined: what was kept of an earlier watch has a hole after it. */
+  private placesOf(run: number): number[] {
     const { numbers, next, isFull } = this;
-    const places: number[] = [];
+    let places: number[] = [];
     const collect = (from: number, to: number) => {
       for (let place = from; place < to; place += FIELDS) {
-        const run = this.number(place, RUN);
-        if (run === id || run === ofDeltas) places.push(place);
+        if (numbers[place + RUN] !== run) continue;
+        if (numbers[place + CODE] === JOINED) places = [];
+        places.push(place);
       }
     };
     if (isFull) collect(next, numbers.length);

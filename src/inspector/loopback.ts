@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { InboxError, optionError } from "../errors.ts";
-import { refusalOf, safeHeaders, sameSecret } from "./guard.ts";
+import { type HttpCounts, type HttpServer, startHttpServer } from "../kit/http-server.ts";
+import { refusalOfHost, sameSecret } from "./guard.ts";
+import { answerByName, type Question, type Routes, refuseForeign, reply, targetOf } from "./routes.ts";
 
 /** Where a loopback server listens. */
 export interface LoopbackOptions {
@@ -10,11 +10,11 @@ export interface LoopbackOptions {
   readonly port: number;
   /** The secret part of the address: 16 to 128 characters of `[A-Za-z0-9_-]`. Default: a random one. */
   readonly token?: string | undefined;
-  readonly contentSecurityPolicy: string;
-  /** Answers what lies beneath the token; `name` is empty for the page itself. False: there is no such thing. */
-  readonly answer: (name: string, query: URLSearchParams, response: ServerResponse) => boolean;
-  /** Answers `/NAME`, without the token, for names that need none. */
-  readonly open?: Readonly<Record<string, (response: ServerResponse) => void>>;
+  readonly policy: string;
+  /** What lies beneath the token; the empty name is the page itself. */
+  readonly routes: Routes;
+  /** What lies beside the token, for whoever needs none. */
+  readonly open?: Routes;
 }
 
 /** A server for eyes on this machine. */
@@ -23,8 +23,11 @@ export interface LoopbackServer {
   readonly origin: string;
   readonly port: number;
   readonly token: string;
+  counts(): HttpCounts;
   close(): Promise<void>;
 }
+
+const nothing: Routes = new Map();
 
 /**
  * Listens on 127.0.0.1 only, checks where each request comes from, and lets in whoever knows the token.
@@ -33,78 +36,39 @@ export interface LoopbackServer {
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong port or token, and when the port cannot be had.
  */
 export async function listenOnLoopback(options: LoopbackOptions): Promise<LoopbackServer> {
-  const { port, token = randomBytes(24).toString("base64url") } = options;
+  const { port, token = randomBytes(24).toString("base64url"), policy } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw optionError("port", "an integer from 0 to 65535", port);
   // Not quoted: it is a secret.
   if (!/^[\w-]{16,128}$/.test(token)) throw optionError("token", "16 to 128 characters of [A-Za-z0-9_-]", {});
-  const server = createServer((request, response) => handle(request, response, token, options));
-  const bound = await listen(server, port);
-  return { origin: `http://127.0.0.1:${bound}`, port: bound, token, close: () => close(server) };
-}
-
-function handle(request: IncomingMessage, response: ServerResponse, token: string, options: LoopbackOptions): void {
-  for (const [name, value] of Object.entries(safeHeaders)) response.setHeader(name, value);
-  response.setHeader("Content-Security-Policy", options.contentSecurityPolicy);
-  const refusal = refusalOf(request);
-  if (refusal !== undefined) return reply(response, refusal.status, refusal.text);
-  const { pathname, searchParams } = locationOf(request);
-  const [, first = "", name, ...rest] = pathname.split("/");
-  const open = options.open?.[first];
-  if (open !== undefined && name === undefined) return open(response);
-  const known = sameSecret(first, token) && rest.length === 0;
-  if (known && name === undefined) {
-    // Relative addresses of the page need the slash.
-    response.setHeader("Location", `/${token}/`);
-    return reply(response, 308, "");
-  }
-  if (!known || !options.answer(name ?? "", searchParams, response)) reply(response, 404, "Nothing here.");
-}
-
-/** The path and the query. A request may carry any text in their place. */
-function locationOf({ url = "/" }: IncomingMessage): URL {
-  const base = "http://localhost";
-  return URL.canParse(url, base) ? new URL(url, base) : new URL(base);
-}
-
-/** Answers with a whole body; a `HEAD` request gets its headers only. */
-export function reply(
-  response: ServerResponse,
-  status: number,
-  body: string | Buffer,
-  type = "text/plain; charset=utf-8",
-): void {
-  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(body) });
-  response.end(response.req.method === "HEAD" ? undefined : body);
-}
-
-/** Begins a stream of server-sent events that a browser comes back to after a second. False when only its headers were asked for. */
-export function beginEventStream(response: ServerResponse): boolean {
-  response.writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8" });
-  if (response.req.method === "HEAD") {
-    response.end();
-    return false;
-  }
-  response.write("retry: 1000\n\n");
-  return true;
-}
-
-async function listen(server: Server, port: number): Promise<number> {
-  server.on("connection", (socket) => socket.unref());
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const text = `Cannot listen on port ${port} of 127.0.0.1: ${cause.code ?? cause.message}`;
-      reject(new InboxError("ERR_INBOX_OPTION", text, { option: "port" }, cause));
-    });
-    server.listen(port, "127.0.0.1", resolve);
+  const server = await listen(port, (request, response) => {
+    if (refuseForeign(request, response, policy)) return;
+    const refusal = refusalOfHost(request);
+    if (refusal !== undefined) return reply(response, refusal.status, refusal.text);
+    const { path, query } = targetOf(request.url);
+    return answer(path, { query, request, response }, token, options);
   });
-  server.unref();
-  return (server.address() as AddressInfo).port;
+  const { counts, close } = server;
+  return { origin: `http://127.0.0.1:${server.port}`, port: server.port, token, counts, close };
 }
 
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
+function answer(path: string, question: Question, token: string, options: LoopbackOptions): void | Promise<void> {
+  const { routes, open = nothing } = options;
+  const [before, first = "", name, ...rest] = path.split("/");
+  if (before !== "" || rest.length > 0) return reply(question.response, 404, "Nothing here.");
+  if (!sameSecret(first, token)) return answerByName(name === undefined ? open : nothing, first, question);
+  if (name !== undefined) return answerByName(routes, name, question);
+  // Relative addresses of the page need the slash.
+  question.response.setHeader("Location", `/${token}/`);
+  reply(question.response, 308, "");
+}
+
+async function listen(port: number, handler: Parameters<typeof startHttpServer>[2]): Promise<HttpServer> {
+  try {
+    return await startHttpServer("127.0.0.1", port, handler);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const text = `Cannot listen on port ${port} of 127.0.0.1: ${code ?? message}`;
+    throw new InboxError("ERR_INBOX_OPTION", text, { option: "port" }, cause);
+  }
 }

@@ -2,52 +2,54 @@ import type { ServerResponse } from "node:http";
 import type { Inbox } from "../inbox-api.ts";
 import type { Clock } from "../kit/clock.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
-import { beginEventStream, reply } from "./loopback.ts";
+import type { FollowedRuns } from "./followed-runs.ts";
+import { beginEventStream, reply } from "./routes.ts";
 import { type Seen, type SharedUpdate, Watch } from "./watch.ts";
-import type { RunDetails, Update } from "./wire.ts";
+import type { Update } from "./wire.ts";
 
 /** How long the inbox is watched on after the last page has gone, in ms: a reload finds what it left. */
 const LINGER_MS = 30_000;
 /** Pages that may be open at once. */
 const MAX_PAGES = 16;
-/** A page that is this far behind, in bytes, is sent nothing until it has caught up. */
-const MAX_BEHIND_BYTES = 1_048_576;
+/** A page that is this far behind, in bytes, is sent nothing until it has caught up. An update has less than a megabyte. */
+const MAX_BEHIND_BYTES = 262_144;
+/** A page that has been behind for so long, in ms, is closed. Its browser comes back when it reads again. */
+const MAX_BEHIND_MS = 30_000;
 
 interface Page {
   readonly response: ServerResponse;
   readonly seen: Seen;
+  /** Since when it has been too far behind. */
+  behindSince: number | undefined;
 }
+
+/** What every page is told alike, whatever the inbox does. */
+export type PageSettings = Pick<Update, "showText" | "action">;
 
 /** The pages that are open. The inbox is watched only while there is one. */
 export class Pages {
+  /** Updates that were not sent to a page too far behind, and pages that were closed for it. */
+  skipped = 0;
+  dropped = 0;
   private readonly inbox: Inbox;
   private readonly clock: Clock;
-  private readonly showText: boolean;
+  private readonly runs: FollowedRuns;
+  private readonly settings: PageSettings;
   private readonly pages = new Set<Page>();
   private watch: Watch | undefined;
   private emptySince: number | undefined;
   private timer: Timer | undefined;
 
-  constructor(inbox: Inbox, clock: Clock, showText: boolean) {
+  constructor(inbox: Inbox, clock: Clock, runs: FollowedRuns, settings: PageSettings) {
     this.inbox = inbox;
     this.clock = clock;
-    this.showText = showText;
+    this.runs = runs;
+    this.settings = settings;
   }
 
-  /** Streams updates to `response` until it closes. */
-  open(response: ServerResponse): void {
-    if (this.pages.size >= MAX_PAGES) return reply(response, 503, "Too many pages are open.");
-    if (!beginEventStream(response)) return;
-    this.watch ??= new Watch(this.inbox, this.clock, this.showText);
-    this.emptySince = undefined;
-    const page = { response, seen: { live: 0, settled: 0, dead: 0, samples: 0 } };
-    this.pages.add(page);
-    response.on("close", () => {
-      this.pages.delete(page);
-      if (this.pages.size === 0) this.emptySince = this.clock.now();
-    });
-    this.send(this.watch, page, this.watch.shared());
-    this.timer ??= startTimer(this.clock, this.watch.pauseMs, () => this.tick());
+  /** How many are open. */
+  get size(): number {
+    return this.pages.size;
   }
 
   /** Whether the inbox is being watched. */
@@ -55,8 +57,20 @@ export class Pages {
     return this.watch !== undefined;
   }
 
-  details(id: number): RunDetails | undefined {
-    return this.watch?.details(id);
+  /** Streams updates to `response` until it closes. */
+  open(response: ServerResponse): void {
+    if (this.pages.size >= MAX_PAGES) return reply(response, 503, "Too many pages are open.");
+    if (!beginEventStream(response)) return;
+    this.watch ??= new Watch(this.inbox, this.clock, this.runs);
+    this.emptySince = undefined;
+    const page: Page = { response, seen: { live: 0, settled: 0, samples: 0 }, behindSince: undefined };
+    this.pages.add(page);
+    response.on("close", () => {
+      this.pages.delete(page);
+      if (this.pages.size === 0) this.emptySince = this.clock.now();
+    });
+    this.send(this.watch, page, this.watch.shared());
+    this.timer ??= startTimer(this.clock, this.watch.pauseMs, () => this.tick());
   }
 
   close(): void {
@@ -75,12 +89,22 @@ export class Pages {
     const shared = watch.shared();
     for (const page of this.pages) {
       if (page.response.writableLength < MAX_BEHIND_BYTES) this.send(watch, page, shared);
+      else this.skip(page, shared.at);
     }
   }
 
-  private send(watch: Watch, { response, seen }: Page, shared: SharedUpdate): void {
-    const update: Update = watch.updateFor(shared, seen);
-    response.write(`event: update\ndata: ${JSON.stringify(update)}\n\n`);
+  private send(watch: Watch, page: Page, shared: SharedUpdate): void {
+    page.behindSince = undefined;
+    const update: Update = { ...watch.updateFor(shared, page.seen), ...this.settings };
+    page.response.write(`event: update\ndata: ${JSON.stringify(update)}\n\n`);
+  }
+
+  private skip(page: Page, now: number): void {
+    this.skipped += 1;
+    page.behindSince ??= now;
+    if (now - page.behindSince < MAX_BEHIND_MS) return;
+    this.dropped += 1;
+    page.response.destroy();
   }
 
   private stopWatching(): void {

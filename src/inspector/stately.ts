@@ -1,8 +1,9 @@
 import type { ServerResponse } from "node:http";
 import type { InspectionEvent } from "xstate";
 import { assertKnownKeys, InboxError, optionError } from "../errors.ts";
-import { readAssets, statelyFiles } from "./assets.ts";
-import { beginEventStream, listenOnLoopback, reply } from "./loopback.ts";
+import { assetRoutes, statelyFiles } from "./assets.ts";
+import { listenOnLoopback } from "./loopback.ts";
+import { beginEventStream, reply } from "./routes.ts";
 import { StatelySample } from "./stately-sample.ts";
 
 /** How Stately's inspector is shown. */
@@ -78,17 +79,14 @@ export async function createStatelyInspector(options: StatelyOptions = {}): Prom
   }
 
   const stately = createInspector({ send });
-  const assets = readAssets(statelyFiles);
   const server = await listenOnLoopback({
     port,
     token,
-    contentSecurityPolicy: POLICY,
-    answer(name, _query, response) {
-      if (name === "events") openPage(pages, known, response);
-      const asset = assets.get(name === "" ? "stately.html" : name);
-      if (asset !== undefined) reply(response, 200, asset.body, asset.type);
-      return name === "events" || asset !== undefined;
-    },
+    policy: POLICY,
+    routes: new Map([
+      ...assetRoutes(statelyFiles),
+      ["events", { answer: ({ response }) => openPage(pages, known, response) }],
+    ]),
   });
 
   let closed: Promise<void> | undefined;

@@ -4,10 +4,15 @@ import { type MachineName, transitionId } from "./drawing.ts";
 import type { StateCounts, Update } from "./wire.ts";
 
 /** Counts which transitions of the machines are taken, by their names in the drawings. */
-export class Flow {
+export class Transitions {
   private counts = noCounts();
-  private deltasBefore = 0;
+  private deltasBefore: number;
   private readonly links = new Map<string, LinkState>();
+
+  /** `deltas`: how many had been taken before. */
+  constructor(deltas: number) {
+    this.deltasBefore = deltas;
+  }
 
   /** What was counted since the last call; `deltas`: how many have been taken in all, since they are not told one by one. */
   take(deltas: number): Update["taken"] {

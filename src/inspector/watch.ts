@@ -1,18 +1,11 @@
 import type { Subscription } from "rxjs";
 import type { Inbox } from "../inbox-api.ts";
 import type { Clock } from "../kit/clock.ts";
-import type { LedgerEntry } from "../ledger/ledger.ts";
 import { ActivityListener } from "./activity-listener.ts";
-import { FollowedRuns } from "./followed-runs.ts";
+import type { FollowedRuns } from "./followed-runs.ts";
 import { Sampler } from "./sampler.ts";
-import { Flow, stateCounts } from "./transitions.ts";
-import { beginningOf } from "./truncate.ts";
-import type { DeadRow, LiveRow, Rows, RunDetails, SettledRow, Update } from "./wire.ts";
-
-/** Dead letters that are shown, and how often the ledger is asked for them at most, in ms. */
-const MAX_DEAD_ROWS = 100;
-const DEAD_PAUSE_MS = 2_000;
-const ERROR_CHARS = 300;
+import { stateCounts, Transitions } from "./transitions.ts";
+import type { LiveRow, Rows, SettledRow, Update } from "./wire.ts";
 
 /**
  * How long until pages are told again, at least, and until a list is made anew, in ms: while there is little to see;
@@ -28,71 +21,71 @@ const MANY_RUNS = 1_000;
 export interface Seen {
   live: number;
   settled: number;
-  dead: number;
   samples: number;
 }
 
 /** What every page of one tick is sent alike. */
-export type SharedUpdate = Omit<Update, "live" | "settled" | "dead" | "samples">;
+export type SharedUpdate = Omit<Update, "live" | "settled" | "samples" | "showText" | "action">;
 
-/** Looks at an inbox: from its creation until `close`, it follows every run. */
+/** Tells `runs` how runs end and how their messages fare, whether anyone looks or not, until it is unsubscribed. */
+export function followEnds(inbox: Inbox, clock: Clock, runs: FollowedRuns): Subscription {
+  const following = inbox.outcomes$.subscribe((outcome) => runs.outcome(outcome, clock.now()));
+  following.add(inbox.deliveries$.subscribe((outcome) => runs.delivery(outcome, clock.now())));
+  return following;
+}
+
+/** Watches an inbox for open pages: from its creation until `close`, each event of each run is followed. */
 export class Watch {
   private readonly inbox: Inbox;
   private readonly clock: Clock;
-  private readonly showText: boolean;
   private readonly since: number;
   private readonly runs: FollowedRuns;
-  private readonly flow = new Flow();
+  private readonly transitions: Transitions;
   private readonly listener: ActivityListener;
   private readonly sampler: Sampler;
   private readonly subscriptions: readonly Subscription[];
   private readonly live = versioned<LiveRow>();
   private readonly settled = versioned<SettledRow>();
-  private readonly dead = versioned<DeadRow>();
   private settledSeen = 0;
   private listedAt = 0;
-  private askDeadAt = 0;
   private sampledAt: number;
   private changed = true;
-  private closed = false;
 
-  constructor(inbox: Inbox, clock: Clock, showText: boolean) {
+  constructor(inbox: Inbox, clock: Clock, runs: FollowedRuns) {
     this.inbox = inbox;
     this.clock = clock;
-    this.showText = showText;
     this.since = clock.now();
     this.sampledAt = this.since;
-    this.runs = new FollowedRuns(showText);
-    this.listener = new ActivityListener(this.runs, this.flow, clock);
+    this.runs = runs;
+    this.transitions = new Transitions(runs.journal.deltas);
+    this.listener = new ActivityListener(runs, this.transitions, clock);
     this.sampler = new Sampler(inbox.stats());
-    this.flow.linksAre(inbox.links());
+    this.transitions.linksAre(inbox.links());
     this.subscriptions = [
       inbox.activity$.subscribe(this.listener),
       inbox.outcomes$.subscribe((outcome) => {
         this.changed = true;
-        this.flow.outcome(outcome);
-        this.runs.outcome(outcome, clock.now());
+        this.transitions.outcome(outcome);
       }),
       inbox.deliveries$.subscribe((outcome) => {
         this.changed = true;
-        this.flow.delivery(outcome);
-        this.runs.delivery(outcome, clock.now());
+        this.transitions.delivery(outcome);
         if (outcome.status === "delivered") this.sampler.delivered(clock.now() - outcome.message.completedAt);
-        else this.askDeadAt = 0;
       }),
       inbox.links$.subscribe((link) => {
         this.changed = true;
-        this.flow.link(link);
+        this.transitions.link(link);
       }),
     ];
   }
 
-  /** Whether there is something new to show; asking makes it old. Once a second there always is. */
+  /** Whether there is something new to show. Only the first call after a change says so; once a second there always is. */
   takeChange(): boolean {
     const now = this.clock.now();
     if (now - this.sampledAt >= 1_000) {
       this.sampledAt = now;
-      this.sample(now);
+      this.sampler.sample(now, this.inbox.stats());
+      this.runs.endSilent(now);
       return true;
     }
     const changed = this.changed || this.listener.heard;
@@ -111,7 +104,7 @@ export class Watch {
     return this.live.list.rows.length + this.settled.list.rows.length > MANY_ROWS ? BUSY : CALM;
   }
 
-  /** What all pages are sent alike. Counts of transitions are taken along: ask once a tick. */
+  /** What all pages are sent alike. Counts of transitions are handed out once: ask once a tick. */
   shared(): SharedUpdate {
     const at = this.clock.now();
     const stats = this.inbox.stats();
@@ -120,37 +113,30 @@ export class Watch {
     return {
       at,
       since: this.since,
-      showText: this.showText,
       stats,
       states: stateCounts(stats, links),
-      taken: this.flow.take(this.runs.journal.deltas),
+      taken: this.transitions.take(this.runs.journal.deltas),
       links,
     };
   }
 
   /** The update of one page: what all get, and what this one has not seen. */
-  updateFor(shared: SharedUpdate, seen: Seen): Update {
-    const update: Update = {
+  updateFor(shared: SharedUpdate, seen: Seen): SharedUpdate & Pick<Update, "live" | "settled" | "samples"> {
+    const update = {
       ...shared,
       ...(seen.live !== this.live.version && { live: this.live.list }),
       ...(seen.settled !== this.settled.version && { settled: this.settled.list }),
-      ...(seen.dead !== this.dead.version && { dead: this.dead.list }),
       samples: this.sampler.since(seen.samples),
     };
     seen.live = this.live.version;
     seen.settled = this.settled.version;
-    seen.dead = this.dead.version;
     seen.samples = this.sampler.count;
     return update;
   }
 
-  details(id: number): RunDetails | undefined {
-    return this.runs.details(id, this.clock.now());
-  }
-
   close(): void {
-    this.closed = true;
     for (const subscription of this.subscriptions) subscription.unsubscribe();
+    this.runs.unwatched();
   }
 
   /** Makes the lists of runs anew: each time while they are short. */
@@ -161,26 +147,6 @@ export class Watch {
     if (this.settledSeen === this.runs.settledVersion) return;
     this.settledSeen = this.runs.settledVersion;
     put(this.settled, this.runs.settledRows());
-  }
-
-  private sample(now: number): void {
-    const stats = this.inbox.stats();
-    this.sampler.sample(now, stats);
-    this.runs.endSilent(now);
-    if (now < this.askDeadAt) return;
-    this.askDeadAt = now + DEAD_PAUSE_MS;
-    void this.readDead();
-  }
-
-  private async readDead(): Promise<void> {
-    try {
-      const letters = await this.inbox.deadLetters();
-      if (this.closed) return;
-      put(this.dead, { total: letters.length, rows: letters.slice(-MAX_DEAD_ROWS).reverse().map(deadRow) });
-      this.changed = true;
-    } catch {
-      // The ledger says so itself, in the log and as an alarm; the last list stays.
-    }
   }
 }
 
@@ -197,18 +163,4 @@ function versioned<T>(): Versioned<T> {
 function put<T>(versioned: Versioned<T>, list: Rows<T>): void {
   versioned.list = list;
   versioned.version += 1;
-}
-
-function deadRow({ message, at, attempts, error }: LedgerEntry): DeadRow {
-  const { id, gateway, runId, sessionKey, text } = message;
-  return {
-    id,
-    gateway,
-    runId,
-    sessionKey,
-    at,
-    attempts,
-    chars: text.length,
-    ...(error !== undefined && { error: beginningOf(error, ERROR_CHARS) }),
-  };
 }

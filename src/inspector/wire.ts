@@ -1,5 +1,5 @@
 import type { InboxStats } from "../report/counters.ts";
-import type { LinkStatus } from "../types.ts";
+import type { LinkStatus, Origin } from "../types.ts";
 import type { MachineName } from "./drawing.ts";
 
 /** What became of a run's message after it was dispatched. */
@@ -7,8 +7,8 @@ export type DeliveryState = "queued" | "attempting" | "waiting" | "delivered" | 
 
 /** One run, as a line of a list. Times are in ms since the epoch, by the inbox's clock. */
 export interface RunRow {
-  /** The inspector's own short name of the run; valid until the inspector forgets it. */
-  readonly id: number;
+  /** The inbox's number of the run; below 0, a number of the inspector's, for one that nobody saw begin. */
+  readonly number: number;
   readonly gateway: string;
   readonly runId: string;
   readonly owner?: string | undefined;
@@ -39,10 +39,14 @@ export interface SettledRow extends RunRow {
   readonly status: "dispatched" | "discarded" | "errored" | "aborted" | "expired" | "gone";
   /** Why, in a few words. */
   readonly reason?: string | undefined;
+  readonly messageId?: string | undefined;
+  readonly origin?: Origin | undefined;
   /** How its message fares; absent without one. */
   readonly delivery?: DeliveryState | undefined;
   /** How often the handler was called. */
   readonly attempts: number;
+  /** Of the last attempt, while none has succeeded. */
+  readonly error?: string | undefined;
 }
 
 /** A list that was cut to its first rows. */
@@ -62,6 +66,18 @@ export interface DeadRow {
   readonly attempts: number;
   readonly chars: number;
   readonly error?: string;
+}
+
+/** A page of the dead letters, in the order in which they were taken on. */
+export interface DeadPage {
+  readonly rows: readonly DeadRow[];
+  readonly hasMore: boolean;
+}
+
+/** The runs that fit what somebody looks for, the newest first. */
+export interface FoundRuns {
+  readonly live: Rows<LiveRow>;
+  readonly settled: Rows<SettledRow>;
 }
 
 /** What one second came to. */
@@ -88,6 +104,8 @@ export interface Update {
   /** Since when runs are followed: nothing is known of what was before. */
   readonly since: number;
   readonly showText: boolean;
+  /** What a page must send to act; absent where it may only look. */
+  readonly action?: string | undefined;
   readonly stats: InboxStats;
   readonly states: StateCounts;
   /** How often each transition was taken since the last update, by its name in its drawing. */
@@ -95,7 +113,6 @@ export interface Update {
   readonly links: readonly LinkStatus[];
   readonly live?: Rows<LiveRow>;
   readonly settled?: Rows<SettledRow>;
-  readonly dead?: Rows<DeadRow>;
   /** Those since the last update; all that are kept when the page has just opened. */
   readonly samples: readonly Sample[];
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { drawMachines } from "../../scripts/machine-drawing.ts";
 import { createInbox, type LinkState, type RunOutcome } from "../../src/index.ts";
 import type { Drawings } from "../../src/inspector/drawing.ts";
-import { Flow, linkTransition, runEnd, stateCounts } from "../../src/inspector/transitions.ts";
+import { linkTransition, runEnd, stateCounts, Transitions } from "../../src/inspector/transitions.ts";
 
 const file = new URL("../../src/inspector/page/drawings.json", import.meta.url);
 const drawings = JSON.parse(readFileSync(file, "utf8")) as Drawings;
@@ -51,20 +51,20 @@ describe("the drawings", () => {
     ];
     for (const [from, to] of links) expect(transitionsOf("link")).toContain(linkTransition(from, to));
 
-    const flow = new Flow();
+    const transitions = new Transitions(0);
     const message = {} as never;
-    flow.activity({ kind: "attempt", message, attempt: 2 });
-    flow.activity({ kind: "retry", message, attempt: 1, error: "", delayMs: 0 });
-    flow.delivery({ status: "delivered", message, attempts: 1 });
-    flow.delivery({ status: "dead", message, attempts: 1, error: "" });
-    expect(Object.keys(flow.take(0).delivery).sort()).toEqual(transitionsOf("delivery").sort());
+    transitions.activity({ kind: "attempt", message, attempt: 2 });
+    transitions.activity({ kind: "retry", message, attempt: 1, error: "", delayMs: 0 });
+    transitions.delivery({ status: "delivered", message, attempts: 1 });
+    transitions.delivery({ status: "dead", message, attempts: 1, error: "" });
+    expect(Object.keys(transitions.take(0).delivery).sort()).toEqual(transitionsOf("delivery").sort());
   });
 
   it("are counted, deltas by how many there have been in all", () => {
-    const flow = new Flow();
-    expect(flow.take(0).run).toEqual({});
-    expect(flow.take(3).run).toEqual({ "buffering:delta:buffering": 3 });
-    expect(flow.take(3).run).toEqual({});
-    expect(flow.take(4).run).toEqual({ "buffering:delta:buffering": 1 });
+    const transitions = new Transitions(0);
+    expect(transitions.take(0).run).toEqual({});
+    expect(transitions.take(3).run).toEqual({ "buffering:delta:buffering": 3 });
+    expect(transitions.take(3).run).toEqual({});
+    expect(transitions.take(4).run).toEqual({ "buffering:delta:buffering": 1 });
   });
 });

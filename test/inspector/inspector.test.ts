@@ -1,9 +1,17 @@
 import { spawnSync } from "node:child_process";
-import type { Subscription } from "rxjs";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { firstValueFrom, type Subscription } from "rxjs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createInbox, type Inbox, isInboxError } from "../../src/index.ts";
-import { createInspector, type Inspector, type InspectorOptions } from "../../src/inspector/index.ts";
-import type { Update } from "../../src/inspector/wire.ts";
+import { createInbox, type Inbox, isInboxError, PermanentError } from "../../src/index.ts";
+import {
+  createInspector,
+  type Inspector,
+  type InspectorOptions,
+  type MountableInspector,
+  type MountOptions,
+} from "../../src/inspector/index.ts";
+import type { DeadPage, Update } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { ask, openEventStream } from "../helpers/http.ts";
 
@@ -32,7 +40,7 @@ describe("who is let in", () => {
 
   it("is nobody with a wrong token, and nothing is told of what there is", async () => {
     const wrong = `http://${host()}/${"x".repeat(32)}`;
-    for (const path of ["/", "", "/updates", "/run?id=1", "/main.js"])
+    for (const path of ["/", "", "/updates", "/run?number=1", "/main.js"])
       expect(await ask(wrong + path)).toMatchObject({ status: 404, body: "Nothing here." });
     expect(await ask(`http://${host()}/`)).toMatchObject({ status: 404, body: "Nothing here." });
   });
@@ -76,6 +84,14 @@ describe("who is let in", () => {
     for (const path of ["../inspector.ts", "..%2finspector.ts", "tsconfig.json", "stately.html", "a/main.js", "%"])
       expect(await ask(inspector.url + path)).toMatchObject({ status: 404 });
     expect(await ask(`http://${host()}`, { method: "GET" })).toMatchObject({ status: 404 });
+  });
+
+  it("finds nothing under a name that every object has", async () => {
+    for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty", "isPrototypeOf", "valueOf"]) {
+      for (const url of [`http://${host()}/${name}`, inspector.url + name, `${inspector.url}run?number=${name}`])
+        expect(await ask(url)).toMatchObject({ status: 404, body: "Nothing here." });
+    }
+    expect(inspector.stats()).toMatchObject({ refused: 0, failed: 0 });
   });
 
   it("finds the counters without a token: they tell of nobody", async () => {
@@ -143,11 +159,11 @@ describe("watching", () => {
   it("answers for one run", async () => {
     inbox.handle({ runId: "r", sessionKey: "s", seq: 1, state: "delta", deltaText: "x" });
     const stream = await openEventStream(`${inspector.url}updates`);
-    expect(((await stream.next()) as Update).live?.rows).toMatchObject([{ id: 1, runId: "r" }]);
-    const { status, body } = await ask(`${inspector.url}run?id=1`);
+    expect(((await stream.next()) as Update).live?.rows).toMatchObject([{ number: 1, runId: "r" }]);
+    const { status, body } = await ask(`${inspector.url}run?number=1`);
     expect([status, JSON.parse(body)]).toMatchObject([200, { run: { runId: "r" }, entries: [{}], dropped: 0 }]);
     for (const id of ["2", "", "x", "-1", "1.5"])
-      expect(await ask(`${inspector.url}run?id=${id}`)).toMatchObject({ status: 404 });
+      expect(await ask(`${inspector.url}run?number=${id}`)).toMatchObject({ status: 404 });
     stream.close();
   });
 
@@ -155,6 +171,168 @@ describe("watching", () => {
     const streams = await Promise.all(Array.from({ length: 16 }, () => openEventStream(`${inspector.url}updates`)));
     expect(await ask(`${inspector.url}updates`)).toMatchObject({ status: 503 });
     for (const stream of streams) stream.close();
+  });
+});
+
+describe("a page that does not read", () => {
+  it("is sent no more than some hundred kilobytes, and closed after 30 s", async () => {
+    await inspector.close();
+    await inbox.stop();
+    const clock = createTestClock(1_000);
+    inbox = createInbox({ clock });
+    inspector = await createInspector(inbox, { clock });
+    const { port, pathname } = new URL(inspector.url);
+    const socket = connect(Number(port), "127.0.0.1").pause();
+    socket.write(`GET ${pathname}updates HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    while (inspector.stats().pages === 0) await new Promise((resolve) => setImmediate(resolve));
+    const before = process.memoryUsage().external;
+    for (let run = 0; inspector.stats().dropped === 0; run += 1) {
+      for (let more = 0; more < 50; more += 1)
+        inbox.handle({
+          runId: `${run} ${more} ${"r".repeat(900)}`,
+          sessionKey: "s".repeat(900),
+          seq: 1,
+          state: "delta",
+        });
+      clock.advance(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(inspector.stats().skipped).toBeGreaterThan(5);
+    expect(process.memoryUsage().external - before).toBeLessThan(20_000_000);
+    while (inspector.stats().pages > 0) await new Promise((resolve) => setImmediate(resolve));
+    socket.destroy();
+  });
+});
+
+describe("in a host's own server", () => {
+  let server: Server | undefined;
+
+  afterEach(() => {
+    server?.closeAllConnections();
+    server?.close();
+  });
+
+  async function serve(options: Partial<MountOptions>, answer: (mounted: MountableInspector) => RequestListener) {
+    await inspector.close();
+    const mounted = await createInspector(inbox, { port: false, ...options });
+    server = createServer(answer(mounted));
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    return { mounted, base: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  }
+
+  it("answers beneath its path, behind the host's own authentication", async () => {
+    const { base, mounted } = await serve({ path: "/admin/inbox" }, ({ handler }) => (request, response) => {
+      if (request.headers.authorization !== "let me in") return void response.writeHead(401).end();
+      void handler(request, response);
+    });
+    const headers = { authorization: "let me in" };
+    expect(await ask(`${base}/admin/inbox/`)).toMatchObject({ status: 401 });
+    expect(await ask(`${base}/admin/inbox`, { headers })).toMatchObject({
+      status: 308,
+      headers: { location: "./inbox/" },
+    });
+    expect(await ask(`${base}/admin/inbox/`, { headers })).toMatchObject({ status: 200 });
+    expect(await ask(`${base}/admin/inbox/main.js`, { headers })).toMatchObject({ status: 200 });
+    expect((await ask(`${base}/admin/inbox/metrics`, { headers })).body).toContain("openclaw_inbox_frames_total 0");
+    for (const name of ["__proto__", "constructor", "a/b", "..", "main.js/"])
+      expect(await ask(`${base}/admin/inbox/${name}`, { headers })).toMatchObject({ status: 404 });
+    await mounted.close();
+  });
+
+  it("answers where the path was taken off, as Express does, and leads to the slash", async () => {
+    const { base, mounted } = await serve({}, ({ handler }) => (request, response) => {
+      const { url = "" } = request;
+      Object.assign(request, { originalUrl: url, url: url.replace(/^\/inbox/, "") || "/" });
+      void handler(request, response);
+    });
+    expect(await ask(`${base}/inbox`)).toMatchObject({ status: 308, headers: { location: "./inbox/" } });
+    expect(await ask(`${base}/inbox/`)).toMatchObject({ status: 200 });
+    expect(await ask(`${base}/inbox/style.css`)).toMatchObject({ status: 200 });
+    await mounted.close();
+  });
+
+  it("refuses what a page of another site asks for, and takes any host name", async () => {
+    const { base, mounted } = await serve({}, ({ handler }) => handler);
+    expect(await ask(`${base}/`, { headers: { Host: "intranet.example" } })).toMatchObject({ status: 200 });
+    expect(await ask(`${base}/updates`, { headers: { "Sec-Fetch-Site": "cross-site" } })).toMatchObject({
+      status: 403,
+    });
+    const followed = { "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate" };
+    expect(await ask(`${base}/`, { headers: followed })).toMatchObject({ status: 200 });
+    await mounted.close();
+  });
+
+  it("opens no port, and has no address", async () => {
+    const { mounted } = await serve({}, ({ handler }) => handler);
+    expect(mounted).not.toHaveProperty("url");
+    expect(mounted.stats()).toMatchObject({ connections: 0, pages: 0 });
+    await mounted.close();
+  });
+});
+
+describe("a dead letter", () => {
+  let fails = true;
+
+  async function die(options: InspectorOptions): Promise<string> {
+    await inspector.close();
+    await inbox.stop();
+    fails = true;
+    const deliver = () => {
+      if (fails) throw new PermanentError("No such room");
+    };
+    inbox = createInbox({ deliver });
+    inspector = await createInspector(inbox, options);
+    const died = firstValueFrom(inbox.deliveries$);
+    inbox.handle({ runId: "r", sessionKey: "s", seq: 1, state: "final", message: { content: "Hello" } });
+    await died;
+    const { body } = await ask(`${inspector.url}dead`);
+    const { rows, hasMore } = JSON.parse(body) as DeadPage;
+    expect([rows, hasMore]).toMatchObject([[{ runId: "r", error: "No such room", attempts: 1, chars: 5 }], false]);
+    return rows[0]?.id ?? "";
+  }
+
+  /** The secret that a page is told. */
+  async function actionOf(): Promise<string | undefined> {
+    const stream = await openEventStream(`${inspector.url}updates`);
+    const { action } = (await stream.next()) as Update;
+    stream.close();
+    return action;
+  }
+
+  it("is delivered anew at our own page's word only", async () => {
+    const id = await die({ allowActions: true });
+    const action = (await actionOf()) ?? "";
+    const own = { Origin: `http://${host()}`, "Sec-Fetch-Site": "same-origin", "X-Inspector-Action": action };
+    const post = (headers: Record<string, string>, name = id, method = "POST") =>
+      ask(`${inspector.url}redeliver?id=${name}`, { method, headers });
+    fails = false;
+    expect(await post(own, id, "GET")).toMatchObject({ status: 405 });
+    expect(await post({})).toMatchObject({ status: 403 });
+    expect(await post({ ...own, "X-Inspector-Action": "x".repeat(32) })).toMatchObject({ status: 403 });
+    expect(await post({ ...own, Origin: "https://evil.example" })).toMatchObject({ status: 403 });
+    expect(await post({ ...own, Origin: "null" })).toMatchObject({ status: 403 });
+    expect(await post({ ...own, Host: "rebound.example", Origin: "http://rebound.example" })).toMatchObject({
+      status: 403,
+    });
+    for (const site of ["cross-site", "same-site", "none"])
+      expect(await post({ ...own, "Sec-Fetch-Site": site })).toMatchObject({ status: 403 });
+    const { Origin: _, ...withoutOrigin } = own;
+    expect(await post(withoutOrigin)).toMatchObject({ status: 403 });
+    expect(inbox.stats()).toMatchObject({ dead: 1, delivered: 0 });
+    expect(await post(own, "msg_unknown")).toMatchObject({ status: 404 });
+    const delivered = firstValueFrom(inbox.deliveries$);
+    expect(await post(own)).toMatchObject({ status: 200 });
+    expect(await delivered).toMatchObject({ status: "delivered", message: { id } });
+    expect(await post(own)).toMatchObject({ status: 404 });
+  });
+
+  it("can only be looked at by default", async () => {
+    const id = await die({});
+    expect(await actionOf()).toBeUndefined();
+    const headers = { Origin: `http://${host()}`, "Sec-Fetch-Site": "same-origin", "X-Inspector-Action": "undefined" };
+    const answer = await ask(`${inspector.url}redeliver?id=${id}`, { method: "POST", headers });
+    expect(answer).toMatchObject({ status: 403, body: "This page may only look: `allowActions` is not set." });
+    expect(inbox.stats().delivered).toBe(0);
   });
 });
 

@@ -19,12 +19,12 @@ describe("the journal of all runs", () => {
     journal.delta(progress(7, 3), delta(0), 1_000);
     journal.delta(progress(8, 8), delta(1), 1_001);
     journal.delta(progress(7, 2), { ...delta(2), replace: true, recovered: true, deltaText: "ab" }, 1_020);
-    journal.addEvent(1, 1_030, { runId: "r", state: "status" }, "duplicate");
-    journal.addEvent(1, 1_040, { runId: "r", state: "dreaming", seq: 4 }, "unknown-state");
-    journal.addEvent(1, 1_045, { runId: "r", state: "final", seq: 5 }, "taken", 6);
-    journal.add(1, 1_050, { kind: "attempt", attempt: 1 });
+    journal.addEvent(7, 1_030, { runId: "r", state: "status" }, "duplicate");
+    journal.addEvent(7, 1_040, { runId: "r", state: "dreaming", seq: 4 }, "unknown-state");
+    journal.addEvent(7, 1_045, { runId: "r", state: "final", seq: 5 }, "taken", 6);
+    journal.add(7, 1_050, { kind: "attempt", attempt: 1 });
     const event = { kind: "event", effect: "taken" };
-    expect(journal.timelineOf(1, 7, 1_000, 7)).toEqual({
+    expect(journal.timelineOf(7, 1_000, 7)).toEqual({
       entries: [
         { afterMs: -10, what: { kind: "joined", chars: 1 } },
         { afterMs: 0, what: { ...event, state: "delta", seq: 0, chars: 3, gained: 2 } },
@@ -46,7 +46,7 @@ describe("the journal of all runs", () => {
     const journal = new Journal(4, false);
     for (const seq of [2 ** 40, -1]) journal.delta(progress(1, 3), delta(seq), 0);
     journal.delta(progress(1, 4), { runId: "r", state: "delta" }, 0);
-    const { entries } = journal.timelineOf(1, 1, 0, 3);
+    const { entries } = journal.timelineOf(1, 0, 3);
     expect(entries.map(({ what }) => (what.kind === "event" ? [what.seq, what.gained] : "other"))).toEqual([
       [2 ** 40, 3],
       [-1, 0],
@@ -65,7 +65,7 @@ describe("the journal of all runs", () => {
           for (const run of [1, 2, 3, 4]) {
             const all = [...runs.keys()].filter((seq) => runs[seq] === run);
             const kept = all.filter((seq) => seq >= runs.length - size);
-            const { entries, dropped, droppedAfter } = journal.timelineOf(run, run, 0, all.length);
+            const { entries, dropped, droppedAfter } = journal.timelineOf(run, 0, all.length);
             expect(entries.map(({ afterMs }) => afterMs)).toEqual(kept);
             expect(dropped).toBe(all.length - kept.length);
             if (dropped === 0) continue;
@@ -88,10 +88,10 @@ describe("the journal of all runs", () => {
           const deltaText = `text ${at}`;
           if (kind === "delta") journal.delta(progress(7, at), { ...delta(at), deltaText }, at);
           else if (kind === "silent") journal.delta(progress(7, at), delta(at), at);
-          else if (kind === "attempt") journal.add(1, at, { kind: "attempt", attempt: at });
-          else journal.addEvent(1, at, { runId: "r", state: kind, seq: at, deltaText }, "taken");
+          else if (kind === "attempt") journal.add(7, at, { kind: "attempt", attempt: at });
+          else journal.addEvent(7, at, { runId: "r", state: kind, seq: at, deltaText }, "taken");
         }
-        const told = journal.timelineOf(1, 7, 0, entries.length).entries.map(({ afterMs, what }) => {
+        const told = journal.timelineOf(7, 0, entries.length).entries.map(({ afterMs, what }) => {
           if (what.kind === "attempt") return [afterMs, "attempt", what.attempt];
           return what.kind === "event" ? [afterMs, what.state, what.seq, what.text] : "another";
         });
@@ -108,12 +108,12 @@ describe("the journal of all runs", () => {
   it("tells the first four and the latest of a long run, and only the latest once the first are overwritten", () => {
     const journal = new Journal(1_000, false);
     for (let seq = 1; seq <= 1_000; seq += 1) journal.delta(progress(1, 2 * seq), delta(seq), seq);
-    const whole = journal.timelineOf(1, 1, 0, 1_000);
+    const whole = journal.timelineOf(1, 0, 1_000);
     expect(whole.entries.map(({ afterMs }) => afterMs).slice(3, 5)).toEqual([4, 805]);
     expect(whole.entries[4]?.what).toMatchObject({ chars: 1_610, gained: 2 });
     expect(whole).toMatchObject({ dropped: 800, droppedAfter: 4 });
     journal.delta(progress(1, 1), delta(1_001), 1_001);
-    const cut = journal.timelineOf(1, 1, 0, 1_001);
+    const cut = journal.timelineOf(1, 0, 1_001);
     expect(cut.entries.map(({ afterMs }) => afterMs)).toEqual(Array.from({ length: 200 }, (_, index) => 802 + index));
     expect(cut).toMatchObject({ dropped: 801, droppedAfter: 0 });
   });

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createInbox, type Inbox } from "../../src/index.ts";
-import { Watch } from "../../src/inspector/watch.ts";
+import { FollowedRuns } from "../../src/inspector/followed-runs.ts";
+import { followEnds, Watch } from "../../src/inspector/watch.ts";
 import type { RunDetails } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 
@@ -54,12 +55,12 @@ function listsOf(inbox: Inbox): Map<string, string[]> {
 }
 
 /** The same as the inspector has it. */
-function timelinesOf(watch: Watch): Map<string, string[]> {
-  const { live, settled } = watch.updateFor(watch.shared(), { live: 0, settled: 0, dead: 0, samples: 0 });
+function timelinesOf(watch: Watch, runs: FollowedRuns, now: number): Map<string, string[]> {
+  const { live, settled } = watch.updateFor(watch.shared(), { live: 0, settled: 0, samples: 0 });
   const rows = [...(live?.rows ?? []), ...(settled?.rows ?? [])];
   return new Map(
-    rows.map(({ id, runId }) => {
-      const { entries, dropped } = watch.details(id) as RunDetails;
+    rows.map(({ number, runId }) => {
+      const { entries, dropped } = runs.details(number, now) as RunDetails;
       expect(dropped).toBe(0);
       const lines = entries.flatMap(({ what }) => {
         if (what.kind === "joined") return `joined ${what.chars}`;
@@ -80,10 +81,12 @@ describe("the timelines of many runs", () => {
       const inbox = createInbox({ clock, ttlMs: 60_000, settledWindowMs: 86_400_000, dedupWindowMs: 1_000 });
       let lists = new Map<string, string[]>();
       let watch: Watch | undefined;
+      const runs = new FollowedRuns(false);
       for (const [index, { runId, state, seq, text, inFull, pauseMs }] of steps.entries()) {
         if (index === unseen) {
           lists = listsOf(inbox);
-          watch = new Watch(inbox, clock, false);
+          followEnds(inbox, clock, runs);
+          watch = new Watch(inbox, clock, runs);
         }
         const said = inFull
           ? { message: { role: "assistant", content: [{ type: "text", text }] } }
@@ -92,7 +95,7 @@ describe("the timelines of many runs", () => {
         await handled();
         clock.advance(pauseMs);
       }
-      if (watch !== undefined) expect(timelinesOf(watch)).toEqual(lists);
+      if (watch !== undefined) expect(timelinesOf(watch, runs, clock.now())).toEqual(lists);
       watch?.close();
       await inbox.stop();
     });

@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createInbox, createMemoryLedger, type Inbox, type InboxOptions } from "../../src/index.ts";
-import { Watch } from "../../src/inspector/watch.ts";
+import { DeadLetters } from "../../src/inspector/dead-letters.ts";
+import { FollowedRuns } from "../../src/inspector/followed-runs.ts";
+import { wantedRuns } from "../../src/inspector/search.ts";
+import { followEnds, Watch } from "../../src/inspector/watch.ts";
 import type { RunDetails, Update } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 
@@ -8,15 +11,20 @@ const KEY = "agent:main:collavre:42:creative:100";
 let clock = createTestClock(1_000_000);
 let inbox: Inbox;
 let watch: Watch;
-const seen = { live: 0, settled: 0, dead: 0, samples: 0 };
+let runs: FollowedRuns;
+let letters: DeadLetters;
+const seen = { live: 0, settled: 0, samples: 0 };
 /** Lists are sent only when they have changed: the last that were. */
 const none = { total: 0, rows: [] };
-let lists: Required<Pick<Update, "live" | "settled" | "dead">> = { live: none, settled: none, dead: none };
+let lists: Required<Pick<Update, "live" | "settled">> = { live: none, settled: none };
 
 function open(options: InboxOptions = {}, showText = false): void {
   clock = createTestClock(1_000_000);
   inbox = createInbox({ clock, ...options });
-  startWatching(showText);
+  runs = new FollowedRuns(showText);
+  letters = new DeadLetters(inbox, showText);
+  followEnds(inbox, clock, runs);
+  startWatching();
 }
 
 /** With a ledger that takes its time over a message: until what comes back is called. */
@@ -29,10 +37,10 @@ function openWithSlowLedger(): () => void {
   return () => written("taken");
 }
 
-function startWatching(showText = false): void {
-  watch = new Watch(inbox, clock, showText);
-  Object.assign(seen, { live: 0, settled: 0, dead: 0, samples: 0 });
-  lists = { live: none, settled: none, dead: none };
+function startWatching(): void {
+  watch = new Watch(inbox, clock, runs);
+  Object.assign(seen, { live: 0, settled: 0, samples: 0 });
+  lists = { live: none, settled: none };
 }
 
 afterEach(async () => {
@@ -40,10 +48,10 @@ afterEach(async () => {
   await inbox.stop();
 });
 
-function look(): Update & typeof lists {
+function look(): Omit<Update, "showText"> & typeof lists {
   const update = watch.updateFor(watch.shared(), seen);
-  const { live = lists.live, settled = lists.settled, dead = lists.dead } = update;
-  lists = { live, settled, dead };
+  const { live = lists.live, settled = lists.settled } = update;
+  lists = { live, settled };
   return { ...update, ...lists };
 }
 
@@ -54,7 +62,7 @@ const say = (text: string) => ({ message: { role: "assistant", content: [{ type:
 function detailsOf(runId: string): RunDetails {
   const update = look();
   const row = [...update.live.rows, ...update.settled.rows].find((run) => run.runId === runId);
-  return watch.details(row?.id ?? -1) as RunDetails;
+  return runs.details(row?.number ?? 0, clock.now()) as RunDetails;
 }
 
 const told = (runId: string) =>
@@ -113,14 +121,14 @@ describe("what the inspector sees of a run", () => {
 
   it("goes on in one line when a final comes after the end", async () => {
     open();
-    hear("r", "error", 1, { errorMessage: "overloaded" });
-    expect(look().settled.rows).toMatchObject([{ status: "errored", reason: "overloaded" }]);
+    hear("r", "error", 1, { errorMessage: "overloaded", errorKind: "provider" });
+    expect(look().settled.rows).toMatchObject([{ status: "errored", reason: "provider (10 characters)" }]);
     hear("r", "final", 2, say("after all"));
     await handled();
     expect(look().settled).toMatchObject({ total: 1, rows: [{ status: "dispatched", reason: "late" }] });
     expect(told("r").slice(0, 4)).toEqual([
       "0 error 1 taken",
-      "0 errored (overloaded)",
+      "0 errored (provider (10 characters))",
       "0 final 2 taken 9",
       "0 dispatched (late) late",
     ]);
@@ -159,7 +167,10 @@ describe("what the inspector sees of a run", () => {
     expect(live.rows).toMatchObject([{ runId: "r", chars: 6, deltas: 2, startedAt: clock.now() }]);
     expect(settled.rows).toMatchObject([{ runId: "r", status: "aborted", chars: 5, deltas: 1 }]);
     expect(told("r")).toEqual(["0 delta 3 taken 5", "0 delta 4 taken 6"]);
-    expect(watch.details(settled.rows[0]?.id ?? -1)).toMatchObject({ dropped: 0, entries: { length: 3 } });
+    expect(runs.details(settled.rows[0]?.number ?? 0, clock.now())).toMatchObject({
+      dropped: 0,
+      entries: { length: 3 },
+    });
   });
 
   it("ends when the ledger knew its message already, though no outcome tells of it", async () => {
@@ -251,10 +262,7 @@ describe("what the inspector sees of a run", () => {
     clock.advance(10);
     await handled();
     expect(look().settled.rows).toMatchObject([{ runId: "r", status: "dispatched", delivery: "dead", attempts: 2 }]);
-    clock.advance(1_000);
-    watch.takeChange();
-    await handled();
-    expect(look().dead).toMatchObject({ total: 1, rows: [{ runId: "r", attempts: 2, error: "no", chars: 5 }] });
+    expect(await letters.page("")).toMatchObject({ rows: [{ runId: "r", attempts: 2, error: "no", chars: 5 }] });
   });
 });
 
@@ -275,12 +283,103 @@ describe("message text", () => {
     expect(look().settled.rows.find(({ runId }) => runId === "bad")?.reason).toBe("(16 characters)");
   });
 
+  it("is hidden where an error of the handler quotes it", async () => {
+    const deliver = () => {
+      throw new Error(`invalid input: "${secret}"`);
+    };
+    open({ deliver, retry: { maxAttempts: 2, firstDelayMs: 10 } });
+    hear("r", "final", 1, say(`${secret} and some more of them`));
+    await handled();
+    clock.advance(10);
+    await handled();
+    const shown = JSON.stringify([look(), detailsOf("r"), await letters.page("")]);
+    expect(shown).not.toContain("secret");
+    expect(look().settled.rows).toMatchObject([{ delivery: "dead", error: "(it quotes the message: 33 characters)" }]);
+  });
+
   it("is shown where it is asked for", () => {
     open({}, true);
     tell();
     expect(detailsOf("r").text).toBe(secret);
     expect(detailsOf("live")).toMatchObject({ text: secret, entries: [{ what: { text: secret } }] });
     expect(look().settled.rows).toContainEqual(expect.objectContaining({ runId: "bad", reason: secret }));
+  });
+});
+
+describe("a run that nobody watched", () => {
+  it("is kept with its end, its message and how that fared", async () => {
+    open({ deliver: () => Promise.reject(new Error("no")), retry: { maxAttempts: 1 } });
+    watch.close();
+    hear("spoke", "delta", 1, { deltaText: "Hello" });
+    clock.advance(2_000);
+    hear("spoke", "final", 2);
+    hear("failed", "error", 1, { errorMessage: "overloaded" });
+    await handled();
+    startWatching();
+    const { rows } = look().settled;
+    expect(rows).toMatchObject([
+      { number: -2, runId: "failed", status: "errored" },
+      { number: -1, runId: "spoke", status: "dispatched", delivery: "dead", attempts: 1, error: "no", chars: 5 },
+    ]);
+    expect(rows[1]?.messageId).toMatch(/^msg_/);
+    expect((rows[1]?.settledAt ?? 0) - (rows[1]?.startedAt ?? 0)).toBe(2_000);
+    expect(told("spoke")).toEqual(["2000 dispatched", "2000 dead 1"]);
+  });
+
+  it("is one line when its late final comes, and another when the name is used anew", async () => {
+    open({ settledWindowMs: 60_000 });
+    watch.close();
+    hear("r", "aborted", 1);
+    hear("r", "final", 2, say("after all"));
+    await handled();
+    clock.advance(60_000);
+    hear("r", "aborted", 3);
+    startWatching();
+    expect(look().settled.rows).toMatchObject([
+      { runId: "r", status: "aborted" },
+      { runId: "r", status: "dispatched", reason: "late" },
+    ]);
+  });
+
+  it("is told from where somebody looks again", () => {
+    open();
+    hear("r", "delta", 1, { deltaText: "Hel" });
+    watch.close();
+    hear("r", "delta", 2, { deltaText: "lo" });
+    startWatching();
+    hear("r", "delta", 3, { deltaText: "!" });
+    expect(told("r")).toEqual(["0 joined 5", "0 delta 3 taken 6"]);
+    expect(detailsOf("r").dropped).toBe(0);
+  });
+});
+
+describe("looking for a run", () => {
+  it("finds it by its session, its run, its message, its outcome and its origin", async () => {
+    open();
+    hear("alpha", "final", 1, say("Hello"));
+    hear("beta", "aborted", 1);
+    hear("gamma", "delta", 1, { deltaText: "Hi" });
+    inbox.handle({
+      runId: "cron:job-1:2",
+      sessionKey: "agent:main:cron:job-1",
+      seq: 1,
+      state: "final",
+      ...say("Tick"),
+    });
+    await handled();
+    const found = (query: string) => {
+      const { live, settled } = wantedRuns(runs, new URLSearchParams(query), clock.now());
+      return [...live.rows, ...settled.rows].map(({ runId }) => runId);
+    };
+    const messageId = look().settled.rows.find(({ runId }) => runId === "alpha")?.messageId ?? "";
+    expect(found("q=CREATIVE:100")).toEqual(["gamma", "beta", "alpha"]);
+    expect(found("q=alph")).toEqual(["alpha"]);
+    expect(found(`q=${messageId}`)).toEqual(["alpha"]);
+    expect(found("outcome=aborted")).toEqual(["beta"]);
+    expect(found("outcome=delivered")).toEqual(["cron:job-1:2", "alpha"]);
+    expect(found("origin=cron")).toEqual(["cron:job-1:2"]);
+    expect(found("q=nobody")).toEqual([]);
+    expect(found("q=__proto__&outcome=constructor")).toEqual([]);
   });
 });
 
@@ -314,7 +413,7 @@ describe("the bounds of what the inspector keeps", () => {
     expect(look().settled.rows.map(({ runId }) => runId)).toEqual(
       Array.from({ length: 100 }, (_, index) => `run-${1_499 - index}`),
     );
-    expect(watch.details(1)).toBeUndefined();
+    expect(runs.details(1, clock.now())).toBeUndefined();
   });
 
   it("are 200 entries a timeline: the first four and the latest", () => {

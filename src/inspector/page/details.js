@@ -17,7 +17,7 @@ export function createDetails() {
   async function refresh() {
     const id = shown;
     try {
-      const response = await fetch(`run?id=${id}`);
+      const response = await fetch(`run?number=${id}`);
       if (id !== shown || !dialog.open) return;
       if (response.ok) {
         /** @type {RunDetails} */

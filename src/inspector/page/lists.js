@@ -3,24 +3,24 @@ import { ago, counted, number, span } from "./format.js";
 import { keyedRows } from "./rows.js";
 
 /** @import {LinkStatus} from "../../types.ts" */
-/** @import {DeadRow, LiveRow, Rows, RunRow, SettledRow, Update} from "../wire.ts" */
+/** @import {DeadPage, DeadRow, LiveRow, Rows, RunRow, SettledRow, Update} from "../wire.ts" */
 
 /** The inbox's time at the last update: ages are counted from it. */
 let now = 0;
 
 /**
  * The lists of the page; `show` brings them up to date, and `onOpen` is told of a run that somebody wants to see.
- * @param {(id: number) => void} onOpen
+ * @param {(run: number) => void} onOpen
  */
 export function createLists(onOpen) {
   const live = keyedRows(
     byId("live"),
-    (/** @type {LiveRow} */ { id }) => String(id),
+    (/** @type {LiveRow} */ { number: run }) => String(run),
     (row) => liveLine(row, onOpen),
   );
   const settled = keyedRows(
     byId("settled"),
-    (/** @type {SettledRow} */ { id }) => String(id),
+    (/** @type {SettledRow} */ { number: run }) => String(run),
     (row) => settledLine(row, onOpen),
   );
   const links = keyedRows(
@@ -33,8 +33,6 @@ export function createLists(onOpen) {
   let lastLive = { total: 0, rows: [] };
   /** @type {Rows<SettledRow>} */
   let lastSettled = { total: 0, rows: [] };
-  /** @type {Rows<DeadRow>} */
-  let lastDead = { total: 0, rows: [] };
 
   return {
     /** @param {Update} update */
@@ -42,22 +40,25 @@ export function createLists(onOpen) {
       now = update.at;
       lastLive = update.live ?? lastLive;
       lastSettled = update.settled ?? lastSettled;
-      lastDead = update.dead ?? lastDead;
       live(lastLive.rows);
       settled(lastSettled.rows);
       links(update.links);
-      dead(lastDead.rows);
       note("live", lastLive, "No run is going on.", "newest");
       note("settled", lastSettled, "None since this page was opened.", "latest");
-      note("dead", lastDead, "None.", "latest");
       byId("links-note").hidden = update.links.length > 0;
+    },
+    /** @param {DeadPage} page */
+    showDead({ rows, hasMore }) {
+      dead(rows);
+      setText(byId("dead-count"), `${number(rows.length)}${hasMore ? "+" : ""}`);
+      byId("dead-note").hidden = rows.length > 0;
     },
   };
 }
 
 /**
  * The count beside a title, and what is said below a list that is empty or cut.
- * @param {"live" | "settled" | "dead"} list
+ * @param {"live" | "settled"} list
  * @param {Rows<unknown>} rows
  * @param {string} whenEmpty
  * @param {string} which
@@ -72,13 +73,13 @@ function note(list, { total, rows }, whenEmpty, which) {
 /**
  * The cell that names a run, and opens it.
  * @param {RunRow} row
- * @param {(id: number) => void} onOpen
+ * @param {(run: number) => void} onOpen
  */
-function sessionCell({ id, gateway, runId, sessionKey }, onOpen) {
+function sessionCell({ number: run, gateway, runId, sessionKey }, onOpen) {
   const open = element("button", { type: "button", class: "open", title: sessionKey ?? runId }, sessionKey ?? runId);
   const place = gateway === "default" ? runId : `${gateway} · ${runId}`;
   const tail = element("span", { class: "tail" });
-  open.addEventListener("click", () => onOpen(id));
+  open.addEventListener("click", () => onOpen(run));
   const marks = element("span", { class: "marks" });
   const beneath = element("span", { class: "beneath quiet", title: runId }, place);
   const cell = element("th", { scope: "row" }, open, beneath, marks, tail);
@@ -104,7 +105,7 @@ function numberCell(more = "") {
 
 /**
  * @param {LiveRow} row
- * @param {(id: number) => void} onOpen
+ * @param {(run: number) => void} onOpen
  */
 function liveLine(row, onOpen) {
   const session = sessionCell(row, onOpen);
@@ -131,7 +132,7 @@ function liveLine(row, onOpen) {
 
 /**
  * @param {SettledRow} row
- * @param {(id: number) => void} onOpen
+ * @param {(run: number) => void} onOpen
  */
 function settledLine(row, onOpen) {
   const session = sessionCell(row, onOpen);

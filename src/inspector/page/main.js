@@ -110,8 +110,14 @@ async function main() {
   const plots = createPlots();
   byId("plots").append(...plots.nodes);
 
-  /** What the lists were not shown while they were held. @type {Pick<Update, "live" | "settled" | "dead">} */
+  /** What the lists were not shown while they were held. @type {Pick<Update, "live" | "settled">} */
   let missed = {};
+  let deadSeen = -1;
+  async function readDead() {
+    const response = await fetch("dead");
+    if (response.ok) lists.showDead(await response.json());
+  }
+
   /** @param {Update} update */
   function onUpdate(update) {
     showTiles(update.stats);
@@ -122,8 +128,10 @@ async function main() {
       `Runs are followed since ${ago(update.at - update.since).replace(" ago", "")}${update.showText ? "" : "; texts are hidden"}.`,
     );
     if (byId("counters").closest("details")?.open) showCounters(update.stats);
-    const { live, settled, dead } = update;
-    missed = { ...missed, ...(live && { live }), ...(settled && { settled }), ...(dead && { dead }) };
+    const { live, settled } = update;
+    missed = { ...missed, ...(live && { live }), ...(settled && { settled }) };
+    if (update.stats.dead !== deadSeen) void readDead();
+    deadSeen = update.stats.dead;
     if (isHeld()) return;
     lists.show({ ...update, ...missed });
     missed = {};

@@ -1,0 +1,53 @@
+import type { Inbox } from "../inbox-api.ts";
+import { inSlices } from "../kit/background.ts";
+import type { LedgerEntry } from "../ledger/ledger.ts";
+import { shownError } from "./followed-run.ts";
+import type { DeadPage, DeadRow } from "./wire.ts";
+
+/** Dead letters of a page. */
+const PAGE_ROWS = 50;
+/** Pages that are read at once; further questions wait for none of them. */
+const MAX_READS = 4;
+/** A message's id has fewer characters. */
+const MAX_ID_CHARS = 128;
+
+/** Reads dead letters from the ledger, a page at a time, and asks for another delivery of one. */
+export class DeadLetters {
+  private readonly inbox: Inbox;
+  private readonly showText: boolean;
+  /** The pages that are being read: who asks for the same gets the same answer. */
+  private readonly reads = new Map<string, Promise<DeadPage>>();
+
+  constructor(inbox: Inbox, showText: boolean) {
+    this.inbox = inbox;
+    this.showText = showText;
+  }
+
+  /** The page after the letter of that id, or the first one; undefined when too much is asked at once. Rejects when the ledger does. */
+  async page(after: string): Promise<DeadPage | undefined> {
+    const reading = this.reads.get(after);
+    if (reading !== undefined) return reading;
+    if (this.reads.size >= MAX_READS || after.length > MAX_ID_CHARS) return undefined;
+    const read = this.read(after).finally(() => this.reads.delete(after));
+    this.reads.set(after, read);
+    return read;
+  }
+
+  /** False when there is no dead letter of this id. */
+  async redeliver(id: string): Promise<boolean> {
+    return id !== "" && id.length <= MAX_ID_CHARS && this.inbox.redeliver(id);
+  }
+
+  private async read(after: string): Promise<DeadPage> {
+    const letters = await this.inbox.deadLetters({ limit: PAGE_ROWS + 1, ...(after !== "" && { after }) });
+    const rows: DeadRow[] = [];
+    await inSlices(letters.slice(0, PAGE_ROWS), (letter) => rows.push(this.row(letter)));
+    return { rows, hasMore: letters.length > PAGE_ROWS };
+  }
+
+  private row({ message, at, attempts, error }: LedgerEntry): DeadRow {
+    const { id, gateway, runId, sessionKey, text } = message;
+    const shown = error === undefined ? {} : { error: shownError(error, message, this.showText) };
+    return { id, gateway, runId, sessionKey, at, attempts, chars: text.length, ...shown };
+  }
+}
