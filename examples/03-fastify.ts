@@ -19,7 +19,7 @@ app.get<{ Params: { id: string } }>("/creatives/:id/comments", ({ params }) =>
   [...comments.values()].filter(({ creative_id }) => creative_id === Number(params.id)),
 );
 app.get("/health", () => ({ links: inbox.links().map(({ state }) => state) }));
-app.addHook("onReady", () => inbox.start());
+app.addHook("onReady", () => inbox.start({ timeoutMs: 2_000 })); // Boot, whatever the Gateway does.
 app.addHook("onClose", () => inbox.stop());
 const address = await app.listen({ host: "127.0.0.1", port: 0 });
 

@@ -143,6 +143,18 @@ describe("the examples", { timeout: 60_000 }, () => {
     expect(walked.filter((line) => line.endsWith(" xstate.after.ttl.run.buffering"))).toHaveLength(4);
   });
 
+  it("boot with Express while the Gateway is silent", async () => {
+    expect(await start("09-express.ts").output).toEqual([
+      "GET /ready: 503",
+      "GET /ready: 200",
+      "handler: The build is green.",
+    ]);
+  });
+
+  it("start and stop with a NestJS app", async () => {
+    expect(await start("10-nestjs.ts").output).toEqual(["handler: Standup is in ten minutes.", "inbox stopped"]);
+  });
+
   it("show their actors", async () => {
     const example = start("08-stately.ts");
     const [, url = ""] = /Open (\S+)/.exec(await example.printed("Open http")) ?? [];

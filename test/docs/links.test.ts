@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { root } from "./declarations.ts";
 import { readPage } from "./page.ts";
 
-const pages = [".", "docs", "examples"].flatMap((folder) =>
+const pages = [".", "docs", "docs/guides", "examples"].flatMap((folder) =>
   readdirSync(join(root, folder))
     .filter((file) => file.endsWith(".md"))
     .map((file) => join(folder, file)),

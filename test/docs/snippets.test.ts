@@ -13,13 +13,18 @@ interface Snippet {
   readonly code: string;
 }
 
-const pages = readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md"));
+const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).filter((file) =>
+  file.endsWith(".md"),
+);
 const snippets = pages.flatMap(snippetsOf).filter(({ code }) => code.startsWith("import "));
 
 function snippetsOf(page: string): readonly Snippet[] {
   const text = readPage(`docs/${page}`);
   return Array.from(text.matchAll(/^```ts\n([\s\S]*?)^```$/gm), ({ 1: code = "", index }) => {
-    return { name: `${page.replace(".md", "")}-${text.slice(0, index).split("\n").length + 1}`, code };
+    return {
+      name: `${page.replace(".md", "").replaceAll("/", "-")}-${text.slice(0, index).split("\n").length + 1}`,
+      code,
+    };
   });
 }
 
