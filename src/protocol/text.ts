@@ -32,8 +32,18 @@ function blockText(block: unknown): string | undefined {
   return type === "text" && typeof text === "string" ? text : undefined;
 }
 
-// A text this long that turns up again as the beginning of the next message is no coincidence.
+/** A text this long that turns up again as the beginning of the next message is no coincidence. */
 const CERTAIN_CHARS = 4;
+
+/** So much of messages that grew once and were repeated ever since is no laughter. */
+const CERTAIN_REPEATS_CHARS = 4_096;
+
+/**
+ * How many pieces a text may be made of before they are joined: so many, and one more for each 64 characters. V8 keeps
+ * a text that was appended to as a chain of its pieces, which takes 32 bytes and more for each.
+ */
+const LOOSE_PIECES = 16;
+const CHARS_PER_PIECE = 64;
 
 /**
  * Reads the text of one run out of its deltas, whatever the sender's generation:
@@ -51,13 +61,25 @@ export class TextReader {
   private last = "";
   private inARow = "";
   private grew = false;
+  /** Appended since the text was last in one piece. */
+  private pieces = 0;
 
   /** Takes one delta in and returns the text so far, which was `before`. */
   read(event: Pick<ChatEvent, "deltaText" | "messageText" | "replace">, before: string): string {
     const { deltaText, messageText, replace } = event;
     if (replace === true) return this.restart(deltaText ?? messageText ?? "");
-    if (deltaText !== undefined) return messageText ?? before + deltaText;
+    if (deltaText !== undefined) return messageText ?? this.append(before, deltaText);
     return messageText === undefined ? before : this.readMessage(messageText, before);
+  }
+
+  private append(before: string, piece: string): string {
+    const text = before + piece;
+    this.pieces += 1;
+    if (this.pieces > LOOSE_PIECES + text.length / CHARS_PER_PIECE) {
+      // V8 joins the pieces of a text that is searched. The piece is there; a result that is not used would not be computed.
+      this.pieces = text.indexOf(piece, text.length - piece.length) < 0 ? 1 : 0;
+    }
+    return text;
   }
 
   private restart(text: string): string {
@@ -68,14 +90,14 @@ export class TextReader {
 
   private readMessage(message: string, before: string): string {
     if (this.form === "snapshots") return message;
-    return this.form === "pieces" ? before + message : this.weigh(message, before);
+    return this.form === "pieces" ? this.append(before, message) : this.weigh(message, before);
   }
 
   private weigh(message: string, before: string): string {
     const { last } = this;
     const extendsLast = message.length > last.length && message.startsWith(last);
     this.last = message;
-    this.inARow += message;
+    this.inARow = this.append(this.inARow, message);
     if (last === "") return before + message;
     if (extendsLast) {
       this.grew = true;
@@ -88,7 +110,9 @@ export class TextReader {
       return inARow;
     }
     // Equal messages prove nothing: a sender of snapshots may repeat one, and "ha" "ha" may be laughter.
-    return this.grew ? before : inARow;
+    if (!this.grew) return inARow;
+    if (inARow.length > CERTAIN_REPEATS_CHARS) this.settleOn("snapshots");
+    return before;
   }
 
   private settleOn(form: "snapshots" | "pieces"): void {

@@ -9,6 +9,8 @@ export class Run implements RunProgress {
   reader = new TextReader();
   chars = 0;
   deltas = 0;
+  /** The text takes no more bytes of UTF-8. */
+  private mostBytes = 0;
   readonly number: number;
   readonly startedAt: number;
   readonly late: boolean;
@@ -25,6 +27,21 @@ export class Run implements RunProgress {
 
   get context(): RunContext {
     return this.actor.getSnapshot().context;
+  }
+
+  /**
+   * Notes how long the text is now. Says whether it is longer than `maxBytes` of UTF-8, which is rarely counted: it
+   * would cost as much as the text is long, and is called for each delta. `isNew`: it is not the text before with more
+   * added.
+   */
+  grow(text: string, isNew: boolean, maxBytes: number): boolean {
+    const grown = text.length - this.chars;
+    this.chars = text.length;
+    // A character takes up at most three bytes.
+    this.mostBytes = isNew || grown < 0 ? text.length * 3 : this.mostBytes + grown * 3;
+    if (this.mostBytes <= maxBytes) return false;
+    this.mostBytes = Buffer.byteLength(text);
+    return this.mostBytes > maxBytes;
   }
 
   /** As a host sees it, now. */

@@ -219,13 +219,13 @@ export class Supervisor {
   }
 
   private sendDelta(run: Run, routed: HeardEvent): void {
-    const { report, maxBufferedBytes } = this.options;
+    const { report, maxBufferedBytes, maxTextBytes } = this.options;
     const { event } = routed;
     const text = run.reader.read(event, run.context.text);
     report.buffered((text.length - run.chars) * 2);
-    run.chars = text.length;
+    const isTooLong = run.grow(text, event.replace === true, maxTextBytes);
     report.applied(routed, run);
-    if (this.tooLong(text)) this.giveUp(run, "maxTextBytes");
+    if (isTooLong) this.giveUp(run, "maxTextBytes");
     else if (report.stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");
     else run.actor.send({ type: "delta", text, sessionKey: event.sessionKey });
   }

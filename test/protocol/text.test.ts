@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { messageText, TextReader } from "../../src/protocol/text.ts";
+import { heapGrowth } from "../helpers/heap.ts";
 
 function read(...deltas: Parameters<TextReader["read"]>[0][]): string {
   const reader = new TextReader();
@@ -62,6 +63,37 @@ describe("the text of a run (B1)", () => {
   });
   it("follows a snapshot that shrinks after a retry", () => {
     expect(read(...pieces("The quick", "The quick brown", "The"))).toBe("The");
+  });
+});
+
+describe("the memory of a text", () => {
+  const MB = 1_000_000;
+
+  it.each([
+    ["deltaText", (piece: string) => ({ deltaText: piece })],
+    ["messages that are pieces", (piece: string) => ({ messageText: piece })],
+  ])("is that of its characters, not of its pieces: %s", (_, delta) => {
+    const readers: unknown[] = [];
+    const growth = heapGrowth(() => {
+      const reader = new TextReader();
+      let text = reader.read({ messageText: "A first message. " }, "");
+      for (let i = 0; i < MB; i++) text = reader.read(delta("abcdefgh"[i % 8] as string), text);
+      readers.push(reader, text);
+    });
+    // One byte a character, and at most half of that again for pieces that are loose.
+    expect(growth).toBeLessThan(2 * MB);
+    expect((readers[1] as string).length).toBe(MB + 17);
+  });
+
+  it("does not grow by messages that are repeated", () => {
+    const reader = new TextReader();
+    let text = reader.read({ messageText: "a" }, "");
+    text = reader.read({ messageText: "ab" }, text);
+    const repeat = () => {
+      for (let i = 0; i < MB / 2; i++) text = reader.read({ messageText: "ab" }, text);
+    };
+    expect(heapGrowth(repeat)).toBeLessThan(MB / 2);
+    expect(text).toBe("ab");
   });
 });
 
