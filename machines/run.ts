@@ -43,6 +43,8 @@ export type RunEvent =
       readonly sessionKey?: string | undefined;
       readonly message?: ProactiveMessage | undefined;
       readonly discard?: DiscardReason | undefined;
+      /** It has something that is no text, so it is not empty without one. */
+      readonly hasMedia?: boolean | undefined;
     }
   /** The agent failed. `error` is what the Gateway says of it, `text` what the agent had said. */
   | {
@@ -84,7 +86,8 @@ export const runMachine = setup({
     ttl: ({ context }) => context.ttlMs,
   },
   guards: {
-    blank: ({ context, event }) => event.type === "final" && finalText(context, event.text).trim() === "",
+    blank: ({ context, event }) =>
+      event.type === "final" && event.hasMedia !== true && finalText(context, event.text).trim() === "",
     notOurs: ({ event }) => event.type === "final" && event.discard !== undefined,
   },
   actions: {

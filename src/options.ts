@@ -24,7 +24,7 @@ export interface InboxOptions<S extends Session = Session> {
   /** The same as `gateway`, for code that reads better with this word. Both may be given. */
   readonly source?: GatewayOptions | Source | readonly (GatewayOptions | Source)[];
   /**
-   * Reads a session key (in lower case): the session, or undefined when the conversation is not ours.
+   * Reads a session key, as the Gateway writes it (in lower case, but for ids such as those of Matrix rooms): the session, or undefined when the conversation is not ours.
    * Must be quick and must not throw; a throw counts as not ours. Default: all are ours, `{}`.
    */
   readonly session?: (sessionKey: string) => S | undefined;
@@ -54,6 +54,11 @@ export interface InboxOptions<S extends Session = Session> {
   readonly settledWindowMs?: number;
   /** Hand over what sub-agents say to their parents, too. Default false: the parent's announcement is the message. */
   readonly includeSubagents?: boolean;
+  /**
+   * Hand over finals whose whole text is a token of silence: `NO_REPLY`, `HEARTBEAT_OK`, `ANNOUNCE_SKIP`, `REPLY_SKIP`,
+   * `(no output)`. Default false: they are `discarded` as `"empty"`.
+   */
+  readonly handOverSilence?: boolean;
   /** Runs in `buffering` at once, from 1. A run beyond is `errored` with `errorKind: "maxRuns"`; its final is still handed over. Default 100,000. */
   readonly maxRuns?: number;
   /** Settled runs, and solicited run ids, remembered at once, from 1; one more forgets the oldest. Default 100,000. */
@@ -101,6 +106,7 @@ export const defaults = {
   dedupWindowMs: 30_000,
   settledWindowMs: 60_000,
   includeSubagents: false,
+  handOverSilence: false,
   maxRuns: 100_000,
   maxSettledRuns: 100_000,
   maxTextBytes: 4_194_304,
@@ -197,6 +203,7 @@ const checks: Record<Exclude<keyof InboxOptions, "gateway" | "source" | "retry">
   dedupWindowMs: integer(0),
   settledWindowMs: integer(0),
   includeSubagents: flag,
+  handOverSilence: flag,
   maxRuns: integer(1),
   maxSettledRuns: integer(1),
   maxTextBytes: integer(1),

@@ -43,11 +43,13 @@ export interface ProactiveMessage<S extends Session = Session> {
   readonly owner?: string;
   /** The Gateway's name of the run; may hold colons and whole session keys. */
   readonly runId: string;
-  /** The address of the conversation, in lower case as Gateways send it. */
+  /** The address of the conversation, as the Gateway writes it. */
   readonly sessionKey: string;
+  /** The agent that spoke, where the Gateway tells it. */
+  readonly agentId?: string;
   /** What the `session` option read from `sessionKey`; an empty object when there is no such option. */
   readonly session: S;
-  /** The whole text; never blank. */
+  /** The whole text. Empty only where the message is something else, such as an image. */
   readonly text: string;
   /** When the run's first event arrived, in ms since the epoch by this host's clock. */
   readonly startedAt: number;
@@ -163,8 +165,14 @@ export interface ChatEvent {
   /** The new piece of text, or with `replace` the whole new text. */
   readonly deltaText?: string;
   readonly replace?: boolean;
-  /** The text blocks of `message`, joined without a separator; absent when there is none. */
+  /** The text blocks of `message`, joined without a separator; absent when there is none, or when no agent said it. */
   readonly messageText?: string;
+  /** `message` has something that is no text, such as an image. */
+  readonly hasMedia?: boolean;
+  /** The Gateway has cut the text for display: there is more of it. */
+  readonly truncated?: boolean;
+  /** The agent, where it is told. */
+  readonly agentId?: string;
   readonly errorMessage?: string;
   readonly errorKind?: string;
   /** Made from the Gateway's history, not heard live. */

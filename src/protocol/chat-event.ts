@@ -1,6 +1,6 @@
 import type { ChatEvent, RejectReason } from "../types.ts";
-import { isTooLongAnId, readId, readWords } from "./fields.ts";
-import { messageText } from "./text.ts";
+import { fields, isTooLongAnId, readId, readWords } from "./fields.ts";
+import { contentText, hasMedia, isCut } from "./text.ts";
 
 /**
  * Reads the payload of a `chat` event, loosely: unknown keys are ignored, fields of another type than they should
@@ -19,7 +19,11 @@ function read(payload: unknown): ChatEvent | RejectReason {
   if (typeof payload !== "object" || payload === null) return "not-a-frame";
   // Each field is read once: a getter may answer differently the second time.
   const raw = payload as Record<string, unknown>;
-  const { runId, state, seq, sessionKey, spawnedBy, message, deltaText, replace, errorMessage, errorKind } = raw;
+  const { runId, seq, sessionKey, spawnedBy, agentId, deltaText, replace, errorMessage, errorKind, stopReason } = raw;
+  const { state: told, message } = raw;
+  const said = readMessage(message);
+  // The provider failed, and its words may stand where the agent's would.
+  const state = told === "final" && (stopReason === "error" || said.stopReason === "error") ? "error" : told;
   if (runId === undefined || runId === null || runId === "") return "no-run-id";
   const id = readId(runId);
   if (id === undefined) return "bad-run-id";
@@ -29,10 +33,14 @@ function read(payload: unknown): ChatEvent | RejectReason {
   // One literal and then assignments: every event gets the same hidden class order, and no key is ever undefined.
   const event: { -readonly [K in keyof ChatEvent]: ChatEvent[K] } = { runId: id, state };
   if (typeof seq === "number" && Number.isInteger(seq)) event.seq = seq;
-  const key = readSessionKey(sessionKey);
+  const key = readId(sessionKey);
   if (key !== undefined) event.sessionKey = key;
-  const text = messageText(message);
+  const { text } = said;
   if (text !== undefined) event.messageText = text;
+  if (state === "final" && hasMedia(said.content)) event.hasMedia = true;
+  if (state === "final" && text !== undefined && isCut(text, said.mark)) event.truncated = true;
+  const agent = readId(agentId);
+  if (agent !== undefined) event.agentId = agent;
   if (typeof deltaText === "string") event.deltaText = deltaText;
   if (replace === true) event.replace = true;
   const parent = readId(spawnedBy);
@@ -44,7 +52,22 @@ function read(payload: unknown): ChatEvent | RejectReason {
   return event;
 }
 
-/** A session key as the Gateway would write it: in lower case. Undefined where there is none to read. */
-export function readSessionKey(key: unknown): string | undefined {
-  return readId(key)?.toLowerCase();
+interface Said {
+  readonly text: string | undefined;
+  readonly content: unknown;
+  readonly stopReason: unknown;
+  readonly mark: Readonly<Record<string, unknown>>;
 }
+
+/**
+ * What the message of an event says. Only an agent's counts: as the Gateway's own clients do, what carries another role
+ * (a user's words, a tool's result) is taken for no message.
+ */
+function readMessage(message: unknown): Said {
+  const { role, content, stopReason, __openclaw } = fields(message);
+  if (typeof role === "string" && role.toLowerCase() !== "assistant") return NOTHING;
+  const text = typeof message === "string" ? message : contentText(content);
+  return { text, content, stopReason, mark: fields(__openclaw) };
+}
+
+const NOTHING: Said = { text: undefined, content: undefined, stopReason: undefined, mark: {} };

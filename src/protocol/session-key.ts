@@ -15,7 +15,7 @@ export type SessionOf<Words extends Readonly<Record<string, SessionKeyWord>>> = 
 
 /**
  * Makes a parser of session keys that are written as pairs, `word:value:word:value`. A word that is
- * not in `words` is skipped by one step; case does not matter; the last of a repeated word counts;
+ * not in `words` is skipped by one step; the case of words does not matter, that of values is kept; the last of a repeated word counts;
  * a blank key gives an empty object.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` when a word holds a colon, or two words have one name.
@@ -37,10 +37,10 @@ export function defineSessionKey<const Words extends Readonly<Record<string, Ses
 }
 
 function readPairs(sessionKey: string, byWord: ReadonlyMap<string, SessionKeyWord>): Record<string, string | number> {
-  const parts = sessionKey.trim().toLowerCase().split(":");
+  const parts = sessionKey.trim().split(":");
   const session: Record<string, string | number> = {};
   for (let i = 0; i < parts.length; i++) {
-    const meaning = byWord.get(parts[i] as string);
+    const meaning = byWord.get((parts[i] as string).toLowerCase());
     const value = parts[i + 1];
     if (meaning === undefined || value === undefined) continue;
     i += 1;
@@ -53,16 +53,20 @@ function readPairs(sessionKey: string, byWord: ReadonlyMap<string, SessionKeyWor
   return session;
 }
 
-/**
- * Reads Collavre's session keys, `agent:<agentId>:collavre:<userId>[:creative:<id>][:topic:<id>]`.
- * Ids are integers; one that is not is left out, never read as 0.
- */
-export const parseSessionKey = defineSessionKey({
+const readCollavreKey = defineSessionKey({
   agent: { as: "agentId" },
   collavre: { as: "userId", type: "integer" },
   creative: { as: "creativeId", type: "integer" },
   topic: { as: "topicId", type: "integer" },
 });
+
+/**
+ * Reads Collavre's session keys, `agent:<agentId>:collavre:<userId>[:creative:<id>][:topic:<id>]`, without regard to
+ * case. Ids are integers; one that is not is left out, never read as 0.
+ */
+export function parseSessionKey(sessionKey: string | null | undefined): ReturnType<typeof readCollavreKey> {
+  return readCollavreKey(sessionKey?.toLowerCase());
+}
 
 /** A conversation of Collavre's. */
 export type CollavreSession = ReturnType<typeof parseSessionKey> & { readonly creativeId: number };

@@ -12,7 +12,11 @@ const MAX_BLOCKS = 1_000_000;
 export function messageText(message: unknown): string | undefined {
   if (typeof message === "string") return message;
   if (typeof message !== "object" || message === null) return undefined;
-  const { content } = message as { content?: unknown };
+  return contentText((message as { content?: unknown }).content);
+}
+
+/** The same of the `content` alone. */
+export function contentText(content: unknown): string | undefined {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return undefined;
   const { length } = content;
@@ -24,6 +28,25 @@ export function messageText(message: unknown): string | undefined {
     if (piece !== undefined) text = text === undefined ? piece : text + piece;
   }
   return text;
+}
+
+/** Blocks that are neither text nor something to be seen or heard. */
+const NO_MEDIA = new Set(
+  "text input_text output_text thinking reasoning redacted_thinking toolCall tool_call toolUse tool_use toolResult tool_result".split(
+    " ",
+  ),
+);
+
+/** Whether the content of a message has something that is no text: an image, a canvas, a recording. */
+export function hasMedia(content: unknown): boolean {
+  if (!Array.isArray(content)) return false;
+  for (let i = 0; i < content.length && i < MAX_BLOCKS; i++) {
+    const block: unknown = content[i];
+    if (typeof block !== "object" || block === null) continue;
+    const { type } = block as { type?: unknown };
+    if (typeof type === "string" && !NO_MEDIA.has(type)) return true;
+  }
+  return false;
 }
 
 function blockText(block: unknown): string | undefined {

@@ -1,7 +1,7 @@
 import type { Origin } from "../types.ts";
 import { fields, readId, rowCarriesTooLongAnId } from "./fields.ts";
 import { spokenText } from "./spoken-text.ts";
-import { isCut, messageText } from "./text.ts";
+import { hasMedia, isCut, messageText } from "./text.ts";
 
 /**
  * What a row of a session's transcript is to a listener:
@@ -22,6 +22,8 @@ export interface SessionRow {
   readonly runId?: string;
   /** The text blocks of the row, as `chat` events have them: see {@link spokenText}. */
   readonly text: string;
+  /** It has something that is no text, such as an image. */
+  readonly hasMedia?: boolean;
   /** The text was cut by the Gateway, for display. */
   readonly truncated: boolean;
   /** The Gateway's id of the row. One row of a run with a tool call may be told as two with the same id. */
@@ -53,11 +55,17 @@ export function readSessionRow(message: unknown): SessionRow | undefined {
   return {
     ...known,
     text,
+    ...(known.kind !== "prompt" && (hasMedia(raw["content"]) || isMediaAlone(raw, text)) && { hasMedia: true }),
     truncated: isCut(text, mark),
     ...(isId(id) && { id }),
     ...(typeof seq === "number" && { seq }),
     ...(at !== undefined && { at }),
   };
+}
+
+/** Whether nothing is left of the text but what its `MEDIA:` lines name. */
+function isMediaAlone(raw: Fields, text: string): boolean {
+  return text === "" && /^\s*MEDIA:/im.test(messageText(raw) ?? "");
 }
 
 type Known = Pick<SessionRow, "kind" | "runId" | "origin">;

@@ -45,7 +45,8 @@ export class ReportEnds {
       const errorMessage = "The Gateway does not give the text in full";
       return this.emit({ ...known, state: "error", errorMessage, errorKind: "truncated", messageText: text });
     }
-    this.emit({ ...known, state, messageText: text });
+    const hasMedia = state === "final" && rows.some((row) => row.hasMedia === true);
+    this.emit({ ...known, state, messageText: text, ...(hasMedia && { hasMedia }) });
   }
 
   /** Reports what a run that goes on has said so far. */

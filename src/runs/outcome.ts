@@ -10,6 +10,7 @@ export interface FinishedRun
   readonly late: boolean;
   readonly recovered: boolean;
   readonly origin: Origin;
+  readonly agentId: string | undefined;
 }
 
 export interface OutcomeOptions {
@@ -34,7 +35,7 @@ export function decide(
     }
   }
 
-  const { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin } = run;
+  const { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin, agentId } = run;
   // Without an address there is no right place to hand it over to.
   if (sessionKey === undefined) return "unroutable";
   const read = guarded("session", () => session(sessionKey), undefined);
@@ -45,6 +46,7 @@ export function decide(
     ...(owner !== undefined && { owner }),
     runId,
     sessionKey,
+    ...(agentId !== undefined && { agentId }),
     session: read,
     text,
     startedAt,

@@ -16,6 +16,7 @@ export class Run implements RunProgress {
   readonly late: boolean;
   recovered = false;
   origin: Origin;
+  agentId: string | undefined;
 
   constructor(actor: RunActor, number: number, startedAt: number, late: boolean, origin: Origin) {
     this.actor = actor;
@@ -42,6 +43,11 @@ export class Run implements RunProgress {
     if (this.mostBytes <= maxBytes) return false;
     this.mostBytes = Buffer.byteLength(text);
     return this.mostBytes > maxBytes;
+  }
+
+  /** That somebody asked is a guess beside what a key, a prompt or a heartbeat proves. */
+  learnOrigin(origin: Origin): void {
+    if (origin !== "requested" || this.origin === "unknown") this.origin = origin;
   }
 
   /** As a host sees it, now. */

@@ -4,8 +4,10 @@ import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import { RunMap } from "../kit/run-map.ts";
 import { isSubagent, originOf } from "../protocol/origin.ts";
+import { isSilence } from "../protocol/silence.ts";
 import type { Report } from "../report/report.ts";
 import type { Activity, ChatEvent, DiscardReason, HeardEvent, LiveRun, Origin, ProactiveMessage } from "../types.ts";
+import { LateTexts } from "./late-texts.ts";
 import { runKey } from "./message-id.ts";
 import { decide, type OutcomeOptions, withoutMessage } from "./outcome.ts";
 import { Run } from "./run.ts";
@@ -17,6 +19,7 @@ export interface SupervisorOptions extends OutcomeOptions {
   readonly ttlMs: number;
   readonly settledWindowMs: number;
   readonly includeSubagents: boolean;
+  readonly handOverSilence: boolean;
   readonly maxRuns: number;
   readonly maxSettledRuns: number;
   readonly maxTextBytes: number;
@@ -46,6 +49,7 @@ export class Supervisor {
   /** Solicited runs whose text is wanted all the same; whoever waits for one takes it out again. */
   private readonly awaited = new Set<string>();
   private readonly hints: ExpiringMap<Origin>;
+  private readonly lateTexts = new LateTexts();
 
   constructor(options: SupervisorOptions) {
     this.options = options;
@@ -71,7 +75,8 @@ export class Supervisor {
     const run = this.runs.get(gateway, event.runId) ?? this.spawn(routed);
     if (run === undefined) return;
     if (event.recovered === true) run.recovered = true;
-    if (event.origin !== undefined) run.origin = event.origin;
+    if (event.origin !== undefined) run.learnOrigin(event.origin);
+    run.agentId ??= event.agentId;
     if (state === "delta") run.deltas += 1;
     const reason = this.notProactive(event);
     if (reason === undefined && state === "delta") return this.sendDelta(run, routed);
@@ -97,7 +102,7 @@ export class Supervisor {
   hint(gateway: string, runId: string, origin: Origin): void {
     const run = this.runs.get(gateway, runId);
     if (run === undefined) this.hints.set(runKey(gateway, runId), origin);
-    else run.origin = origin;
+    else run.learnOrigin(origin);
   }
 
   /** Whether a run is in `buffering` or was settled within the settled window; `"unspoken"`: so that a final is still handed over. */
@@ -142,6 +147,7 @@ export class Supervisor {
     this.solicited.clear();
     this.awaited.clear();
     this.hints.clear();
+    this.lateTexts.clear();
   }
 
   private spawn(routed: HeardEvent): Run | undefined {
@@ -150,9 +156,9 @@ export class Supervisor {
     const { runId, sessionKey } = event;
     const key = runKey(gateway, runId);
     const before = this.settled.get(key);
-    const speaks = event.state === "final" && (event.messageText ?? "").trim() !== "";
-    if (before !== undefined && !(before.mayStillSpeak && speaks)) {
+    if (before !== undefined && !(before.mayStillSpeak && this.speaks(event, key))) {
       report.afterEnd(routed);
+      if (before.mayStillSpeak && event.state === "delta") this.lateTexts.read(key, event);
       // It is still going on (a discarded run streams to its end): its window starts again.
       if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
       return undefined;
@@ -160,14 +166,22 @@ export class Supervisor {
     if (this.runs.size >= maxRuns && event.state !== "final") return this.refuse(key, routed);
     const startedAt = before?.startedAt ?? at;
     const actor = this.actors.spawn({ runId, gateway, owner, sessionKey, startedAt, ttlMs });
-    const origin = this.hints.get(key) ?? originOf(runId, sessionKey);
-    const run = new Run(actor, report.stats.started + 1, startedAt, before !== undefined, origin);
+    const run = new Run(actor, report.stats.started + 1, startedAt, before !== undefined, originOf(runId, sessionKey));
+    const hint = this.hints.get(key);
+    if (hint !== undefined) run.learnOrigin(hint);
     actor.subscribe({ complete: () => this.retire(run) });
     this.settled.delete(key);
     this.runs.set(gateway, runId, run);
     report.started(this.runs.size);
     actor.start();
+    if (before !== undefined) actor.send({ type: "delta", text: this.lateTexts.take(key), sessionKey });
     return run;
+  }
+
+  /** Whether a final says something: itself, or by the deltas that came before it. */
+  private speaks({ state, messageText = "", hasMedia }: ChatEvent, key: string): boolean {
+    if (state !== "final") return false;
+    return messageText.trim() !== "" || hasMedia === true || this.lateTexts.textOf(key).trim() !== "";
   }
 
   /** A run too many gets no actor, which would be a flood's easiest prey: only its outcome. Its final is still handed over. */
@@ -202,8 +216,7 @@ export class Supervisor {
     switch (event.state) {
       case "status":
         // Only runs that some client asked for are announced this way.
-        if (run.origin === "unknown") run.origin = "requested";
-        return;
+        return run.learnOrigin("requested");
       case "final":
         return this.sendFinal(run, event);
       case "error":
@@ -231,16 +244,19 @@ export class Supervisor {
   }
 
   private sendFinal(run: Run, event: ChatEvent): void {
-    const { context, late, recovered, origin } = run;
+    const { handOverSilence } = this.options;
+    const { context, late, recovered, origin, agentId } = run;
     const text = finalText(context, event.messageText);
     if (this.tooLong(text)) return void this.giveUp(run, "maxTextBytes");
     const sessionKey = event.sessionKey ?? context.sessionKey;
-    const isBlank = text.trim() === "";
+    const { hasMedia } = event;
+    const isBlank = text.trim() === "" && hasMedia !== true;
+    const isSilent = !handOverSilence && hasMedia !== true && isSilence(text);
     const isOurs = this.isSolicited(context.runId);
-    const finished = { ...context, sessionKey, text, late, recovered, origin };
-    const decision = isBlank ? undefined : isOurs ? "solicited" : decide(finished, this.options);
+    const finished = { ...context, sessionKey, text, late, recovered, origin, agentId };
+    const decision = isBlank ? undefined : isOurs ? "solicited" : isSilent ? "empty" : decide(finished, this.options);
     const verdict = typeof decision === "string" ? { discard: decision } : { message: decision };
-    run.actor.send({ type: "final", text: event.messageText, sessionKey, ...verdict });
+    run.actor.send({ type: "final", text: event.messageText, sessionKey, hasMedia, ...verdict });
   }
 
   private tooLong(text: string): boolean {
@@ -263,7 +279,10 @@ export class Supervisor {
     report.ended(this.runs.size);
     report.buffered(run.chars * -2);
     const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";
-    this.settled.set(runKey(gateway, runId), { mayStillSpeak, startedAt });
+    const key = runKey(gateway, runId);
+    this.settled.set(key, { mayStillSpeak, startedAt });
+    // Of a final there is nothing left to wait for.
+    if (mayStillSpeak && status !== "discarded") this.lateTexts.keep(key, output.text, run.reader);
     run.retire();
     if (message !== undefined) dispatch(message);
     else report.settled(withoutMessage(output), output.cause);

@@ -5,6 +5,7 @@ import type { FakeConnection } from "./connection.ts";
 import { createCronJobs } from "./cron-jobs.ts";
 import type { FakeGateway, FakeGatewayOptions } from "./fake-gateway-api.ts";
 import { refusal } from "./gateway-errors.ts";
+import { gatewayKey } from "./gateway-key.ts";
 import type { GatewayRequestFrame } from "./handshake.ts";
 import { createListener, type Listener } from "./listener.ts";
 import { createObserver, type Observer } from "./observer.ts";
@@ -102,7 +103,7 @@ function createVoice({
   return {
     emit: (event, payload, { to } = {}) => clients.broadcast(event, payload, to),
     chat(payload, { hidden = false } = {}) {
-      const key = String((payload as { sessionKey?: unknown }).sessionKey).toLowerCase();
+      const key = gatewayKey(String((payload as { sessionKey?: unknown }).sessionKey));
       observer.event("chat", payload);
       clients.broadcast("chat", payload, hidden ? ({ subscriptions }) => subscriptions.has(key) : undefined);
     },

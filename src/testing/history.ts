@@ -1,4 +1,5 @@
 import { GatewayRefusal, invalidParams } from "./gateway-errors.ts";
+import { gatewayKey } from "./gateway-key.ts";
 import { isRecord } from "./handshake.ts";
 import { messagePayload } from "./session-events.ts";
 import { type FakeSession, newSession, type StoredRow, type Transcripts } from "./transcript.ts";
@@ -84,7 +85,7 @@ function callsTool({ row: { content } }: StoredRow): boolean {
 function emptyHistory(key: string, now: number): object {
   const { sessionId, status, ...info } = sessionInfo(newSession(key, "run", now), now);
   return {
-    sessionKey: key.toLowerCase(),
+    sessionKey: gatewayKey(key),
     messages: [],
     pendingInputs: NO_PENDING_INPUTS,
     hasMore: false,

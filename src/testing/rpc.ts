@@ -1,6 +1,7 @@
 import type { Connection, FakeConnection } from "./connection.ts";
 import type { CronJobs } from "./cron-jobs.ts";
 import { type GatewayError, GatewayRefusal, invalidParams, missingScope, unknownMethod } from "./gateway-errors.ts";
+import { gatewayKey } from "./gateway-key.ts";
 import type { GatewayRequestFrame } from "./handshake.ts";
 import { chatHistory, chatMessage, numberOr, requireKey } from "./history.ts";
 import type { Speech } from "./speech.ts";
@@ -86,12 +87,12 @@ function sessionMethods({ transcripts, cronJobs, now }: RpcContext): Record<stri
       return { subscribed: true, ...(asksForList ? { list: listSessions(transcripts, params, now()) } : {}) };
     }),
     "sessions.messages.subscribe": read((params, connection) => {
-      const key = requireKey(params, "sessions.messages.subscribe", "key").toLowerCase();
+      const key = gatewayKey(requireKey(params, "sessions.messages.subscribe", "key"));
       connection.subscriptions.add(key);
       return { subscribed: true, key };
     }),
     "sessions.messages.unsubscribe": read((params, connection) => {
-      const key = requireKey(params, "sessions.messages.unsubscribe", "key").toLowerCase();
+      const key = gatewayKey(requireKey(params, "sessions.messages.unsubscribe", "key"));
       connection.subscriptions.delete(key);
       return { subscribed: false, key };
     }),
@@ -126,7 +127,7 @@ function chatMethods({ transcripts, speech, reply, now }: RpcContext): Record<st
       return { ok: true, messageId: speech.say(text, { sessionKey, origin: "inject" }).slice("inject-".length) };
     }),
     "chat.abort": write((params) => {
-      const sessionKey = requireKey(params, "chat.abort", "sessionKey").toLowerCase();
+      const sessionKey = gatewayKey(requireKey(params, "chat.abort", "sessionKey"));
       const running = [...(transcripts.find(sessionKey)?.running.keys() ?? [])];
       const runIds = running.filter((runId) => params["runId"] === undefined || params["runId"] === runId);
       for (const runId of runIds) speech.running(runId)?.abort();

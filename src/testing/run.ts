@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { gatewayKey } from "./gateway-key.ts";
 import { createRunFrames, type RunFrames, type RunKind } from "./run-frames.ts";
 import { announcePhase, announceRow, type Broadcast } from "./session-events.ts";
 import type { SessionStatus, TranscriptRow, Transcripts } from "./transcript.ts";
@@ -58,7 +59,7 @@ export interface RunStart {
 export function startRun(host: RunHost, start: RunStart): FakeRun {
   const { transcripts, broadcast, now } = host;
   const runId = start.runId ?? randomUUID();
-  const sessionKey = start.sessionKey.toLowerCase();
+  const sessionKey = gatewayKey(start.sessionKey);
   const home = transcripts.session(start.rowsIn ?? sessionKey, start.kind === "send" ? "operator" : "run");
   const { kind, spawnedBy } = start;
   const frames = createRunFrames({ broadcast, now, runId, sessionKey, sessionId: home.sessionId, kind, spawnedBy });

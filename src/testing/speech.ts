@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { CronJobs } from "./cron-jobs.ts";
+import { gatewayKey } from "./gateway-key.ts";
 import { type FakeFailure, type FakeRun, type RunHost, type RunStart, startRun } from "./run.ts";
 import { announceRow } from "./session-events.ts";
 import type { SessionStatus } from "./transcript.ts";
@@ -87,7 +88,7 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
     prompt = "Go on.",
     ...options
   }: RunOptions = {}): FakeRun {
-    const sessionKey = asked.toLowerCase();
+    const sessionKey = gatewayKey(asked);
     const given = options.runId === undefined ? {} : { runId: options.runId };
     const isHidden = options.hidden ?? hiddenByDefault(origin, sessionKey);
     const start: RunStart = { sessionKey, kind: isHidden ? "hidden" : origin === "send" ? "send" : "open", ...given };

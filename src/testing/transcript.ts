@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { gatewayKey } from "./gateway-key.ts";
 
 /** A transcript row as `chat.history` answers it: `role`, `content`, `timestamp`, `__openclaw`, ... */
 export type TranscriptRow = Readonly<Record<string, unknown>>;
@@ -51,7 +52,7 @@ export interface RowPlace {
   readonly hidden?: boolean;
 }
 
-/** Every conversation of a fake Gateway, by key in lower case. Outlives restarts. */
+/** Every conversation of a fake Gateway, by key as a Gateway writes it. Outlives restarts. */
 export interface Transcripts {
   /** The session of that key, made when it is not there. */
   session(key: string, createdVia?: FakeSession["createdVia"]): FakeSession;
@@ -77,17 +78,17 @@ export function createTranscripts(now: () => number): Transcripts {
   const byKey = new Map<string, FakeSession>();
 
   function session(key: string, createdVia: FakeSession["createdVia"] = "run"): FakeSession {
-    const lower = key.toLowerCase();
-    const known = byKey.get(lower);
+    const kept = gatewayKey(key);
+    const known = byKey.get(kept);
     if (known !== undefined) return known;
-    const made = newSession(lower, createdVia, now());
-    byKey.set(lower, made);
+    const made = newSession(kept, createdVia, now());
+    byKey.set(kept, made);
     return made;
   }
 
   return {
     session,
-    find: (key) => byKey.get(key.toLowerCase()),
+    find: (key) => byKey.get(gatewayKey(key)),
     sessions: () => [...byKey.values()].sort((a, b) => b.updatedAt - a.updatedAt),
     add(key, row, { runId, hidden = false } = {}) {
       const home = session(key);
@@ -98,7 +99,7 @@ export function createTranscripts(now: () => number): Transcripts {
       home.updatedAt = now();
       return stored;
     },
-    rows: (key) => (byKey.get(key.toLowerCase())?.rows ?? []).filter((stored) => !stored.hidden).map(({ row }) => row),
+    rows: (key) => (byKey.get(gatewayKey(key))?.rows ?? []).filter((stored) => !stored.hidden).map(({ row }) => row),
     renew(key) {
       session(key).generation = newGeneration();
     },
@@ -130,7 +131,7 @@ export function createTranscripts(now: () => number): Transcripts {
 /** A session without rows that no {@link Transcripts} holds. */
 export function newSession(key: string, createdVia: FakeSession["createdVia"], now: number): FakeSession {
   return {
-    key: key.toLowerCase(),
+    key: gatewayKey(key),
     sessionId: randomUUID(),
     createdAt: now,
     rows: [],

@@ -51,11 +51,10 @@ describe("a frame", () => {
 
 describe("a chat event", () => {
   const good = { runId: "r", state: "delta", seq: 3, sessionKey: "Agent:Main:Main", deltaText: " " };
-  it("is read with its session key in lower case and its text taken out of the blocks", () => {
+  it("is read with its session key as it came and its text taken out of the blocks", () => {
     const message = { role: "assistant", content: [{ type: "text", text: "Hi" }] };
     expect(readChatEvent({ ...good, message, unknown: 1 })).toEqual({
       ...good,
-      sessionKey: "agent:main:main",
       messageText: "Hi",
     });
   });

@@ -325,3 +325,26 @@ describe("a source that cannot ask", () => {
     expect(hearing.told()).toEqual([[topic(1), "All of it."]]);
   });
 });
+
+describe("a conversation whose id tells upper from lower case", () => {
+  it.each(["agent:main:signal:group:AbCdEf0123==", "agent:main:matrix:channel:!AbC:example.org"])(
+    "is subscribed to, read and handed over under its own key: %s",
+    async (key) => {
+      const fake = await openGateway();
+      const { gateway, clock } = fake;
+      gateway.transcripts.session(key);
+      const hearing = await listen(fake);
+      expect(asked(gateway, "sessions.messages.subscribe")).toEqual([{ key }]);
+      gateway.say("Hidden.", { sessionKey: key, origin: "heartbeat" });
+      await hearing.toldOf(1);
+      await hearing.source.cut();
+      clock.advance(60_000);
+      gateway.say("Missed.", { sessionKey: key });
+      await hearing.comeBack();
+      expect(hearing.told()).toEqual([
+        [key, "Hidden."],
+        [key, "Missed."],
+      ]);
+    },
+  );
+});

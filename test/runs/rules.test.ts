@@ -199,10 +199,11 @@ describe("the rules where the model is wrong", () => {
     expect(outcomes).toHaveLength(1);
   });
 
-  it("B9: session keys are compared without regard to case", () => {
-    open({ session: (key) => (key === KEY ? {} : undefined) });
-    hear("a", "final", { ...say("Hi"), sessionKey: KEY.toUpperCase() });
-    expect(outcomes).toMatchObject([{ status: "dispatched", message: { sessionKey: KEY } }]);
+  it("B9: keeps the case of session keys", () => {
+    open();
+    const key = "agent:main:matrix:channel:!AbC:example.org";
+    hear("a", "final", { ...say("Hi"), sessionKey: key });
+    expect(outcomes).toMatchObject([{ status: "dispatched", message: { sessionKey: key } }]);
   });
 
   it("B10: a sub-agent's runs are internal, unless they are asked for", () => {
@@ -291,5 +292,110 @@ describe("limits", () => {
     for (const run of ["a", "b", "a"]) hear(run, "final", say(run));
     expect(texts()).toEqual(["a", "b"]);
     expect(inbox.stats()).toMatchObject({ settledEvicted: 2, alreadyTaken: 1 });
+  });
+});
+
+describe("what the wire is believed", () => {
+  const final = (runId: string, message: object | undefined, more: object = {}) =>
+    hear(runId, "final", { ...(message !== undefined && { message }), ...more });
+  const content = (text: string) => [{ type: "text", text }];
+
+  it("B12: takes a final that says stopReason error for an error", () => {
+    open();
+    final("silent", undefined, { stopReason: "error" });
+    final("wordy", { role: "assistant", content: content("401 invalid key"), stopReason: "error" });
+    expect(outcomes).toMatchObject([
+      { status: "errored", runId: "silent", error: "Unknown error" },
+      { status: "errored", runId: "wordy", error: "401 invalid key" },
+    ]);
+  });
+
+  it.each([
+    "NO_REPLY",
+    "HEARTBEAT_OK",
+    " no_reply\n",
+    "**NO_REPLY**",
+    "NO_REPLY NO_REPLY",
+    "HEARTBEAT_OK.",
+    "(no output)",
+  ])("takes %j for silence", (text) => {
+    open();
+    hear("r", "delta", { deltaText: text });
+    final("r", { role: "assistant", content: content(text) });
+    expect(outcomes).toMatchObject([{ status: "discarded", reason: "empty" }]);
+  });
+
+  it.each(["NO_REPLY is what I would say.", "It said HEARTBEAT_OK", "NO REPLY", "NO_REPLYING", "..."])(
+    "takes %j for words",
+    (text) => {
+      open();
+      final("r", { role: "assistant", content: content(text) });
+      expect(texts()).toEqual([text]);
+    },
+  );
+
+  it("hands silence over where that is wanted", () => {
+    open({ handOverSilence: true });
+    final("r", { role: "assistant", content: content("NO_REPLY") });
+    expect(texts()).toEqual(["NO_REPLY"]);
+  });
+
+  it.each(["user", "toolResult", "system"])("takes no words of the role %s for an agent's", (role) => {
+    open();
+    final("alone", { role, content: content("Not mine.") });
+    hear("spoken", "delta", { deltaText: "Mine." });
+    final("spoken", { role, content: content("Not mine.") });
+    expect(texts()).toEqual(["discarded: ", "Mine."]);
+  });
+
+  it("hands over a final that has an image only, and one that has both", () => {
+    open();
+    final("image", { role: "assistant", content: [{ type: "image", url: "/media/1" }] });
+    final("canvas", { role: "assistant", content: [{ type: "canvas" }] });
+    final("both", { role: "assistant", content: [...content("Look:"), { type: "image" }] });
+    final("thought", { role: "assistant", content: [{ type: "thinking", thinking: "Hm." }] });
+    expect(texts()).toEqual(["", "", "Look:", "discarded: "]);
+  });
+
+  it.each([
+    ["errored", () => hear("r", "error", { errorMessage: "Overloaded" })],
+    ["aborted", () => hear("r", "aborted")],
+    ["expired", () => clock.advance(1_800_000)],
+  ])("B5: gives a late final without text the text of its deltas, after the run %s", (status, end) => {
+    open({ settledWindowMs: 600_000 });
+    hear("r", "delta", { deltaText: "One, " });
+    end();
+    hear("r", "delta", { deltaText: "two, " });
+    hear("r", "delta", { deltaText: "three." });
+    final("r", undefined);
+    expect(outcomes).toMatchObject([
+      { status, text: "One, " },
+      { status: "dispatched", message: { text: "One, two, three.", late: true } },
+    ]);
+  });
+
+  it("keeps no more than 16 MiB of texts for late finals", () => {
+    open({ settledWindowMs: 600_000 });
+    const words = "x".repeat(2_000_000);
+    for (let run = 0; run < 6; run += 1) {
+      hear(`r${run}`, "delta", { deltaText: words });
+      hear(`r${run}`, "error", { errorMessage: "Overloaded" });
+    }
+    for (let run = 0; run < 6; run += 1) final(`r${run}`, undefined);
+    expect(outcomes.filter(({ status }) => status === "dispatched")).toHaveLength(4);
+  });
+
+  it("says which agent spoke", () => {
+    open();
+    hear("r", "final", { ...say("Hello."), agentId: "helper" });
+    expect(outcomes).toMatchObject([{ message: { agentId: "helper" } }]);
+  });
+
+  it("does not say requested of a run whose key proves a cron job", () => {
+    open();
+    const key = "agent:main:cron:job-1:run:1";
+    hear("r", "status", { sessionKey: key });
+    hear("r", "final", { ...say("Good morning."), sessionKey: key });
+    expect(outcomes).toMatchObject([{ message: { origin: "cron" } }]);
   });
 });

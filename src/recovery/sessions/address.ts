@@ -26,5 +26,5 @@ export function jobAddress({ key, ...agent }: Address): Address {
 /** The key that the runs of a session have live; the other way round from {@link jobAddress}. */
 export function liveKeyOf({ key }: Address, sessionId: string | undefined): string {
   const isJob = sessionId !== undefined && /^agent:[^:]+:cron:[^:]+$/i.test(key);
-  return isJob ? `${key}:run:${sessionId.toLowerCase()}` : key;
+  return isJob ? `${key}:run:${sessionId}` : key;
 }

@@ -1,5 +1,4 @@
 import { isInboxError } from "../../errors.ts";
-import { readSessionKey } from "../../protocol/chat-event.ts";
 import { fields, isTime, readId } from "../../protocol/fields.ts";
 import type { Requests } from "../requests.ts";
 import { type Address, addressOf } from "./address.ts";
@@ -79,7 +78,7 @@ export function readSession(
   raw: Readonly<Record<string, unknown>>,
   key: unknown = raw["key"],
 ): ListedSession | undefined {
-  const read = readSessionKey(key);
+  const read = readId(key);
   if (read === undefined) return undefined;
   const { updatedAt, createdAt, endedAt } = raw;
   const sessionId = readId(raw["sessionId"]);
