@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import type { AxeResults } from "axe-core";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createInbox, type Inbox, type InboxOptions } from "../../src/index.ts";
+import { createInbox, type Inbox, type InboxOptions, PermanentError } from "../../src/index.ts";
 import { createInspector, type Inspector, type InspectorOptions } from "../../src/inspector/index.ts";
 import { createFakeGateway, type FakeGateway } from "../../src/testing/index.ts";
 import { chromiumFor, launchChromium } from "../helpers/chromium.ts";
@@ -35,6 +37,9 @@ const countIn = (machine: string, state: string) =>
   page.locator(`#machine-${machine} [data-state="${state}"]`).getAttribute("data-count").then(Number);
 const takenIn = (machine: string, transition: string) =>
   page.locator(`#machine-${machine} [data-transition="${transition}"]`).getAttribute("data-taken").then(Number);
+const row = (list: "live" | "settled" | "dead", index = 0) => page.locator(`#${list} tr`).nth(index);
+const fact = (name: string) =>
+  page.locator("#details-facts > div", { has: page.locator("dt", { hasText: new RegExp(`^${name}$`) }) }).locator("dd");
 const until = (probe: () => Promise<unknown> | unknown) => expect.poll(probe, { timeout: 5_000, interval: 30 });
 
 describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_000 }, () => {
@@ -127,7 +132,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
     await rowOf("settled", KEY).waitFor();
     const focused = () => page.evaluate<string>("document.activeElement?.textContent ?? ''");
-    for (let steps = 0; steps < 20 && (await focused()) !== KEY; steps += 1) await page.keyboard.press("Tab");
+    for (let steps = 0; steps < 30 && (await focused()) !== KEY; steps += 1) await page.keyboard.press("Tab");
     expect(await focused()).toBe(KEY);
     await page.keyboard.press("Enter");
     await page.locator("#details-timeline li").first().waitFor();
@@ -177,6 +182,198 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     inspector = await createInspector(inbox, { port });
     await page.locator('#connection[data-state="refused"]').waitFor();
     complaints = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|INCOMPLETE|404/.test(text));
+  });
+
+  it("has the runs that settled before it was opened, and says of them what it knows", async () => {
+    gateway = await createFakeGateway();
+    inbox = createInbox({ retry: { maxAttempts: 1 }, deliver: () => Promise.reject(new Error("No such room")) });
+    inspector = await createInspector(inbox);
+    for (const [runId, text] of [
+      ["first", "one"],
+      ["second", "three"],
+    ])
+      inbox.handle({ runId, sessionKey: `${KEY}:${runId}`, seq: 1, state: "final", message: { content: text } });
+    await until(() => inbox.stats().dead).toBe(2);
+    expect(inspector.watching).toBe(false);
+    await page.goto(inspector.url);
+    await until(() => page.locator("#settled tr").count()).toBe(2);
+    expect((await page.locator("#settled tr").allInnerTexts())[0]).toMatch(
+      /dispatched\s+dead\s+No such room\s+5\s+[\d.]+ m?s\s+\d\d:\d\d:\d\d/,
+    );
+    await row("settled").getByRole("button").click();
+    await until(() => page.locator("#details-timeline li").count()).toBe(3);
+    expect(await page.locator("#details-timeline li").first().textContent()).toContain("No page was open");
+  });
+
+  it("finds runs by what is typed, by outcome and by origin", async () => {
+    await open({ deliver: () => {} });
+    const end = (runId: string, sessionKey: string, state: string) =>
+      inbox.handle({ runId, sessionKey, seq: 1, state, message: { content: "Hello" } });
+    end("run-1", `${KEY}:one`, "final");
+    end("run-2", `${KEY}:two`, "aborted");
+    end("cron:job:3", "agent:main:cron:job", "final");
+    await until(() => page.locator("#settled tr").count()).toBe(3);
+    await page.keyboard.press("/");
+    await page.keyboard.type("TOPIC:200:");
+    await until(() => page.locator("#settled tr").count()).toBe(2);
+    expect(await page.locator("#settled-count").textContent()).toBe("2 of 3");
+    await page.locator("#filter-outcome").selectOption("aborted");
+    await until(() => page.locator("#settled tr").count()).toBe(1);
+    expect(await row("settled").textContent()).toContain("run-2");
+    end("run-4", `${KEY}:four`, "aborted");
+    await until(() => page.locator("#settled tr").count()).toBe(2);
+    await page.getByRole("button", { name: "Clear" }).click();
+    await until(() => page.locator("#settled tr").count()).toBe(4);
+    await page.locator("#filter-origin").selectOption("cron");
+    await until(() => page.locator("#settled tr").count()).toBe(1);
+    await page.locator("#filter-words").fill("nobody");
+    await until(() => page.locator("#settled-note").textContent()).toBe("None fits what you look for.");
+  });
+
+  it("has an address for each run, and Back works", async () => {
+    await open();
+    for (const runId of ["run/1 ü", "run-2"])
+      inbox.handle({ runId, sessionKey: `${KEY}:${runId}`, seq: 1, state: "aborted" });
+    await until(() => page.locator("#settled tr").count()).toBe(2);
+    const start = page.url();
+    await row("settled", 1).getByRole("button").click();
+    await until(() => fact("Run").textContent()).toBe("run/1 ü Copy");
+    const address = page.url();
+    expect(address).toBe(`${start}#run/1/run%2F1%20%C3%BC`);
+    await page.goBack();
+    await until(() => page.locator("dialog[open]").count()).toBe(0);
+    await page.goForward();
+    await until(() => fact("Run").textContent()).toBe("run/1 ü Copy");
+    await page.keyboard.press("Escape");
+    await until(() => page.url()).toBe(start);
+    // Followed from elsewhere, and by a number that another process gave to another run.
+    await page.goto("about:blank");
+    await page.goto(address.replace("#run/1/", "#run/2/"));
+    await until(() => fact("Run").textContent()).toBe("run/1 ü Copy");
+    expect(page.url()).toBe(address);
+    await page.goto("about:blank");
+    await page.goto(`${start}#run/7/gone`);
+    await until(() => page.locator("#details-title").textContent()).toBe("This run is not remembered here");
+    complaints = complaints.filter((text) => !/404/.test(text));
+  });
+
+  it("gives ids to copy", async () => {
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await open({ deliver: () => {} });
+    inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
+    await rowOf("settled", KEY).getByRole("button").click();
+    await page.getByRole("button", { name: "Copy the message id" }).click();
+    await until(() => page.locator("#said-aloud").textContent()).toBe("Copied the message id");
+    expect(await page.evaluate<string>("navigator.clipboard.readText()")).toMatch(/^msg_[\w-]{32}$/);
+  });
+
+  it("says on top what is wrong, until it is over", async () => {
+    await open();
+    expect(await page.locator(".banner").count()).toBe(0);
+    const { port } = new URL(gateway.url);
+    await gateway.close();
+    await until(() => page.locator(".banner").textContent()).toMatch(
+      /^The link to default is (offline|connecting)\. Since \d\d:\d\d:\d\d \([\d.]+ m?s\)\./,
+    );
+    gateway = await createFakeGateway({ port: Number(port), token: gateway.token });
+    await expect.poll(() => page.locator(".banner").count(), { timeout: 15_000 }).toBe(0);
+  });
+
+  it("says what to type for a dead letter, and delivers it anew where it may act", async () => {
+    let fails = true;
+    const deliver = () => {
+      if (fails) throw new PermanentError("No such room");
+    };
+    await open({ deliver }, { allowActions: true });
+    inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
+    await row("dead").getByRole("button").click();
+    const [letter] = await inbox.deadLetters();
+    const id = letter?.message.id ?? "";
+    await until(() => fact("Message").textContent()).toBe(`${id} Copy`);
+    expect(await fact("Last error").textContent()).toBe("No such room");
+    expect(await page.locator("#details-dead code").allTextContents()).toEqual([
+      `openclaw-inbox dead retry ${id} --ledger FILE`,
+      `await inbox.redeliver("${id}");`,
+    ]);
+    fails = false;
+    await page.getByRole("button", { name: "Deliver it now" }).click();
+    await until(() => page.locator("#details-dead .outcome").textContent()).toBe("Given to delivery, from attempt 1.");
+    await until(() => inbox.stats().delivered).toBe(1);
+    await until(() => page.locator("#dead tr").count()).toBe(0);
+  });
+
+  it("turns the pages of many dead letters", async () => {
+    await open({ retry: { maxAttempts: 1 }, deliver: () => Promise.reject(new Error("No such room")) });
+    for (let run = 0; run < 120; run += 1)
+      inbox.handle({
+        runId: `run-${run}`,
+        sessionKey: `${KEY}:${run}`,
+        seq: 1,
+        state: "final",
+        message: { content: "Hello" },
+      });
+    await until(() => page.locator("#dead tr").count()).toBe(50);
+    for (const rows of [50, 20]) {
+      const last = await row("dead", 49).textContent();
+      await page.getByRole("button", { name: "Next page" }).click();
+      await until(() => page.locator("#dead tr").count()).toBe(rows);
+      await until(() => row("dead").textContent()).not.toBe(last);
+    }
+    expect(await row("dead", 19).textContent()).toContain("run-119");
+    expect(await page.getByRole("button", { name: "Next page" }).count()).toBe(0);
+    await page.getByRole("button", { name: "First page" }).click();
+    await until(() => row("dead").textContent()).toContain("run-0");
+  });
+
+  it("may only look by default", async () => {
+    await open({ deliver: () => Promise.reject(new PermanentError("No such room")) });
+    inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
+    await row("dead").getByRole("button").click();
+    await until(() => page.locator("#details-dead code").count()).toBe(2);
+    expect(await page.getByRole("button", { name: "Deliver it now" }).count()).toBe(0);
+  });
+
+  it("begins with the lists, and keeps folded what was folded", async () => {
+    await open();
+    const summary = page.getByText("Machines", { exact: true });
+    const top = async (locator: Locator) => (await locator.boundingBox())?.y ?? 0;
+    expect(await top(page.locator("#settled-title"))).toBeLessThan(await top(summary));
+    await summary.click();
+    await until(() => page.locator("#machine-run").isVisible()).toBe(false);
+    await page.reload();
+    await page.locator('#connection[data-state="watching"]').waitFor();
+    expect(await page.locator("#machine-run").isVisible()).toBe(false);
+  });
+
+  it("breaks session keys at their colons, and shows the last parts of long ones", async () => {
+    await open();
+    const long = `${KEY}:${"x".repeat(30)}:${KEY}:end`;
+    inbox.handle({ runId: "run-1", sessionKey: long, seq: 1, state: "aborted" });
+    await until(() => row("settled").getByRole("button").textContent()).toBe(`…:${KEY}:end`);
+    expect(await row("settled").getByRole("button").getAttribute("title")).toBe(long);
+    await row("settled").getByRole("button").click();
+    await until(() => fact("Session").textContent()).toBe(`${long} Copy`);
+  });
+
+  it("works in a host's own server, behind its authentication", async () => {
+    gateway = await createFakeGateway();
+    inbox = createInbox();
+    const mounted = await createInspector(inbox, { port: false, path: "/inbox" });
+    const server = createServer((request, response) => {
+      if (request.headers.cookie !== "user=admin") return void response.writeHead(401).end();
+      void mounted.handler(request, response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await page.context().addCookies([{ name: "user", value: "admin", url: origin }]);
+    await page.goto(`${origin}/inbox`);
+    await page.locator('#connection[data-state="watching"]').waitFor();
+    inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "aborted" });
+    await rowOf("settled", KEY).waitFor();
+    await page.goto("about:blank");
+    await mounted.close();
+    server.closeAllConnections();
+    server.close();
   });
 
   it("cannot be read by a page of another origin", async () => {

@@ -1,40 +1,93 @@
+import { correctTo, goTo, leave, placeOfPage } from "./address.js";
+import { copyButton } from "./copy.js";
 import { byId, element, setText } from "./dom.js";
 import { counted, number, span } from "./format.js";
+import { remedies } from "./letters.js";
+import { breakable, shownKey } from "./session.js";
+import { wholeTime } from "./times.js";
 
-/** @import {RunDetails, TimelineEntry} from "../wire.ts" */
+/** @import {DeadRow, FoundRuns, LiveRow, RunDetails, SettledRow, TimelineEntry} from "../wire.ts" */
 
 /** How often an open run is asked for anew, in ms. */
 const PAUSE_MS = 500;
 
-/** The dialog that shows one run. */
-export function createDetails() {
+/**
+ * The panel that shows one run or one dead letter: whichever the page's address names.
+ * @param {{ find: (id: string) => DeadRow | undefined, read: () => Promise<void> }} letters
+ */
+export function createDetails(letters) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("details"));
-  let shown = 0;
   let signature = "";
+  /** @type {string | undefined} */
+  let action;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
-  async function refresh() {
-    const id = shown;
+  /** Shows what the address names, or nothing. */
+  function follow() {
+    clearTimeout(timer);
+    const place = placeOfPage();
+    if (place === undefined) return dialog.close();
+    signature = "";
+    clear();
+    if (!dialog.open) dialog.showModal();
+    if (place.kind === "run") void refresh(place.number, place.runId);
+    else void showLetter(place.id);
+  }
+
+  /**
+   * @param {number} run
+   * @param {string} runId
+   */
+  async function refresh(run, runId) {
+    const isShown = () => {
+      const place = placeOfPage();
+      return dialog.open && place?.kind === "run" && place.number === run && place.runId === runId;
+    };
     try {
-      const response = await fetch(`run?number=${id}`);
-      if (id !== shown || !dialog.open) return;
-      if (response.ok) {
-        /** @type {RunDetails} */
-        const details = await response.json();
-        const next = JSON.stringify(details);
-        if (next !== signature) show(details);
-        signature = next;
-      } else {
-        setText(byId("details-title"), "This run is no longer remembered.");
-      }
+      const response = await fetch(`run?number=${run}`);
+      /** @type {RunDetails | undefined} */
+      const details = response.ok ? await response.json() : undefined;
+      if (!isShown()) return;
+      if (details?.run.runId !== runId) return void (await findAnew(runId, isShown));
+      const next = JSON.stringify(details);
+      if (next !== signature) showRun(details, action, letters.read);
+      signature = next;
     } catch {
       // The server is away; the page says so at its top, and asks again.
     }
-    timer = setTimeout(refresh, PAUSE_MS);
+    timer = setTimeout(() => refresh(run, runId), PAUSE_MS);
   }
 
-  dialog.addEventListener("close", () => clearTimeout(timer));
+  /**
+   * The number is another run's now, or nobody's: the process began anew. The run may be there under another one.
+   * @param {string} runId
+   * @param {() => boolean} isShown
+   */
+  async function findAnew(runId, isShown) {
+    const response = await fetch(`runs?${new URLSearchParams({ q: runId })}`);
+    /** @type {FoundRuns} */
+    const { live, settled } = await response.json();
+    if (!isShown()) return;
+    const found = [...live.rows, ...settled.rows].find((row) => row.runId === runId);
+    if (found === undefined) return showNothing("This run is not remembered here", runId);
+    correctTo({ kind: "run", number: found.number, runId });
+    follow();
+  }
+
+  /** @param {string} id */
+  async function showLetter(id) {
+    if (letters.find(id) === undefined) await letters.read();
+    const letter = letters.find(id);
+    if (letter === undefined) return showNothing("This letter is not on the page of dead letters that is shown", id);
+    showDead(letter, action, letters.read);
+  }
+
+  dialog.addEventListener("close", () => {
+    clearTimeout(timer);
+    leave();
+  });
+  addEventListener("popstate", follow);
   byId("details-close").addEventListener("click", () => dialog.close());
   // A click beside the dialog is one on the dialog itself: everything in it lies in children.
   dialog.addEventListener("click", ({ target }) => {
@@ -42,38 +95,89 @@ export function createDetails() {
   });
 
   return {
-    /** @param {number} id */
-    open(id) {
-      shown = id;
-      signature = "";
-      clearTimeout(timer);
-      byId("details-timeline").replaceChildren();
-      byId("details-facts").replaceChildren();
-      setText(byId("details-title"), "…");
-      dialog.showModal();
-      void refresh();
+    /** @param {LiveRow | SettledRow} row */
+    openRun({ number: run, runId }) {
+      goTo({ kind: "run", number: run, runId });
+      follow();
+    },
+    /** @param {DeadRow} letter */
+    openLetter({ id }) {
+      goTo({ kind: "letter", id });
+      follow();
+    },
+    follow,
+    /** @param {string | undefined} next */
+    allow(next) {
+      action = next;
     },
   };
 }
 
-/** @param {RunDetails} details */
-function show({ run, entries, dropped, droppedAfter, text }) {
-  setText(byId("details-title"), run.sessionKey ?? run.runId);
-  const ended = "settledAt" in run ? run : undefined;
-  const facts = [
-    ["Run", run.runId],
-    ["Gateway", run.gateway],
-    ["Owner", run.owner ?? ""],
-    ["State", ended === undefined ? "buffering" : `${ended.status}${ended.reason ? `: ${ended.reason}` : ""}`],
-    ["Delivery", ended?.delivery ?? ""],
-    ["Text", counted(run.chars, "character")],
-    ["Deltas", number(run.deltas)],
-  ];
+function clear() {
+  byId("details-timeline").replaceChildren();
+  byId("details-facts").replaceChildren();
+  byId("details-dead").replaceChildren();
+  byId("details-dead").hidden = true;
+  byId("details-events").hidden = true;
+  byId("details-text").hidden = true;
+  setText(byId("details-title"), "…");
+}
+
+/**
+ * @param {string} title
+ * @param {string} name
+ */
+function showNothing(title, name) {
+  setText(byId("details-title"), title);
+  const text = "The last 1,000 settled runs are kept, until the process ends. The log has each run by its id.";
+  showFacts([
+    ["Id", name, "the id"],
+    ["Why", text],
+  ]);
+}
+
+/**
+ * Each a name, a value, and for what is copied what it is.
+ * @param {(readonly [string, string | undefined, string?])[]} facts
+ */
+function showFacts(facts) {
   byId("details-facts").replaceChildren(
-    ...facts
-      .filter(([, value]) => value !== "")
-      .map(([name = "", value = ""]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
+    ...facts.flatMap(([name, value = "", copied]) => {
+      if (value === "") return [];
+      const shown = element("dd", {}, ...breakable(value));
+      if (copied !== undefined) shown.append(" ", copyButton(value, copied));
+      return element("div", {}, element("dt", {}, name), shown);
+    }),
   );
+}
+
+/**
+ * @param {RunDetails} details
+ * @param {string | undefined} action
+ * @param {() => void} onActed
+ */
+function showRun({ run, entries, dropped, droppedAfter, text }, action, onActed) {
+  byId("details-title").replaceChildren(...shownKey(run.sessionKey ?? run.runId));
+  const ended = "settledAt" in run ? run : undefined;
+  showFacts([
+    ["Session", run.sessionKey, "the session key"],
+    ["Run", run.runId, "the run id"],
+    ["Message", ended?.messageId, "the message id"],
+    ["Gateway", run.gateway],
+    ["Owner", run.owner],
+    ["Origin", ended?.origin],
+    ["State", ended === undefined ? "buffering" : `${ended.status}${ended.reason ? `: ${ended.reason}` : ""}`],
+    ["Delivery", deliveryOf(ended)],
+    ["Last error", ended?.error],
+    ["Text", counted(run.chars, "character")],
+    ["Deltas", run.deltas === 0 ? "" : number(run.deltas)],
+    ["Started", wholeTime(run.startedAt)],
+    ["Ended", ended === undefined ? "" : wholeTime(ended.settledAt)],
+  ]);
+  const isDead = ended?.delivery === "dead" && ended.messageId !== undefined;
+  const dead = byId("details-dead");
+  if (isDead && dead.hidden) dead.replaceChildren(...remedies(ended.messageId ?? "", action, onActed));
+  dead.hidden = !isDead;
   const said = byId("details-text");
   said.hidden = text === undefined || text === "";
   setText(said, text ?? "");
@@ -86,7 +190,37 @@ function show({ run, entries, dropped, droppedAfter, text }) {
     );
     lines.splice(droppedAfter, 0, gap);
   }
+  if (run.number < 0 && ended !== undefined)
+    lines.unshift(element("li", { class: "gap quiet" }, "No page was open while it went on: only its end is known."));
   byId("details-timeline").replaceChildren(...lines);
+  byId("details-events").hidden = false;
+}
+
+/** @param {SettledRow | undefined} run */
+function deliveryOf(run) {
+  if (run?.delivery === undefined) return "";
+  return run.attempts === 0 ? run.delivery : `${run.delivery}, ${counted(run.attempts, "attempt")}`;
+}
+
+/**
+ * @param {DeadRow} letter
+ * @param {string | undefined} action
+ * @param {() => void} onActed
+ */
+function showDead({ id, gateway, runId, sessionKey, at, attempts, chars, error }, action, onActed) {
+  byId("details-title").replaceChildren(...shownKey(sessionKey));
+  showFacts([
+    ["Session", sessionKey, "the session key"],
+    ["Message", id, "the message id"],
+    ["Run", runId, "the run id"],
+    ["Gateway", gateway],
+    ["Delivery", `dead, ${counted(attempts, "attempt")}`],
+    ["Last error", error],
+    ["Text", counted(chars, "character")],
+    ["Died", wholeTime(at)],
+  ]);
+  byId("details-dead").replaceChildren(...remedies(id, action, onActed));
+  byId("details-dead").hidden = false;
 }
 
 /** @param {TimelineEntry} entry */

@@ -1,16 +1,18 @@
 import { byId, element, setAttribute, setText } from "./dom.js";
 import { ago, counted, number, span } from "./format.js";
 import { keyedRows } from "./rows.js";
+import { shownKey } from "./session.js";
+import { timeOf, wholeTime } from "./times.js";
 
 /** @import {LinkStatus} from "../../types.ts" */
-/** @import {DeadPage, DeadRow, LiveRow, Rows, RunRow, SettledRow, Update} from "../wire.ts" */
+/** @import {FoundRuns, LiveRow, Rows, RunRow, SettledRow, Update} from "../wire.ts" */
 
 /** The inbox's time at the last update: ages are counted from it. */
 let now = 0;
 
 /**
- * The lists of the page; `show` brings them up to date, and `onOpen` is told of a run that somebody wants to see.
- * @param {(run: number) => void} onOpen
+ * The lists of runs and links; `show` brings them up to date, and `onOpen` is told of a run that somebody wants to see.
+ * @param {(row: LiveRow | SettledRow) => void} onOpen
  */
 export function createLists(onOpen) {
   const live = keyedRows(
@@ -28,30 +30,36 @@ export function createLists(onOpen) {
     (/** @type {LinkStatus} */ { gateway, owner = "" }) => `${gateway} ${owner}`,
     linkLine,
   );
-  const dead = keyedRows(byId("dead"), (/** @type {DeadRow} */ { id }) => id, deadLine);
-  /** @type {Rows<LiveRow>} */
-  let lastLive = { total: 0, rows: [] };
-  /** @type {Rows<SettledRow>} */
-  let lastSettled = { total: 0, rows: [] };
+  /** @type {FoundRuns} */
+  let last = { live: { total: 0, rows: [] }, settled: { total: 0, rows: [] } };
+  /** What fits, while somebody looks for something. @type {FoundRuns | undefined} */
+  let found;
+
+  function showRuns() {
+    const shown = found ?? last;
+    live(shown.live.rows);
+    settled(shown.settled.rows);
+    note("live", shown.live, last.live, found !== undefined, "No run is going on.", "newest");
+    note("settled", shown.settled, last.settled, found !== undefined, "None since the process began.", "latest");
+  }
 
   return {
     /** @param {Update} update */
     show(update) {
       now = update.at;
-      lastLive = update.live ?? lastLive;
-      lastSettled = update.settled ?? lastSettled;
-      live(lastLive.rows);
-      settled(lastSettled.rows);
-      links(update.links);
-      note("live", lastLive, "No run is going on.", "newest");
-      note("settled", lastSettled, "None since this page was opened.", "latest");
-      byId("links-note").hidden = update.links.length > 0;
+      last = { live: update.live ?? last.live, settled: update.settled ?? last.settled };
+      showRuns();
     },
-    /** @param {DeadPage} page */
-    showDead({ rows, hasMore }) {
-      dead(rows);
-      setText(byId("dead-count"), `${number(rows.length)}${hasMore ? "+" : ""}`);
-      byId("dead-note").hidden = rows.length > 0;
+    /** @param {FoundRuns | undefined} runs */
+    showFound(runs) {
+      found = runs;
+      showRuns();
+    },
+    /** @param {Update} update */
+    showLinks(update) {
+      now = update.at;
+      links(update.links);
+      byId("links-note").hidden = update.links.length > 0;
     },
   };
 }
@@ -59,35 +67,44 @@ export function createLists(onOpen) {
 /**
  * The count beside a title, and what is said below a list that is empty or cut.
  * @param {"live" | "settled"} list
- * @param {Rows<unknown>} rows
+ * @param {Rows<unknown>} shown
+ * @param {Rows<unknown>} all
+ * @param {boolean} isFiltered
  * @param {string} whenEmpty
  * @param {string} which
  */
-function note(list, { total, rows }, whenEmpty, which) {
-  setText(byId(`${list}-count`), number(total));
+function note(list, shown, all, isFiltered, whenEmpty, which) {
+  setText(byId(`${list}-count`), isFiltered ? `${number(shown.total)} of ${number(all.total)}` : number(all.total));
   const below = byId(`${list}-note`);
-  below.hidden = total === rows.length && total > 0;
-  setText(below, total === 0 ? whenEmpty : `The ${which} ${number(rows.length)} of ${number(total)}.`);
+  below.hidden = shown.total === shown.rows.length && shown.total > 0;
+  if (shown.total > 0) setText(below, `The ${which} ${number(shown.rows.length)} of ${number(shown.total)}.`);
+  else setText(below, isFiltered ? "None fits what you look for." : whenEmpty);
 }
 
 /**
  * The cell that names a run, and opens it.
- * @param {RunRow} row
- * @param {(run: number) => void} onOpen
+ * @param {LiveRow | SettledRow} row
+ * @param {(row: LiveRow | SettledRow) => void} onOpen
  */
-function sessionCell({ number: run, gateway, runId, sessionKey }, onOpen) {
-  const open = element("button", { type: "button", class: "open", title: sessionKey ?? runId }, sessionKey ?? runId);
+function sessionCell(row, onOpen) {
+  const { gateway, runId } = row;
+  const open = element("button", { type: "button", class: "open" });
   const place = gateway === "default" ? runId : `${gateway} · ${runId}`;
   const tail = element("span", { class: "tail" });
-  open.addEventListener("click", () => onOpen(run));
+  open.addEventListener("click", () => onOpen(row));
   const marks = element("span", { class: "marks" });
   const beneath = element("span", { class: "beneath quiet", title: runId }, place);
   const cell = element("th", { scope: "row" }, open, beneath, marks, tail);
+  /** @type {string | undefined} */
+  let shown;
   return {
     cell,
-    /** @param {RunRow} row */
-    update({ sessionKey: key, duplicates, late, tail: text = "" }) {
-      setText(open, key ?? runId);
+    /** @param {RunRow} next */
+    update({ sessionKey, duplicates, late, tail: text = "" }) {
+      const key = sessionKey ?? runId;
+      if (key !== shown) open.replaceChildren(...shownKey(key));
+      setAttribute(open, "title", key);
+      shown = key;
       setText(tail, text);
       const noticed = [
         duplicates > 0 ? counted(duplicates, "duplicate") : "",
@@ -105,13 +122,13 @@ function numberCell(more = "") {
 
 /**
  * @param {LiveRow} row
- * @param {(run: number) => void} onOpen
+ * @param {(row: LiveRow | SettledRow) => void} onOpen
  */
 function liveLine(row, onOpen) {
   const session = sessionCell(row, onOpen);
   const age = element("span");
   const bar = element("progress", { max: "1", "aria-label": "Age, of the time it may take" });
-  const chars = numberCell();
+  const chars = numberCell("wide");
   const rate = numberCell();
   const node = element("tr", {}, session.cell, element("td", { class: "number age" }, age, bar), chars, rate);
   return {
@@ -132,7 +149,7 @@ function liveLine(row, onOpen) {
 
 /**
  * @param {SettledRow} row
- * @param {(run: number) => void} onOpen
+ * @param {(row: LiveRow | SettledRow) => void} onOpen
  */
 function settledLine(row, onOpen) {
   const session = sessionCell(row, onOpen);
@@ -142,7 +159,10 @@ function settledLine(row, onOpen) {
   const attempts = element("span", { class: "beneath quiet" });
   const chars = numberCell("wide");
   const lasted = numberCell("wide");
-  const ended = numberCell("wide");
+  const ended = numberCell();
+  const agoText = element("span", { class: "beneath quiet" });
+  const endedAt = element("span");
+  ended.append(endedAt, agoText);
   const node = element(
     "tr",
     {},
@@ -164,10 +184,16 @@ function settledLine(row, onOpen) {
       setAttribute(reason, "title", next.reason ?? "");
       setText(delivery, next.delivery ?? "");
       setAttribute(delivery, "data-state", next.delivery ?? "");
-      setText(attempts, next.attempts > 1 ? counted(next.attempts, "attempt") : "");
+      const tried = next.attempts > 1 ? counted(next.attempts, "attempt") : "";
+      setText(attempts, [tried, next.error ?? ""].filter((word) => word !== "").join(": "));
+      setAttribute(attempts, "title", next.error ?? "");
       setText(chars, number(next.chars));
-      setText(lasted, span(next.settledAt - next.startedAt));
-      setText(ended, ago(now - next.settledAt));
+      // Of a run that nobody saw, and that had no message, only the end is known.
+      const isKnown = next.number > 0 || next.messageId !== undefined;
+      setText(lasted, isKnown ? span(next.settledAt - next.startedAt) : "–");
+      setText(endedAt, timeOf(next.settledAt, now));
+      setText(agoText, ago(now - next.settledAt));
+      setAttribute(ended, "title", wholeTime(next.settledAt));
     },
   };
 }
@@ -177,6 +203,9 @@ function linkLine({ gateway, owner }) {
   const state = element("span", { class: "link" });
   const reason = element("span", { class: "beneath quiet" });
   const since = numberCell();
+  const sinceAt = element("span");
+  const sinceAgo = element("span", { class: "beneath quiet" });
+  since.append(sinceAt, sinceAgo);
   const name = element("th", { scope: "row" }, gateway);
   if (owner !== undefined) name.append(element("span", { class: "beneath quiet" }, owner));
   return {
@@ -186,24 +215,9 @@ function linkLine({ gateway, owner }) {
       setText(state, next.state);
       setAttribute(state, "data-state", next.state);
       setText(reason, next.reason ?? "");
-      setText(since, ago(now - next.since));
-    },
-  };
-}
-
-/** @param {DeadRow} row */
-function deadLine({ sessionKey, runId, chars }) {
-  const error = element("td", { class: "error" });
-  const attempts = numberCell("wide");
-  const died = numberCell();
-  const beneath = element("span", { class: "beneath quiet" }, `${runId} · ${counted(chars, "character")}`);
-  return {
-    node: element("tr", {}, element("th", { scope: "row" }, sessionKey, beneath), error, attempts, died),
-    /** @param {DeadRow} next */
-    update(next) {
-      setText(error, next.error ?? "");
-      setText(attempts, number(next.attempts));
-      setText(died, ago(now - next.at));
+      setText(sinceAt, timeOf(next.since, now));
+      setText(sinceAgo, ago(now - next.since));
+      setAttribute(since, "title", wholeTime(next.since));
     },
   };
 }

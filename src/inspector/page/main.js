@@ -1,10 +1,15 @@
+import { createBanners } from "./banners.js";
 import { createDetails } from "./details.js";
 import { byId, element, setAttribute, setText } from "./dom.js";
-import { ago, number, words } from "./format.js";
+import { createFilter } from "./filter.js";
+import { rememberFolds } from "./folds.js";
+import { number, words } from "./format.js";
+import { createLetters } from "./letters.js";
 import { createLists } from "./lists.js";
 import { createMachine } from "./machine.js";
 import { createPlots } from "./plots.js";
 import { listen } from "./stream.js";
+import { timeOf, zone } from "./times.js";
 
 /** @import {Drawings, MachineName} from "../drawing.ts" */
 /** @import {Update} from "../wire.ts" */
@@ -101,43 +106,43 @@ function createHold() {
 
 async function main() {
   const drawings = /** @type {Drawings} */ (await (await fetch("drawings.json")).json());
+  rememberFolds();
   const showTiles = createTiles();
   const showCounters = createCounters();
   const showMachines = createMachines(drawings);
+  const showBanners = createBanners();
   const isHeld = createHold();
-  const details = createDetails();
-  const lists = createLists(details.open);
+  const letters = createLetters((letter) => details.openLetter(letter));
+  const details = createDetails(letters);
+  const lists = createLists(details.openRun);
+  const filter = createFilter(lists.showFound);
   const plots = createPlots();
   byId("plots").append(...plots.nodes);
 
   /** What the lists were not shown while they were held. @type {Pick<Update, "live" | "settled">} */
   let missed = {};
-  let deadSeen = -1;
-  async function readDead() {
-    const response = await fetch("dead");
-    if (response.ok) lists.showDead(await response.json());
-  }
-
   /** @param {Update} update */
   function onUpdate(update) {
-    showTiles(update.stats);
+    const { at, since, stats, showText, action, live, settled } = update;
+    showTiles(stats);
+    showCounters(stats);
     showMachines(update);
+    showBanners(update);
     plots.add(update.samples);
-    setText(
-      byId("watched"),
-      `Runs are followed since ${ago(update.at - update.since).replace(" ago", "")}${update.showText ? "" : "; texts are hidden"}.`,
-    );
-    if (byId("counters").closest("details")?.open) showCounters(update.stats);
-    const { live, settled } = update;
+    details.allow(action);
+    lists.showLinks(update);
+    const hidden = showText ? "" : "; texts are hidden";
+    setText(byId("watched"), `Each event is followed since ${timeOf(since, at)}${hidden}. Times: ${zone}.`);
     missed = { ...missed, ...(live && { live }), ...(settled && { settled }) };
-    if (update.stats.dead !== deadSeen) void readDead();
-    deadSeen = update.stats.dead;
     if (isHeld()) return;
+    if (live !== undefined || settled !== undefined) filter.refresh();
+    letters.show(stats.dead, at);
     lists.show({ ...update, ...missed });
     missed = {};
   }
 
   listen({ onState: showConnection, onUpdate });
+  details.follow();
 }
 
 await main();

@@ -1,0 +1,49 @@
+/**
+ * The run or the letter that the page's address names: a link to it, and a place in the browser's history. A run has its
+ * number, which another process may have given to another, so its id stands beside it.
+ *
+ * @typedef {{ kind: "run", number: number, runId: string } | { kind: "letter", id: string }} Place
+ */
+
+/**
+ * @param {Place} place
+ * @returns {string}
+ */
+export function addressOf(place) {
+  return place.kind === "run"
+    ? `#run/${place.number}/${encodeURIComponent(place.runId)}`
+    : `#letter/${encodeURIComponent(place.id)}`;
+}
+
+/** The place that the address names now; undefined for the page itself. @returns {Place | undefined} */
+export function placeOfPage() {
+  const [kind, first = "", second = ""] = location.hash.slice(1).split("/");
+  if (kind === "letter") return { kind, id: decoded(first) };
+  return kind === "run" && /^-?\d+$/.test(first) ? { kind, number: Number(first), runId: decoded(second) } : undefined;
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Goes to a place, so that Back comes from it. @param {Place} place */
+export function goTo(place) {
+  history.pushState({ isOurs: true }, "", addressOf(place));
+}
+
+/** Puts the address right, without a step in the history. @param {Place} place */
+export function correctTo(place) {
+  history.replaceState(history.state, "", addressOf(place));
+}
+
+/** Leaves a place: back, where we came from the page itself. */
+export function leave() {
+  if (placeOfPage() === undefined) return;
+  if (history.state?.isOurs === true) history.back();
+  else history.replaceState(null, "", location.pathname + location.search);
+}

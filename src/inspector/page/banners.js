@@ -1,0 +1,65 @@
+import { byId, element, setText } from "./dom.js";
+import { span } from "./format.js";
+import { keyedRows } from "./rows.js";
+import { timeOf } from "./times.js";
+
+/** @import {Update} from "../wire.ts" */
+
+/** @typedef {{ key: string, tone: "bad" | "warn", title: string, text: string }} Banner */
+
+/** What stands between us and messages: shown on top until it is over. */
+export function createBanners() {
+  const show = keyedRows(
+    byId("banners"),
+    (/** @type {Banner} */ { key }) => key,
+    () => {
+      const title = element("strong");
+      const text = element("span");
+      const node = element("p", { class: "banner" }, title, " ", text);
+      return {
+        node,
+        /** @param {Banner} banner */
+        update(banner) {
+          node.dataset["tone"] = banner.tone;
+          setText(title, banner.title);
+          setText(text, banner.text);
+        },
+      };
+    },
+  );
+  return (/** @type {Update} */ update) => show([...ofLedger(update), ...ofLinks(update)]);
+}
+
+/**
+ * @param {Update} update
+ * @returns {Banner[]}
+ */
+function ofLedger({ stats }) {
+  if (stats.unsafe === 0) return [];
+  const text = "Messages are delivered from memory, and are not safe if the process dies. The log says why.";
+  return [{ key: "ledger", tone: "bad", title: "The ledger cannot be written.", text }];
+}
+
+const states = {
+  offline: "is offline",
+  connecting: "is connecting",
+  recovering: "is catching up",
+  paused: "is paused: nothing is tried until a person mends it",
+};
+
+/**
+ * @param {Update} update
+ * @returns {Banner[]}
+ */
+function ofLinks({ links, at }) {
+  return links.flatMap(({ gateway, owner, state, since, reason, ended }) => {
+    if (state === "live" || ended) return [];
+    const name = owner === undefined ? gateway : `${gateway} (${owner})`;
+    return {
+      key: `link ${gateway} ${owner ?? ""}`,
+      tone: state === "recovering" || state === "connecting" ? "warn" : "bad",
+      title: `The link to ${name} ${states[state]}.`,
+      text: `Since ${timeOf(since, at)} (${span(at - since)}). ${reason ?? ""}`.trim(),
+    };
+  });
+}
