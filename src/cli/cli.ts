@@ -3,8 +3,10 @@ import { parseArgs } from "node:util";
 import { isInboxError } from "../errors.ts";
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
+import { withEnvironment } from "./environment.ts";
 import { exitCode } from "./exit-code.ts";
 import { commandHelp, overallHelp } from "./help.ts";
+import { meant } from "./meant.ts";
 import { plainText } from "./plain-text.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -36,12 +38,16 @@ async function dispatch(name: string | undefined, args: readonly string[], termi
   if (name === "--help" || name === "-h" || name === "help") return show(overallHelp(), terminal);
   if (name === "--version") return show(packageVersion(), terminal);
   const entry = commands.get(name);
-  if (entry === undefined)
-    throw new UsageError(`There is no ${name.startsWith("-") ? "option" : "command"} \`${name}\``);
+  if (entry === undefined) {
+    const isOption = name.startsWith("-");
+    throw new UsageError(
+      isOption ? `There is no option \`${name}\`` : `There is no command \`${name}\`${meant(name, commands.keys())}`,
+    );
+  }
   const command = await entry.load();
-  const { help, values, positionals } = parse(command, args);
+  const { help, values, positionals, nameOf } = parse(command, args);
   if (help) return show(commandHelp(command), terminal);
-  return command.run(values, positionals, terminal);
+  return command.run(values as Parameters<Command["run"]>[0], positionals, terminal, nameOf);
 }
 
 async function show(text: string, terminal: Terminal): Promise<number> {
@@ -51,21 +57,27 @@ async function show(text: string, terminal: Terminal): Promise<number> {
 
 function parse({ options }: Command, args: readonly string[]) {
   const known = Object.entries({ ...options, help: { type: "boolean" } as const });
+  let given: Readonly<Record<string, unknown>>;
+  let positionals: readonly string[];
   try {
-    const { values, positionals } = parseArgs({
+    ({ values: given, positionals } = parseArgs({
       args: [...args],
       options: Object.fromEntries(
         known.map(([name, { type }]) => [name, { type, ...(name === "help" && { short: "h" }) }]),
       ),
       allowPositionals: true,
-    });
-    const { help, ...given } = values as Readonly<Record<string, unknown>>;
-    return { help: help === true, values: given as Parameters<Command["run"]>[0], positionals };
+    }));
   } catch (error) {
     // Its first sentence says it all; the rest speaks of positional arguments that nobody meant.
     const [sentence = ""] = (error as Error).message.split(/\. |\n/);
-    throw new UsageError(sentence.replace(/\.$/, "").replaceAll("'", "`"));
+    const unknown = /^Unknown option '--([^']*)'/.exec(sentence)?.[1];
+    const suggestion = unknown === undefined ? "" : meant(unknown, Object.keys(options), "--");
+    throw new UsageError(sentence.replace(/\.$/, "").replaceAll("'", "`") + suggestion);
   }
+  const { help, ...values } = given as Readonly<Record<string, boolean | string>>;
+  // Help is given whatever stands in the environment.
+  const completed = help === true ? { values: {}, nameOf: String } : withEnvironment(options, values, process.env);
+  return { ...completed, help: help === true, positionals };
 }
 
 function packageVersion(): string {

@@ -6,14 +6,22 @@ export interface CommandOption {
   /** What stands for its value in the help; given for every `string`. */
   readonly value?: string;
   readonly help: string;
+  /**
+   * The environment variable that stands for it. `false`: none, since it is meant for one call.
+   * Default: `OPENCLAW_INBOX_` and the option's name: `OPENCLAW_INBOX_SHOW_TEXT` for `--show-text`.
+   */
+  readonly env?: string | false;
 }
 
-type Options = Readonly<Record<string, CommandOption>>;
+export type Options = Readonly<Record<string, CommandOption>>;
 
-/** What was given for each option. */
+/** What was given for each option, on the command line or in the environment. */
 export type OptionValues<O extends Options> = {
   readonly [Name in keyof O]?: O[Name]["type"] extends "boolean" ? boolean : string;
 };
+
+/** What the user wrote for an option, for error messages: `--url`, or `OPENCLAW_GATEWAY_URL`. */
+export type NameOf = (option: string) => string;
 
 /** One command of the CLI. */
 export interface Command<O extends Options = Options> {
@@ -27,7 +35,7 @@ export interface Command<O extends Options = Options> {
    *
    * @throws {UsageError} when the command line is wrong.
    */
-  run(values: OptionValues<O>, positionals: readonly string[], terminal: Terminal): Promise<number>;
+  run(values: OptionValues<O>, positionals: readonly string[], terminal: Terminal, nameOf: NameOf): Promise<number>;
 }
 
 /** Ties the options of a command to what its `run` is given. */

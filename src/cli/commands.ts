@@ -23,6 +23,20 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map([
     },
   ],
   [
+    "pair",
+    {
+      summary: "make this host known to a Gateway on another machine",
+      load: async () => (await import("./commands/pair.ts")).pair,
+    },
+  ],
+  [
+    "doctor",
+    {
+      summary: "check the set-up, and say how to mend what is wrong",
+      load: async () => (await import("./commands/doctor.ts")).doctor,
+    },
+  ],
+  [
     "replay",
     {
       summary: "play a recording",

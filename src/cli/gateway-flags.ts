@@ -1,36 +1,96 @@
-import { gatewaySource } from "../source/gateway/gateway.ts";
+import { createDevice } from "../source/gateway/device-file.ts";
+import type { GatewayOptions } from "../source/gateway/options.ts";
 import type { Source } from "../source/source.ts";
+import { toSources } from "../source/to-sources.ts";
 import { fromFlags } from "./arguments.ts";
-import type { OptionValues } from "./command.ts";
+import type { NameOf, OptionValues } from "./command.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The options of commands that connect to a Gateway. */
 export const gatewayOptions = {
-  url: { type: "string", value: "URL", help: "the Gateway, e.g. ws://127.0.0.1:18789; or OPENCLAW_GATEWAY_URL" },
+  url: {
+    type: "string",
+    value: "URL",
+    env: "OPENCLAW_GATEWAY_URL",
+    help: "the Gateway, e.g. ws://127.0.0.1:18789; or OPENCLAW_GATEWAY_URL",
+  },
   token: {
     type: "string",
     value: "TOKEN",
-    help: "its token; better OPENCLAW_GATEWAY_TOKEN, for `ps` shows options to everyone",
+    env: "OPENCLAW_GATEWAY_TOKEN",
+    help: "its token; better OPENCLAW_GATEWAY_TOKEN: everyone can see options",
   },
+  password: {
+    type: "string",
+    value: "WORD",
+    env: "OPENCLAW_GATEWAY_PASSWORD",
+    help: "its password, where it has one; better OPENCLAW_GATEWAY_PASSWORD",
+  },
+  device: {
+    type: "string",
+    value: "FILE",
+    help: "the key of this host, for Gateways that want it paired: see `pair`",
+  },
+  "tls-fingerprint": { type: "string", value: "HEX", help: "the Gateway's certificate, in place of a trusted one" },
+  "allow-insecure": { type: "boolean", help: "plain ws:// and http:// to any host that has a name" },
 } as const;
 
 /**
- * The Gateway that options and environment name.
+ * The Gateways of the configuration, or the one that options and environment name. Token, password and device of these
+ * also serve the only Gateway of a configuration, so that secrets need not be in the file.
  *
- * @throws {UsageError} when they name none, or what they say is wrong.
+ * @throws {UsageError} when there is none, or both name one.
  */
-export function gatewayFromFlags(
-  values: OptionValues<typeof gatewayOptions>,
-  labels: { readonly name?: string; readonly owner?: string } = {},
-): Source {
-  const url = values.url ?? process.env["OPENCLAW_GATEWAY_URL"];
-  const token = values.token ?? process.env["OPENCLAW_GATEWAY_TOKEN"];
+export function gatewayOptionsFrom(
+  values: GatewayValues,
+  nameOf: NameOf,
+  configured: readonly GatewayOptions[] = [],
+): readonly GatewayOptions[] {
+  const { url } = values;
+  const [first, ...others] = configured;
+  if (first !== undefined && url !== undefined)
+    throw new UsageError(`Expected the Gateway either by ${nameOf("url")} or in the configuration, got both`);
+  if (others.length > 0) return configured;
+  if (first !== undefined) return [{ ...fromValues(values, nameOf), ...first }];
   if (url === undefined || url === "")
     throw new UsageError("Expected the Gateway's address: --url or OPENCLAW_GATEWAY_URL");
+  return [{ url, ...fromValues(values, nameOf) }];
+}
+
+/** As {@link gatewayOptionsFrom}, each as a source. */
+export function gatewaysFrom(
+  values: GatewayValues,
+  nameOf: NameOf,
+  configured?: readonly GatewayOptions[],
+): readonly Source[] {
+  const options = gatewayOptionsFrom(values, nameOf, configured);
+  if (configured !== undefined && configured.length > 0) return toSources(options);
   const names = new Map([
-    ["url", values.url === undefined ? "OPENCLAW_GATEWAY_URL" : "--url"],
-    ["token", values.token === undefined ? "OPENCLAW_GATEWAY_TOKEN" : "--token"],
-    ["name", "--name"],
+    ...["url", "token", "password", "name", "owner"].map((option) => [option, nameOf(option)] as const),
+    ["tlsFingerprint", nameOf("tls-fingerprint")] as const,
   ]);
-  return fromFlags(names, () => gatewaySource({ url, ...(token !== undefined && { token }), ...labels }));
+  return fromFlags(names, () => toSources(options));
+}
+
+/** The only Gateway of a command that takes one. */
+export function gatewayFrom(values: GatewayValues, nameOf: NameOf): Source {
+  const [source] = gatewaysFrom(values, nameOf);
+  return source as Source;
+}
+
+type GatewayValues = OptionValues<typeof gatewayOptions> & { readonly name?: string; readonly owner?: string };
+
+function fromValues(values: GatewayValues, nameOf: NameOf): Omit<GatewayOptions, "url"> {
+  const { token, password, device: file, "tls-fingerprint": tlsFingerprint, name, owner } = values;
+  const device =
+    file === undefined ? undefined : fromFlags(new Map([["file", nameOf("device")]]), () => createDevice(file));
+  return {
+    ...(token !== undefined && { token }),
+    ...(password !== undefined && { password }),
+    ...(device !== undefined && { device }),
+    ...(tlsFingerprint !== undefined && { tlsFingerprint }),
+    ...(values["allow-insecure"] === true && { allowInsecure: true }),
+    ...(name !== undefined && { name }),
+    ...(owner !== undefined && { owner }),
+  };
 }

@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
+import { variableOf } from "./environment.ts";
 
 const exitCodes = `Exit codes: 0 all went well, 1 it failed, 2 the command line is wrong, 3 the Gateway refuses
 us until a person mends something; 130 and 143 when a signal ended it at once.`;
@@ -32,7 +33,15 @@ export function commandHelp({ usage, about, options }: Command): string {
     ([name, { value, help }]) => [`--${name}${value === undefined ? "" : ` ${value}`}`, help] as const,
   );
   const forms = usage.map((form, index) => `${index === 0 ? "Usage:" : "      "} openclaw-inbox ${form}`);
-  return `${forms.join("\n")}\n\n${about}\n\nOptions:\n${table(rows)}\n\n${exitCodes}`;
+  const environment = environmentLine(options);
+  return [forms.join("\n"), about, `Options:\n${table(rows)}`, ...environment, exitCodes].join("\n\n");
+}
+
+/** How options are set in the environment, by an example of this command's own. */
+function environmentLine(options: Command["options"]): readonly string[] {
+  const [name, option] = Object.entries(options).find(([, { env }]) => env === undefined) ?? [];
+  if (name === undefined || option === undefined) return [];
+  return [`Options can stand in the environment, too: ${variableOf(name, option)} for --${name}.`];
 }
 
 function table(rows: readonly (readonly [string, string])[]): string {

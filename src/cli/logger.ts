@@ -10,19 +10,19 @@ const levels: readonly string[] = ["fatal", "error", "warn", "info", "debug", "t
 export const logLevelOption = {
   type: "string",
   value: "LEVEL",
-  help: "fatal, error, warn, info, debug, trace or silent; or LOG_LEVEL",
+  env: "LOG_LEVEL",
+  help: "fatal, error, warn, info, debug, trace, silent; LOG_LEVEL",
 } as const;
 
 /**
- * A pino logger to stderr: for people on a terminal, JSON elsewhere. The level is the option's, else that of
- * `LOG_LEVEL`, else `usual`.
+ * A pino logger to stderr: for people on a terminal, JSON elsewhere. `option` is the level, in either case; `usual`
+ * stands in for it.
  *
- * @throws {UsageError} for a level that there is not.
+ * @throws {UsageError} for a level that there is not, under `name`.
  */
-export function createLogger(terminal: Terminal, option: string | undefined, usual: Level): Logger {
-  const level = option ?? (process.env["LOG_LEVEL"] || usual);
+export function createLogger(terminal: Terminal, option: string | undefined, usual: Level, name: string): Logger {
+  const level = (option ?? usual).toLowerCase();
   if (!levels.includes(level)) {
-    const name = option === undefined ? "LOG_LEVEL" : "--log-level";
     throw new UsageError(`Expected \`${name}\` to be one of ${levels.join(", ")}, got \`${level}\``);
   }
   const pretty = terminal.interactive

@@ -85,6 +85,26 @@ describe("dead, while an inbox has the ledger open", () => {
     expect(await ledger.take(message(1))).toBe("known");
   });
 
+  it("drops all with --all", async () => {
+    expect(await dead("drop", "--all")).toEqual({ code: 0, stdout: "", stderr: "2 dropped\n" });
+    expect(await idsLeft()).toEqual([]);
+  });
+
+  it("lists a line of JSON each with --json, without the texts", async () => {
+    const { code, stdout } = await dead("list", "--json");
+    expect(code).toBe(0);
+    expect(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as object),
+    ).toMatchObject([
+      { id: "message-1", sessionKey: message(1).sessionKey, attempts: 10, error: "HTTP 501" },
+      { id: "message-2" },
+    ]);
+    expect(stdout).not.toContain("Confidential");
+  });
+
   it.each(["show", "retry", "drop"])("fails to %s what is no dead letter", async (verb) => {
     expect(await dead(verb, "message-9")).toEqual({
       code: 1,

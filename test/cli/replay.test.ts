@@ -91,6 +91,27 @@ describe("record", () => {
     ]);
   });
 
+  it("hears heartbeats and jobs of the main session, as a listener does", async () => {
+    const gateway = await fakeGateway();
+    const file = temporaryFile("hidden.ndjson");
+    const recorder = runCli(["record", file, "--url", gateway.url], { OPENCLAW_GATEWAY_TOKEN: gateway.token });
+    gateway.say("Earlier", { sessionKey: "agent:main:main" });
+    await gateway.nextConnection();
+    await gateway.nextRequest("sessions.messages.subscribe");
+    gateway.say("From a heartbeat", { sessionKey: "agent:main:main", origin: "heartbeat" });
+    gateway.say("From a job", { sessionKey: "agent:main:main", origin: "cron" });
+    await gateway.flushed();
+    gateway.drop(1012, "service restart");
+    await recorder.written("link lost");
+    recorder.child.kill("SIGINT");
+    expect(await recorder.ended).toEqual({ code: 0, signal: null });
+    const chats = readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => line.includes('"event":"chat"'));
+    expect(chats.some((line) => line.includes("From a heartbeat"))).toBe(true);
+    expect(chats.some((line) => line.includes("From a job"))).toBe(true);
+  });
+
   it("leaves a file alone that is there, unless it is told to replace it", async () => {
     const gateway = await fakeGateway();
     const file = temporaryFile("there.ndjson");

@@ -41,7 +41,7 @@ describe("the log", () => {
   it("is pretty on a terminal, JSON elsewhere, and without colours with NO_COLOR", () => {
     const [terminal, plain, pipe] = [keptStreams(true), keptStreams(true, { NO_COLOR: "1" }), keptStreams(false)];
     for (const streams of [terminal, plain, pipe]) {
-      const logger = createLogger(createTerminal(streams), "info", "warn");
+      const logger = createLogger(createTerminal(streams), "INFO", "warn", "--log-level");
       logger.info({ runId: "r1" }, "message handed over");
       logger.debug({}, "too low");
     }

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { runCli } from "../../src/cli/cli.ts";
 import { commands } from "../../src/cli/commands.ts";
+import { variableOf } from "../../src/cli/environment.ts";
 import { createTerminal } from "../../src/cli/terminal.ts";
 import { keptStreams } from "./streams.ts";
 
@@ -17,10 +18,13 @@ vi.stubEnv("LOG_LEVEL", undefined);
 
 describe("a wrong command line", () => {
   it.each([
-    ["liste", "There is no command `liste`"],
+    ["liste", "There is no command `liste`; did you mean `listen`?"],
+    ["LISTEN", "There is no command `LISTEN`; did you mean `listen`?"],
+    ["perform", "There is no command `perform`"],
     ["toString", "There is no command `toString`"],
     ["--verbose", "There is no option `--verbose`"],
     ["demo --quick", "Unknown option `--quick`"],
+    ["listen --ledgre x", "Unknown option `--ledgre`; did you mean `--ledger`?"],
     ["demo now", "Expected no further argument"],
     [
       "demo --log-level loud",
@@ -43,7 +47,15 @@ describe("a wrong command line", () => {
     ["dead", "Expected list, show, retry or drop"],
     ["dead bury --ledger x", "Expected list, show, retry or drop, got `bury`"],
     ["dead list", "Expected the ledger: --ledger FILE"],
-    ["dead list --all --ledger x", "Expected --all with retry only"],
+    ["dead lst --ledger x", "Expected list, show, retry or drop, got `lst`; did you mean `list`?"],
+    ["dead list --all --ledger x", "Expected --all with retry or drop only"],
+    ["dead drop --json --ledger x", "Expected --json with list only"],
+    [
+      "pair --url ws://127.0.0.1:9",
+      "Expected the file for the key of this host: --device FILE or OPENCLAW_INBOX_DEVICE",
+    ],
+    ["listen --url ws://127.0.0.1:9 --serve 70000", "Expected `--serve` to be PORT or HOST:PORT, got `70000`"],
+    ["listen --url ws://127.0.0.1:9 --serve :80", "Expected `--serve` to be PORT or HOST:PORT, got `:80`"],
   ])("`%s` ends with 2, one line, and where to look", async (commandLine, line) => {
     const { code, stdout, stderr } = await run(commandLine);
     const name = commandLine.split(" ")[0] as string;
@@ -63,6 +75,46 @@ describe("a wrong command line", () => {
     expect(wrongUrl.stderr).toContain("Expected `--webhook` to be an https: URL");
     expect(wrongSecret.stderr + wrongUrl.stderr).not.toMatch(/sesame|open-up/);
     expect([wrongSecret.code, wrongUrl.code]).toEqual([2, 2]);
+  });
+});
+
+describe("the environment", () => {
+  it.each([...commands.keys()])("has a variable for each option of `%s` that is not for one call", async (name) => {
+    const { options = {} } = (await commands.get(name)?.load()) ?? {};
+    const oneCall = Object.entries(options).flatMap(([option, { env }]) => (env === false ? [option] : []));
+    expect(["all", "force", "json"]).toEqual(expect.arrayContaining(oneCall));
+    const variables = Object.entries(options).flatMap(([option, entry]) => variableOf(option, entry) ?? []);
+    expect(new Set(variables).size).toBe(Object.keys(options).length - oneCall.length);
+    for (const variable of variables) expect(variable).toMatch(/^(OPENCLAW_(GATEWAY|INBOX)_[A-Z_]+|LOG_LEVEL)$/);
+  });
+
+  it.each([
+    ["OPENCLAW_GATEWAY_URL", "http://x", "listen", "Expected `OPENCLAW_GATEWAY_URL` to be a ws:// or wss:// address"],
+    ["OPENCLAW_INBOX_SERVE", "nowhere", "listen --url ws://127.0.0.1:9", "Expected `OPENCLAW_INBOX_SERVE` to be"],
+    ["OPENCLAW_INBOX_ALLOW_INSECURE", "maybe", "listen --url ws://h:9", "to be 1 or 0, got `maybe`"],
+    ["OPENCLAW_INBOX_SESSION", "mine", "listen --url ws://h:9", "Expected `OPENCLAW_INBOX_SESSION` to be `all`"],
+    ["LOG_LEVEL", "loud", "replay x", "Expected `LOG_LEVEL` to be one of fatal"],
+  ])("names a wrong variable: %s=%s", async (variable, value, commandLine, words) => {
+    vi.stubEnv(variable, value);
+    const { code, stderr } = await run(commandLine);
+    vi.stubEnv(variable, undefined);
+    expect(stderr).toContain(words);
+    expect(code).toBe(2);
+  });
+
+  it("stands back behind the command line", async () => {
+    vi.stubEnv("OPENCLAW_INBOX_SESSION", "mine");
+    const { stderr } = await run("listen --session yours --url ws://127.0.0.1:9");
+    vi.stubEnv("OPENCLAW_INBOX_SESSION", undefined);
+    expect(stderr).toContain("Expected `--session` to be `all` or `collavre`, got `yours`");
+  });
+
+  it("takes a level of the log in capitals", async () => {
+    vi.stubEnv("LOG_LEVEL", "WARN");
+    const { code, stderr } = await run("replay nowhere.ndjson");
+    vi.stubEnv("LOG_LEVEL", undefined);
+    expect(stderr).toContain("nowhere.ndjson cannot be read");
+    expect(code).toBe(1);
   });
 });
 

@@ -5,33 +5,17 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
 import { gatewaySource } from "../../src/source/gateway/gateway.ts";
+import { certificate, certificateKey } from "../helpers/certificate.ts";
 import { helloPayload } from "./handshake-server.ts";
 import { createHeard } from "./heard.ts";
 
-/** Signed by nobody but itself, for localhost, until the year 2126. */
-const cert = `-----BEGIN CERTIFICATE-----
-MIIBmzCCAUGgAwIBAgIUIFiJI/UI+ycKTC/Glvj1MXRyVwYwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjEwMjEyMloYDzIxMjYxMDI5
-MTAyMTIyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAAQTf2+gALf/C/280hr3r2APn2Ti3GrZ6AZKBzv4k4bUPTU4tgGcgV4+
-m39iW1VtRNF/EiB/oTDyYdisvfAPEvH8o28wbTAdBgNVHQ4EFgQU2DE47s5BAEoZ
-oZzbyAN9rWeQiEowHwYDVR0jBBgwFoAU2DE47s5BAEoZoZzbyAN9rWeQiEowDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDSAAwRQIhALhH6dgvkvrJelHglmTCt/8FwrE2pwl/uA3/4aW6sdZJAiBP
-q2eqtMDJarvA6n5+kbuCjs7CCC0oK5evA+1mQN3LhQ==
------END CERTIFICATE-----`;
-const key = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgCRus5PtT3QhVfBMO
-Q3w060TZ1m0fs4gsu8AL+4Ccy6mhRANCAAQTf2+gALf/C/280hr3r2APn2Ti3GrZ
-6AZKBzv4k4bUPTU4tgGcgV4+m39iW1VtRNF/EiB/oTDyYdisvfAPEvH8
------END PRIVATE KEY-----`;
-const { fingerprint256 } = new X509Certificate(cert);
+const { fingerprint256 } = new X509Certificate(certificate);
 
 let server: Server;
 let url = "";
 
 beforeAll(async () => {
-  server = createServer({ cert, key });
+  server = createServer({ cert: certificate, key: certificateKey });
   new WebSocketServer({ server }).on("connection", (ws) => {
     ws.on("message", (data) => {
       const { id } = JSON.parse(String(data)) as { id: string };

@@ -1,12 +1,10 @@
-import { existsSync } from "node:fs";
-import { InboxError } from "../../errors.ts";
-import { systemClock } from "../../kit/clock.ts";
 import type { Ledger, LedgerEntry } from "../../ledger/ledger.ts";
-import { createLmdbLedger } from "../../ledger/lmdb.ts";
 import { ageText } from "../age.ts";
 import { assertNoArgument, onlyArgument } from "../arguments.ts";
 import { defineCommand } from "../command.ts";
 import { exitCode } from "../exit-code.ts";
+import { ledgerOption, visitLedger } from "../ledger.ts";
+import { meant } from "../meant.ts";
 import { plainLine, plainText } from "../plain-text.ts";
 import type { Terminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
@@ -17,6 +15,7 @@ type Action = (ledger: Ledger, ids: Ids, terminal: Terminal) => Promise<number>;
 interface Ids {
   readonly positionals: readonly string[];
   readonly all: boolean;
+  readonly json: boolean;
 }
 
 const actions: ReadonlyMap<string, Action> = new Map([
@@ -29,10 +28,10 @@ const actions: ReadonlyMap<string, Action> = new Map([
 /** Looks after the messages whose delivery gave up. */
 export const dead = defineCommand({
   usage: [
-    "dead list --ledger FILE",
+    "dead list [--json] --ledger FILE",
     "dead show ID --ledger FILE",
     "dead retry ID|--all --ledger FILE",
-    "dead drop ID --ledger FILE",
+    "dead drop ID|--all --ledger FILE",
   ],
   about: `Looks after dead letters: the messages whose delivery gave up. Works while an inbox runs on the
 ledger, and while none does.
@@ -42,64 +41,71 @@ show   all about one of them, its text too
 retry  has it delivered anew, by the inbox that runs on the ledger or the next one to start
 drop   forgets its text; its id stays known, so that it does not come again`,
   options: {
-    ledger: { type: "string", value: "FILE", help: "the ledger of the inbox" },
-    all: { type: "boolean", help: "with retry: every dead letter" },
+    ledger: ledgerOption,
+    all: { type: "boolean", env: false, help: "with retry or drop: every dead letter" },
+    json: { type: "boolean", env: false, help: "with list: one line of JSON a dead letter, without its text" },
   },
-  async run({ ledger: file, all = false }, [verb, ...positionals], terminal) {
+  async run({ ledger: file, all = false, json = false }, [verb, ...positionals], terminal) {
     const action = actions.get(verb ?? "");
     if (action === undefined)
-      throw new UsageError(`Expected list, show, retry or drop${verb === undefined ? "" : `, got \`${verb}\``}`);
-    if (all && action !== retry) throw new UsageError("Expected --all with retry only");
+      throw new UsageError(
+        `Expected list, show, retry or drop${verb === undefined ? "" : `, got \`${verb}\`${meant(verb, actions.keys())}`}`,
+      );
+    if (all && action !== retry && action !== drop) throw new UsageError("Expected --all with retry or drop only");
+    if (json && action !== list) throw new UsageError("Expected --json with list only");
     if (file === undefined || file === "") throw new UsageError("Expected the ledger: --ledger FILE");
-    // Opening would make it.
-    if (!existsSync(file)) throw new InboxError("ERR_INBOX_LEDGER", `There is no ledger ${file}`, { file });
-    const ledger = createLmdbLedger(file);
-    try {
-      await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
-      return await action(ledger, { positionals, all }, terminal);
-    } finally {
-      await ledger.close();
-    }
+    return visitLedger(file, (ledger) => action(ledger, { positionals, all, json }, terminal));
   },
 });
 
-async function list(ledger: Ledger, { positionals }: Ids, terminal: Terminal): Promise<number> {
+async function list(ledger: Ledger, { positionals, json }: Ids, terminal: Terminal): Promise<number> {
   assertNoArgument(positionals);
-  const letters = await allLetters(ledger);
-  if (letters.length === 0) terminal.note("There are no dead letters");
-  else await terminal.print(table(letters, Date.now()));
+  const now = Date.now();
+  const rows: (readonly string[])[] = [];
+  for await (const letter of allLetters(ledger)) {
+    if (json) await terminal.print(JSON.stringify(jsonOf(letter)));
+    else rows.push(rowOf(letter, now));
+  }
+  if (json) return exitCode.ok;
+  if (rows.length === 0) terminal.note("There are no dead letters");
+  else await terminal.print(table([["ID", "AGE", "ATTEMPTS", "SESSION", "ERROR"], ...rows]));
   return exitCode.ok;
 }
 
-async function allLetters(ledger: Ledger): Promise<readonly LedgerEntry[]> {
-  const letters: LedgerEntry[] = [];
-  for (let page = await ledger.deadLetters(); page.length > 0; ) {
-    letters.push(...page);
+/** Page by page, so that the texts of all are never in memory at once. */
+async function* allLetters(ledger: Ledger): AsyncGenerator<LedgerEntry> {
+  let page = await ledger.deadLetters();
+  while (page.length > 0) {
+    yield* page;
     page = await ledger.deadLetters({ after: page.at(-1)?.message.id as string });
   }
-  return letters;
+}
+
+async function allIds(ledger: Ledger): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for await (const { message } of allLetters(ledger)) ids.push(message.id);
+  return ids;
+}
+
+/** What a program needs of a dead letter; its text is left to `show`. */
+function jsonOf({ message, attempts, at, error = "" }: LedgerEntry): object {
+  const { id, gateway, runId, sessionKey, origin, completedAt } = message;
+  return { id, gateway, runId, sessionKey, origin, completedAt, attempts, diedAt: at, error };
 }
 
 const MAX_ERROR_CHARS = 120;
 
-function table(letters: readonly LedgerEntry[], now: number): string {
-  const rows = letters.map(({ message, attempts, at, error = "" }) => [
-    message.id,
-    ageText(now - at),
-    String(attempts),
-    plainLine(message.sessionKey),
-    plainLine(error).slice(0, MAX_ERROR_CHARS),
-  ]);
-  const all = [["ID", "AGE", "ATTEMPTS", "SESSION", "ERROR"], ...rows];
-  const widths = all[0]?.map((_title, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+function rowOf({ message, attempts, at, error = "" }: LedgerEntry, now: number): readonly string[] {
+  const { id, sessionKey } = message;
+  return [id, ageText(now - at), String(attempts), plainLine(sessionKey), plainLine(error).slice(0, MAX_ERROR_CHARS)];
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
+  return rows.map((row) => line(row).trimEnd()).join("\n");
 }
 
 async function show(ledger: Ledger, { positionals }: Ids, terminal: Terminal): Promise<number> {
@@ -124,9 +130,7 @@ async function show(ledger: Ledger, { positionals }: Ids, terminal: Terminal): P
 
 async function retry(ledger: Ledger, { positionals, all }: Ids, terminal: Terminal): Promise<number> {
   if (all) assertNoArgument(positionals);
-  const ids = all
-    ? (await allLetters(ledger)).map(({ message }) => message.id)
-    : [onlyArgument(positionals, "an ID or --all")];
+  const ids = all ? await allIds(ledger) : [onlyArgument(positionals, "an ID or --all")];
   let revived = 0;
   for (const id of ids) if (await ledger.revive(id)) revived += 1;
   const [id = ""] = ids;
@@ -135,10 +139,14 @@ async function retry(ledger: Ledger, { positionals, all }: Ids, terminal: Termin
   return exitCode.ok;
 }
 
-async function drop(ledger: Ledger, { positionals }: Ids, terminal: Terminal): Promise<number> {
-  const id = onlyArgument(positionals, "the ID to drop");
-  if (!(await ledger.drop(id))) return unknown(id, terminal);
-  terminal.note("1 dropped");
+async function drop(ledger: Ledger, { positionals, all }: Ids, terminal: Terminal): Promise<number> {
+  if (all) assertNoArgument(positionals);
+  const ids = all ? await allIds(ledger) : [onlyArgument(positionals, "an ID or --all")];
+  let dropped = 0;
+  for (const id of ids) if (await ledger.drop(id)) dropped += 1;
+  const [id = ""] = ids;
+  if (!all && dropped === 0) return unknown(id, terminal);
+  terminal.note(`${dropped} dropped`);
   return exitCode.ok;
 }
 

@@ -33,9 +33,9 @@ message are dim. Takes about ten seconds. The last line counts it all, the same 
 
 With --inspect it begins when the page is opened, takes its time, and stays until Ctrl-C.`,
   options: { ...inspectOptions, "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default warn` } },
-  async run(values, positionals, terminal) {
+  async run(values, positionals, terminal, nameOf) {
     const port = inspectPort(values, positionals);
-    const logger = createLogger(terminal, values["log-level"], "warn");
+    const logger = createLogger(terminal, values["log-level"], "warn", nameOf("log-level"));
     const printer = createPrinter(terminal, { maxLines: 2 });
     await using gateway = await createFakeGateway();
     const source = gatewaySource({ url: gateway.url, token: gateway.token });

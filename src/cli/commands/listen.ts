@@ -1,65 +1,87 @@
 import { filter, firstValueFrom, map } from "rxjs";
-import type { Deliver } from "../../delivery/deliver.ts";
 import { webhook } from "../../delivery/webhook/webhook.ts";
 import { createInbox } from "../../inbox.ts";
 import type { Inbox } from "../../inbox-api.ts";
+import type { InboxOptions } from "../../options.ts";
 import { collavre } from "../../protocol/session-key.ts";
+import type { Logger } from "../../types.ts";
+import { announceListening } from "../announce.ts";
 import { fromFlags } from "../arguments.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand, type NameOf, type OptionValues } from "../command.ts";
+import { type Config, readConfig } from "../config.ts";
 import { exitCode } from "../exit-code.ts";
-import { gatewayFromFlags, gatewayOptions } from "../gateway-flags.ts";
+import { gatewayOptions, gatewaysFrom } from "../gateway-flags.ts";
 import { inspectOptions, inspectPort, serveInspector, serveStately, statelyOptions } from "../inspect.ts";
 import { createLogger, logLevelOption } from "../logger.ts";
 import { plainText } from "../plain-text.ts";
 import { createPrinter } from "../printer.ts";
+import { readServeAddress, serveHealth } from "../serve.ts";
 import { listenForStop } from "../signals.ts";
+import type { Terminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
+import { webhookFlags, webhookNames, webhookOptionsFrom } from "../webhook-flags.ts";
 
 /** How long deliveries may go on after the first signal, in ms. */
 const DRAIN_MS = 10_000;
 
-/** Listens to a Gateway until a signal, and prints each message or posts it. */
+const options = {
+  ...gatewayOptions,
+  name: {
+    type: "string",
+    value: "NAME",
+    help: "the Gateway's name in messages, the same everywhere; default `default`",
+  },
+  owner: { type: "string", value: "LABEL", help: "the `owner` that messages carry" },
+  session: { type: "string", value: "WHICH", help: "`all` conversations (default), or those of `collavre`" },
+  json: { type: "boolean", help: "one line of JSON a message, and nothing else on stdout" },
+  ledger: { type: "string", value: "FILE", help: "remember messages in this file; made when it is not there" },
+  ...webhookFlags,
+  config: { type: "string", value: "FILE", help: "read Gateways, filters, retries and limits from this JSON file" },
+  serve: {
+    type: "string",
+    value: "[HOST:]PORT",
+    help: "answer /healthz, /readyz and /metrics; without HOST on 127.0.0.1",
+  },
+  ...inspectOptions,
+  ...statelyOptions,
+  "log-level": { ...logLevelOption, help: "as LOG_LEVEL: fatal, error, warn (default on a terminal), info, ..." },
+} as const;
+
+/** Listens to Gateways until a signal, and prints each message or posts it. */
 export const listen = defineCommand({
-  usage: ["listen --url URL [options]", "listen --url URL --inspect [PORT] [options]"],
+  usage: [
+    "listen --url URL [options]",
+    "listen --config FILE [options]",
+    "listen --url URL --inspect [PORT] [options]",
+  ],
   about: `Listens to a Gateway and prints each message when it is complete, until Ctrl-C or SIGTERM. Then it
 takes no new run, lets deliveries finish for ten seconds at most, and exits with 0; a second signal
 ends it at once. A lost connection comes back by itself.
 
 With --webhook each message is posted, signed with the secret in OPENCLAW_INBOX_WEBHOOK_SECRET, and
 printed once the receiver has taken it. With --ledger nothing is lost to a crash or a restart.`,
-  options: {
-    ...gatewayOptions,
-    name: {
-      type: "string",
-      value: "NAME",
-      help: "the Gateway's name in messages, the same on every host; default `default`",
-    },
-    owner: { type: "string", value: "LABEL", help: "the `owner` that messages carry" },
-    session: { type: "string", value: "WHICH", help: "`all` conversations (default), or those of `collavre`" },
-    json: { type: "boolean", help: "one line of JSON a message, and nothing else on stdout" },
-    ledger: { type: "string", value: "FILE", help: "remember messages in this file; made when it is not there" },
-    webhook: { type: "string", value: "URL", help: "post each message to this address" },
-    ...inspectOptions,
-    ...statelyOptions,
-    "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default info` },
-  },
-  async run(values, positionals, terminal) {
+  options,
+  async run(values, positionals, terminal, nameOf) {
     const port = inspectPort(values, positionals);
-    const { name, owner, ledger } = values;
-    const source = gatewayFromFlags(values, {
-      ...(name !== undefined && { name }),
-      ...(owner !== undefined && { owner }),
-    });
-    const session = readSession(values.session);
-    const logger = createLogger(terminal, values["log-level"], "info");
-    const post = values.webhook === undefined ? undefined : webhookTo(values.webhook);
+    const config = values.config === undefined ? undefined : readConfig(values.config);
+    const usual = terminal.interactive ? "warn" : "info";
+    const level = values["log-level"] ?? config?.logLevel;
+    const logger = createLogger(
+      terminal,
+      level,
+      usual,
+      values["log-level"] === undefined ? "logLevel" : nameOf("log-level"),
+    );
+    const serve = values.serve ?? config?.serve;
+    const address = serve === undefined ? undefined : readServeAddress(serve, nameOf("serve"));
+    const hook = webhookOptionsFrom(values, config?.webhook, nameOf);
+    const post = hook && fromFlags(webhookNames(values, nameOf), () => webhook(hook));
     const printer = createPrinter(terminal, { json: values.json });
+    const inboxOptions = inboxOptionsOf(values, config, nameOf);
     await using stately = values.stately === true ? await serveStately(terminal) : undefined;
     await using inbox = createInbox({
-      source,
+      ...inboxOptions,
       ...(stately && { inspect: stately.inspect }),
-      ...(session && { session }),
-      ...(ledger !== undefined && { ledger }),
       deliver: post ?? printer.deliver,
       logger,
     });
@@ -69,20 +91,33 @@ printed once the receiver has taken it. With --ledger nothing is lost to a crash
         if (status === "delivered") void printer.message(message);
       });
     }
+    await using health = address === undefined ? undefined : await serveHealth(inbox, address);
+    if (health !== undefined) logger.info({ url: health.url }, "serving /healthz, /readyz and /metrics");
     await using _inspector =
       port === undefined ? undefined : await serveInspector(inbox, port, values["show-text"], terminal);
-    const stop = listenForStop();
-    const paused = allPaused(inbox);
-    const failed = new Promise<never>((_resolve, reject) => inbox.start().catch(reject));
-    const end = await Promise.race([paused, failed, stop.received.then((signal) => ({ signal }))]);
-    if ("signal" in end) logger.info({ ...end, pending: inbox.stats().pending }, "stopping");
-    await inbox.stop({ drainMs: DRAIN_MS });
-    stop.release();
-    if ("signal" in end) return exitCode.ok;
-    terminal.note(`openclaw-inbox: ${plainText(end.reason)}`);
-    return exitCode.paused;
+    const talkative = terminal.interactive && level?.toLowerCase() !== "silent";
+    using _announcement = announceListening(
+      inbox,
+      talkative ? terminal : undefined,
+      logger,
+      hook && new URL(hook.url).host,
+    );
+    return await listenUntilStopped(inbox, terminal, logger);
   },
 });
+
+async function listenUntilStopped(inbox: Inbox, terminal: Terminal, logger: Logger): Promise<number> {
+  const stop = listenForStop();
+  const paused = allPaused(inbox);
+  const failed = new Promise<never>((_resolve, reject) => inbox.start().catch(reject));
+  const end = await Promise.race([paused, failed, stop.received.then((signal) => ({ signal }))]);
+  if ("signal" in end) logger.info({ ...end, pending: inbox.stats().pending }, "stopping");
+  await inbox.stop({ drainMs: DRAIN_MS });
+  stop.release();
+  if ("signal" in end) return exitCode.ok;
+  terminal.note(`openclaw-inbox: ${plainText(end.reason)}`);
+  return exitCode.paused;
+}
 
 /** Resolves when no link will come back by itself, with what a person must mend. */
 function allPaused(inbox: Inbox): Promise<{ readonly reason: string }> {
@@ -96,21 +131,28 @@ function allPaused(inbox: Inbox): Promise<{ readonly reason: string }> {
   );
 }
 
-function readSession(which: string | undefined): typeof collavre | undefined {
-  if (which === undefined || which === "all") return undefined;
-  if (which === "collavre") return collavre;
-  throw new UsageError(`Expected \`--session\` to be \`all\` or \`collavre\`, got \`${which}\``);
+/** What the command line says wins over the environment, and that over the configuration. */
+function inboxOptionsOf(
+  values: OptionValues<typeof options>,
+  config: Config | undefined,
+  nameOf: NameOf,
+): InboxOptions {
+  const session = readSession(
+    values.session ?? config?.session,
+    values.session === undefined ? "session" : nameOf("session"),
+  );
+  const ledger = values.ledger ?? config?.ledger;
+  return {
+    ...config?.inbox,
+    source: gatewaysFrom(values, nameOf, config?.gateways),
+    ...(session && { session }),
+    ...(config?.accept && { accept: config.accept }),
+    ...(ledger !== undefined && { ledger }),
+  };
 }
 
-function webhookTo(url: string): Deliver {
-  const variable = "OPENCLAW_INBOX_WEBHOOK_SECRET";
-  const secret = process.env[variable];
-  if (secret === undefined || secret === "") throw new UsageError(`Expected the secret of --webhook in ${variable}`);
-  return fromFlags(
-    new Map([
-      ["url", "--webhook"],
-      ["secret", variable],
-    ]),
-    () => webhook({ url, secret }),
-  );
+function readSession(which: string | undefined, name: string): typeof collavre | undefined {
+  if (which === undefined || which === "all") return undefined;
+  if (which === "collavre") return collavre;
+  throw new UsageError(`Expected \`${name}\` to be \`all\` or \`collavre\`, got \`${which}\``);
 }

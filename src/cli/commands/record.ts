@@ -1,10 +1,12 @@
 import type { LinkEvent } from "../../../machines/link.ts";
 import type { InboxError } from "../../errors.ts";
+import { createInbox } from "../../inbox.ts";
+import type { Source, SourceListener } from "../../source/source.ts";
 import type { Logger } from "../../types.ts";
 import { onlyArgument } from "../arguments.ts";
 import { defineCommand } from "../command.ts";
 import { exitCode } from "../exit-code.ts";
-import { gatewayFromFlags, gatewayOptions } from "../gateway-flags.ts";
+import { gatewayFrom, gatewayOptions } from "../gateway-flags.ts";
 import { createLogger, logLevelOption } from "../logger.ts";
 import { plainText } from "../plain-text.ts";
 import { createRecordingFile } from "../recording-file.ts";
@@ -21,13 +23,13 @@ SIGTERM; \`replay\` plays it. Tokens and nonces are blanked out, the texts of me
 the user who records may read the file.`,
   options: {
     ...gatewayOptions,
-    force: { type: "boolean", help: "replace FILE when it is there" },
+    force: { type: "boolean", env: false, help: "replace FILE when it is there" },
     "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default info` },
   },
-  async run(values, positionals, terminal) {
+  async run(values, positionals, terminal, nameOf) {
     const file = onlyArgument(positionals, "the FILE to write");
-    const source = gatewayFromFlags(values);
-    const logger = createLogger(terminal, values["log-level"], "info");
+    const gateway = gatewayFrom(values, nameOf);
+    const logger = createLogger(terminal, values["log-level"], "info", nameOf("log-level"));
     let end: (ending: Ending) => void = () => {};
     const ended = new Promise<Ending>((resolve) => {
       end = resolve;
@@ -37,19 +39,22 @@ the user who records may read the file.`,
       onError: (error) => end({ error }),
     });
     const stop = listenForStop();
-    source.open({
+    const source = overheard(gateway, {
       frame(frame) {
         recording.frame(frame);
         terminal.status(`${recording.writer?.written ?? 0} frames`);
       },
       link(event) {
         recording.link(event);
-        logLink(logger, source.name, event);
+        logLink(logger, gateway.name, event);
         if (event.type === "refused") end({ refused: event.reason });
       },
     });
+    // The inbox subscribes to each session, without which heartbeats and jobs of the main session are not told.
+    const inbox = createInbox({ source });
+    void inbox.start();
     const ending = await Promise.race([ended, stop.received.then((signal): Ending => ({ signal }))]);
-    await source.close();
+    await inbox.stop({ drainMs: 0 });
     stop.release();
     if ("refused" in ending) terminal.note(`openclaw-inbox: ${plainText(ending.refused)}`);
     if ("error" in ending) throw ending.error;
@@ -61,6 +66,29 @@ the user who records may read the file.`,
     return written > 0 && dropped === 0 ? exitCode.ok : exitCode.failure;
   },
 });
+
+/** A source that tells another listener, too, before its own. */
+function overheard(source: Source, other: SourceListener): Source {
+  const { name, owner, request } = source;
+  return {
+    name,
+    ...(owner !== undefined && { owner }),
+    ...(request && { request }),
+    close: () => source.close(),
+    open: (listener) =>
+      source.open({
+        ...listener,
+        frame(frame) {
+          other.frame(frame);
+          listener.frame(frame);
+        },
+        link(event) {
+          other.link(event);
+          listener.link(event);
+        },
+      }),
+  };
+}
 
 function logLink(logger: Logger, gateway: string, event: LinkEvent): void {
   const reason = "reason" in event ? event.reason : undefined;

@@ -23,11 +23,11 @@ counts it all; with --json it goes to stderr, so that stdout is JSON only.`,
     json: { type: "boolean", help: "one line of JSON a message" },
     "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default warn` },
   },
-  async run(values, positionals, terminal) {
+  async run(values, positionals, terminal, nameOf) {
     const file = onlyArgument(positionals, "the FILE to play");
     const speed = values.speed === undefined ? Number.POSITIVE_INFINITY : Number(values.speed || Number.NaN);
     const source = fromFlags(new Map([["speed", "--speed"]]), () => recordingSource(file, { speed }));
-    const logger = createLogger(terminal, values["log-level"], "warn");
+    const logger = createLogger(terminal, values["log-level"], "warn", nameOf("log-level"));
     const printer = createPrinter(terminal, { json: values.json });
     await using inbox = createInbox({ source, deliver: printer.deliver, logger });
     inbox.outcomes$.subscribe(printer.outcome);

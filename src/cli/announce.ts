@@ -1,0 +1,44 @@
+import type { Subscription } from "rxjs";
+import type { Inbox } from "../inbox-api.ts";
+import type { Logger } from "../types.ts";
+import { plainText } from "./plain-text.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** After so long without a link a person wants to know what is waited for, in ms. */
+const PATIENCE_MS = 5_000;
+
+/**
+ * Says in one line that the inbox listens, to what, and how to stop it: on the terminal of a person, else in the log.
+ * A Gateway that keeps silent is waited for aloud.
+ */
+export function announceListening(
+  inbox: Inbox,
+  terminal: Terminal | undefined,
+  logger: Logger,
+  postsTo: string | undefined,
+): Disposable {
+  let announced = false;
+  const say = (sentence: string, fields: object) =>
+    terminal === undefined ? logger.info(fields, sentence) : terminal.note(plainText(`${sentence}.`));
+
+  const gateways = () => [...new Set(inbox.links().map(({ gateway }) => gateway))].join(", ");
+  const patience = setTimeout(() => {
+    for (const { gateway, state, reason } of inbox.links()) {
+      if (state === "live" || state === "recovering") continue;
+      say(`Still waiting for ${gateway}: ${reason?.replace(/\.$/, "") ?? "nothing answers there yet"}`, { gateway });
+    }
+  }, PATIENCE_MS).unref();
+  const subscription: Subscription = inbox.links$.subscribe(() => {
+    if (announced || !inbox.links().every(({ state }) => state === "live")) return;
+    announced = true;
+    clearTimeout(patience);
+    const target = postsTo === undefined ? "messages appear here" : `messages are posted to ${postsTo}`;
+    say(`Listening to ${gateways()}: ${target}; Ctrl-C stops it`, { gateways: gateways() });
+  });
+  return {
+    [Symbol.dispose]() {
+      clearTimeout(patience);
+      subscription.unsubscribe();
+    },
+  };
+}

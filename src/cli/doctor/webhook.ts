@@ -1,0 +1,76 @@
+import { randomUUID } from "node:crypto";
+import { resolveWebhookOptions, type WebhookOptions, type WebhookTarget } from "../../delivery/webhook/options.ts";
+import { errorText } from "../../errors.ts";
+import { type Finding, failed, ok } from "./finding.ts";
+
+/** Posts a signed test to the receiver: `{"type": "openclaw.test"}`, which it may answer with any 2xx and must not store. */
+export async function checkWebhook(options: WebhookOptions): Promise<Finding> {
+  const check = "webhook";
+  let target: WebhookTarget;
+  try {
+    target = resolveWebhookOptions(options);
+  } catch (error) {
+    return failed(check, errorText(error));
+  }
+  const { host } = target.url;
+  let status: number;
+  let location: string | null;
+  try {
+    const answer = await post(target);
+    ({ status } = answer);
+    location = answer.headers.get("location");
+    await answer.body?.cancel();
+  } catch (error) {
+    return failed(check, `${host} did not take the test: ${reasonOf(error)}.`, fixOf(error));
+  }
+  if (status >= 200 && status < 300) return ok(check, `${host} took a signed test (${status}).`);
+  return failed(check, `${host} answered a signed test with ${status}.`, fixFor(status, location));
+}
+
+function post({ url, signers, headers, timeoutMs }: WebhookTarget): Promise<Response> {
+  const id = `msg_${randomUUID()}`;
+  const now = new Date();
+  const body = JSON.stringify({ type: "openclaw.test", timestamp: now.toISOString(), data: {} });
+  const signed = new Headers(headers);
+  signed.set("webhook-id", id);
+  signed.set("webhook-timestamp", String(Math.floor(now.getTime() / 1_000)));
+  signed.set("webhook-signature", signers.map((signer) => signer.sign(id, now, body)).join(" "));
+  return fetch(url, {
+    method: "POST",
+    headers: signed,
+    body,
+    redirect: "manual",
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+}
+
+function codeOf(error: unknown): string | undefined {
+  const { cause } = Object(error) as { readonly cause?: { readonly code?: unknown } };
+  return typeof cause?.code === "string" ? cause.code : undefined;
+}
+
+/** Never the error's own words: they may quote the address. */
+function reasonOf(error: unknown): string {
+  return codeOf(error) ?? (error instanceof Error ? error.name : "failed");
+}
+
+function fixOf(error: unknown): string {
+  const code = codeOf(error) ?? "";
+  if (code === "ECONNREFUSED") return "Start the receiver, or mend host and port of the webhook's address.";
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "Mend the name in the webhook's address.";
+  if (/CERT|TLS|SSL/.test(code))
+    return "Trust the receiver's certificate: NODE_EXTRA_CA_CERTS=ca.pem for one of an authority of your own.";
+  return "Look at the receiver's log: it must answer within 15 seconds.";
+}
+
+function fixFor(status: number, location: string | null): string {
+  if (status >= 300 && status < 400)
+    return `Give the final address: redirects are not followed${location?.startsWith("https:") ? ", and this one leads to https:" : ""}.`;
+  if (status === 401 || status === 403)
+    return "Give the receiver the same secret as OPENCLAW_INBOX_WEBHOOK_SECRET, let it verify the raw body, and set its clock.";
+  if (status === 404) return "Mend the path of the webhook's address: the receiver has no such route.";
+  if (status === 405) return "The route must take POST.";
+  if (status === 400 || status === 422)
+    return "The receiver must answer any 2xx to types that it does not know, such as this test's `openclaw.test`.";
+  return "Look at the receiver's log.";
+}

@@ -1,0 +1,117 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Inbox } from "../inbox-api.ts";
+import { systemClock } from "../kit/clock.ts";
+import { createMetricsText } from "../metrics/text.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** Where a server listens. */
+export interface ServeAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A server for whoever supervises the process. */
+export interface HealthServer extends AsyncDisposable {
+  /** `http://HOST:PORT` */
+  readonly url: string;
+}
+
+/** More connections at once are turned away: probes and a scraper need a handful. */
+const MAX_CONNECTIONS = 100;
+/** How long a request may take to come in whole, in ms. */
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/**
+ * Reads `PORT` (of this machine only), `HOST:PORT` or `[IPv6]:PORT`.
+ *
+ * @throws {UsageError} for anything else, under `name`.
+ */
+export function readServeAddress(text: string, name: string): ServeAddress {
+  const [, bracketed, plain, digits = ""] = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === "" || port > 65_535)
+    throw new UsageError(`Expected \`${name}\` to be PORT or HOST:PORT, got \`${text.slice(0, 60)}\``);
+  return { host: bracketed ?? plain ?? "127.0.0.1", port };
+}
+
+/**
+ * Answers `/healthz` (this process turns), `/readyz` (every link is live, or 503) and `/metrics` (Prometheus). No
+ * text, no session key and no secret is in any answer.
+ *
+ * @throws {UsageError} when the address cannot be had.
+ */
+export async function serveHealth(inbox: Inbox, { host, port }: ServeAddress): Promise<HealthServer> {
+  const metrics = createMetricsText(inbox, systemClock);
+  const answers: ReadonlyMap<string, () => Answer> = new Map([
+    ["/healthz", () => ({ status: 200, body: "ok\n" })],
+    ["/readyz", () => readiness(inbox)],
+    ["/metrics", () => ({ status: 200, body: metrics.render(), type: "text/plain; version=0.0.4; charset=utf-8" })],
+  ]);
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+    (request, response) => respond(request, response, answers),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  // One answer a connection: requests that come on its heels cannot pile up answers that nobody reads.
+  server.maxRequestsPerSocket = 1;
+  await listen(server, host, port);
+  const bound = (server.address() as AddressInfo).port;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    async [Symbol.asyncDispose]() {
+      metrics.close();
+      await new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+}
+
+function readiness(inbox: Inbox): Answer {
+  const links = inbox.links();
+  // `recovering` hears everything already; what was missed follows.
+  const ready = links.every(({ state }) => state === "live" || state === "recovering");
+  const lines = links.map(
+    ({ gateway, owner, state }) => `${gateway}${owner === undefined ? "" : ` (${owner})`}: ${state}`,
+  );
+  return { status: ready ? 200 : 503, body: `${lines.join("\n")}\n` };
+}
+
+function respond(request: IncomingMessage, response: ServerResponse, answers: ReadonlyMap<string, () => Answer>): void {
+  const { status, body, type = "text/plain; charset=utf-8" } = answerTo(request, answers);
+  response.writeHead(status, {
+    "Content-Type": type,
+    "Content-Length": Buffer.byteLength(body),
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    Connection: "close",
+  });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+function answerTo({ method, url = "" }: IncomingMessage, answers: ReadonlyMap<string, () => Answer>): Answer {
+  if (method !== "GET" && method !== "HEAD") return { status: 405, body: "Read only.\n" };
+  const [path = ""] = url.split("?");
+  try {
+    return answers.get(path)?.() ?? { status: 404, body: `There are ${[...answers.keys()].join(", ")}.\n` };
+  } catch {
+    return { status: 500, body: "This could not be answered.\n" };
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", ({ code, message }: NodeJS.ErrnoException) =>
+      reject(new UsageError(`Cannot serve on ${host}:${port}: ${code ?? message}`)),
+    );
+    server.listen(port, host, resolve);
+  });
+}

@@ -1,0 +1,45 @@
+import type { WebhookOptions } from "../delivery/webhook/options.ts";
+import type { NameOf } from "./command.ts";
+import type { WebhookConfig } from "./config.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** The option of commands that post. */
+export const webhookFlags = {
+  webhook: { type: "string", value: "URL", help: "post each message to this address" },
+} as const;
+
+const SECRET = "OPENCLAW_INBOX_WEBHOOK_SECRET";
+
+interface WebhookValues {
+  readonly webhook?: string;
+  readonly "allow-insecure"?: boolean;
+}
+
+/** How the user wrote the options of a webhook, for error messages. */
+export function webhookNames(values: WebhookValues, nameOf: NameOf): ReadonlyMap<string, string> {
+  return new Map([
+    ["url", values.webhook === undefined ? "webhook.url" : nameOf("webhook")],
+    ["secret", process.env[SECRET] === undefined ? "webhook.secretFile" : SECRET],
+  ]);
+}
+
+/**
+ * The webhook that options, environment and configuration name; undefined where none does.
+ *
+ * @throws {UsageError} when its secret is missing.
+ */
+export function webhookOptionsFrom(
+  values: WebhookValues,
+  config: WebhookConfig | undefined,
+  nameOf: NameOf,
+): WebhookOptions | undefined {
+  const url = values.webhook ?? config?.url;
+  if (url === undefined) return undefined;
+  const { secrets, ...rest } = config ?? {};
+  // Two, with a space in between, while one is being changed for the other.
+  const fromEnvironment = process.env[SECRET]?.split(/\s+/).filter(Boolean) ?? [];
+  const secret = fromEnvironment.length > 0 ? fromEnvironment : secrets;
+  if (secret === undefined)
+    throw new UsageError(`Expected the secret of ${webhookNames(values, nameOf).get("url")} in ${SECRET}`);
+  return { ...rest, url, secret, ...(values["allow-insecure"] === true && { allowInsecure: true }) };
+}
