@@ -3,18 +3,48 @@ import { InboxError } from "../errors.ts";
 import { systemClock } from "../kit/clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { createLmdbLedger } from "../ledger/lmdb.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** The option of commands that look into a ledger. */
-export const ledgerOption = { type: "string", value: "FILE", help: "the ledger of the inbox" } as const;
+export const ledgerOption = {
+  type: "string",
+  value: "PLACE",
+  help: "the ledger of the inbox: a file, or postgres://...",
+} as const;
+
+/** Whether a ledger is in a database, not in a file. */
+export function isDatabase(place: string): boolean {
+  return /^\w+:\/\//.test(place);
+}
+
+/**
+ * What `--ledger` names, as `createInbox` takes it: the path of a file, or a ledger in Postgres.
+ *
+ * @throws {UsageError} for an address of another kind, or where the package `pg` is missing.
+ */
+export async function openLedger(place: string, retainMs: number | undefined): Promise<string | Ledger> {
+  if (!isDatabase(place)) return place;
+  // Not quoted: an address may hold a password.
+  if (!/^postgres(ql)?:/.test(place)) throw new UsageError("Expected the ledger to be a file or postgres://...");
+  try {
+    const { postgresLedger } = await import("../ledger/postgres/postgres.ts");
+    return postgresLedger({ connectionString: place, ...(retainMs !== undefined && { retainMs }) });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    throw new UsageError("A ledger in Postgres needs the package pg: npm install --global pg");
+  }
+}
 
 /**
  * Opens a ledger for a look, whether an inbox runs on it or not, and takes nothing from it.
  *
  * @throws {InboxError} `ERR_INBOX_LEDGER` when it is not there: opening would make it.
  */
-export async function visitLedger<T>(file: string, look: (ledger: Ledger) => Promise<T>): Promise<T> {
-  if (!existsSync(file)) throw new InboxError("ERR_INBOX_LEDGER", `There is no ledger ${file}`, { file });
-  const ledger = createLmdbLedger(file);
+export async function visitLedger<T>(place: string, look: (ledger: Ledger) => Promise<T>): Promise<T> {
+  if (!isDatabase(place) && !existsSync(place))
+    throw new InboxError("ERR_INBOX_LEDGER", `There is no ledger ${place}`, { file: place });
+  const opened = await openLedger(place, undefined);
+  const ledger = typeof opened === "string" ? createLmdbLedger(opened) : opened;
   try {
     await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
     return await look(ledger);

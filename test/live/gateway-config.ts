@@ -5,13 +5,16 @@ export interface GatewayConfigInput {
   readonly modelUrl: string;
   readonly workspace: string;
   readonly logFile: string;
+  /** The addresses whose `X-Forwarded-For` it believes. */
+  readonly trustedProxies?: readonly string[];
 }
 
 /**
  * The configuration of a Gateway that has one stub model, no channels, and heartbeats only when a
  * scenario asks for one.
  */
-export function gatewayConfig({ port, token, modelUrl, workspace, logFile }: GatewayConfigInput): object {
+export function gatewayConfig(input: GatewayConfigInput): object {
+  const { port, token, modelUrl, workspace, logFile, trustedProxies } = input;
   return {
     gateway: {
       mode: "local",
@@ -21,6 +24,7 @@ export function gatewayConfig({ port, token, modelUrl, workspace, logFile }: Gat
       controlUi: { enabled: false },
       terminal: { enabled: false },
       cliAgents: { enabled: false },
+      ...(trustedProxies && { trustedProxies }),
     },
     update: { checkOnStart: false },
     telemetry: { enabled: false },

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -6,7 +6,8 @@ import { type AddressInfo, createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { gatewayConfig } from "./gateway-config.ts";
+import { promisify } from "node:util";
+import { type GatewayConfigInput, gatewayConfig } from "./gateway-config.ts";
 import type { Installation } from "./install.ts";
 import { within } from "./within.ts";
 
@@ -20,9 +21,15 @@ export interface LiveGateway {
   kill(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
   /** Starts it again on the same port with the same state. */
   start(): Promise<void>;
+  /** Runs the Gateway's own command line, `openclaw ARGS`, on its host. */
+  cli(...args: readonly string[]): Promise<string>;
+  /** Changes its configuration, for the next `start`. */
+  configure(change: Partial<GatewayConfigInput>): Promise<void>;
   /** Ends it and removes its folder, unless somebody will want to read its logs. */
   dispose(keepLogs: boolean): Promise<void>;
 }
+
+const run = promisify(execFile);
 
 const START_TIMEOUT_MS = 90_000;
 const END_TIMEOUT_MS = 60_000;
@@ -39,10 +46,10 @@ export async function createGateway(installation: Installation, modelUrl: string
   };
   const workspace = path.join(folder, "workspace");
   for (const name of [files.state, files.home, workspace]) await mkdir(name);
-  await writeFile(
-    files.config,
-    JSON.stringify(gatewayConfig({ port, token, modelUrl, workspace, logFile: path.join(folder, "gateway.jsonl") })),
-  );
+  const input = { port, token, modelUrl, workspace, logFile: path.join(folder, "gateway.jsonl") };
+  const configure = (change: Partial<GatewayConfigInput> = {}) =>
+    writeFile(files.config, JSON.stringify(gatewayConfig({ ...input, ...change })));
+  await configure();
   const logFile = path.join(folder, "gateway.log");
   let child: ChildProcess | undefined;
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
@@ -56,6 +63,16 @@ export async function createGateway(installation: Installation, modelUrl: string
     token,
     logFile,
     kill,
+    configure,
+    async cli(...args) {
+      const env = environment(installation, files);
+      const { stdout } = await run(installation.node, [installation.entry, ...args], {
+        cwd: folder,
+        env,
+        timeout: 60_000,
+      });
+      return stdout;
+    },
     async start() {
       child = spawnGateway(installation, folder, port, environment(installation, files));
       await within(START_TIMEOUT_MS, `the Gateway to be ready (its log: ${logFile})`, ready(child, logFile));

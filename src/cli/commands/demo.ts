@@ -55,10 +55,16 @@ With --inspect it begins when the page is opened, takes its time, and stays unti
     endProgress();
     if (inspector === undefined) await inbox.stop();
     await terminal.print(`\n${summaryLine(inbox.stats())}`);
+    terminal.note(`\n${nextSteps}`);
     if (inspector !== undefined) await untilStopped(terminal);
     return exitCode.ok;
   },
 });
+
+const nextSteps = `Next, with a Gateway of your own:
+  export OPENCLAW_GATEWAY_TOKEN=...    # gateway.auth.token in ~/.openclaw/openclaw.json
+  openclaw-inbox doctor --url ws://127.0.0.1:18789
+  openclaw-inbox listen --url ws://127.0.0.1:18789`;
 
 /** Resolves when the page is open, or when it is time to begin without. */
 async function watched(inspector: Inspector, terminal: Terminal): Promise<void> {

@@ -8,6 +8,7 @@ import { checkLedger } from "../doctor/ledger.ts";
 import { checkWebhook } from "../doctor/webhook.ts";
 import { exitCode } from "../exit-code.ts";
 import { gatewayOptions, gatewayOptionsFrom } from "../gateway-flags.ts";
+import { ledgerOption } from "../ledger.ts";
 import { plainText } from "../plain-text.ts";
 import type { Terminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
@@ -24,7 +25,7 @@ failed, else with 1.`,
   options: {
     ...gatewayOptions,
     ...webhookFlags,
-    ledger: { type: "string", value: "FILE", help: "the ledger to check" },
+    ledger: ledgerOption,
     config: { type: "string", value: "FILE", help: "the configuration to check" },
     json: { type: "boolean", env: false, help: "one line of JSON a finding" },
   },

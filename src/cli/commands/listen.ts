@@ -12,6 +12,7 @@ import { type Config, readConfig } from "../config.ts";
 import { exitCode } from "../exit-code.ts";
 import { gatewayOptions, gatewaysFrom } from "../gateway-flags.ts";
 import { inspectOptions, inspectPort, serveInspector, serveStately, statelyOptions } from "../inspect.ts";
+import { openLedger } from "../ledger.ts";
 import { createLogger, logLevelOption } from "../logger.ts";
 import { plainText } from "../plain-text.ts";
 import { createPrinter } from "../printer.ts";
@@ -34,7 +35,7 @@ const options = {
   owner: { type: "string", value: "LABEL", help: "the `owner` that messages carry" },
   session: { type: "string", value: "WHICH", help: "`all` conversations (default), or those of `collavre`" },
   json: { type: "boolean", help: "one line of JSON a message, and nothing else on stdout" },
-  ledger: { type: "string", value: "FILE", help: "remember messages in this file; made when it is not there" },
+  ledger: { type: "string", value: "PLACE", help: "remember messages in this file, or in postgres://..." },
   ...webhookFlags,
   config: { type: "string", value: "FILE", help: "read Gateways, filters, retries and limits from this JSON file" },
   serve: {
@@ -78,9 +79,12 @@ printed once the receiver has taken it. With --ledger nothing is lost to a crash
     const post = hook && fromFlags(webhookNames(values, nameOf), () => webhook(hook));
     const printer = createPrinter(terminal, { json: values.json });
     const inboxOptions = inboxOptionsOf(values, config, nameOf);
+    const place = values.ledger ?? config?.ledger;
+    const ledger = place === undefined ? undefined : await openLedger(place, config?.inbox.retainMs);
     await using stately = values.stately === true ? await serveStately(terminal) : undefined;
     await using inbox = createInbox({
       ...inboxOptions,
+      ...(ledger !== undefined && { ledger }),
       ...(stately && { inspect: stately.inspect }),
       deliver: post ?? printer.deliver,
       logger,
@@ -141,13 +145,11 @@ function inboxOptionsOf(
     values.session ?? config?.session,
     values.session === undefined ? "session" : nameOf("session"),
   );
-  const ledger = values.ledger ?? config?.ledger;
   return {
     ...config?.inbox,
     source: gatewaysFrom(values, nameOf, config?.gateways),
     ...(session && { session }),
     ...(config?.accept && { accept: config.accept }),
-    ...(ledger !== undefined && { ledger }),
   };
 }
 

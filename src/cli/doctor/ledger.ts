@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errorText } from "../../errors.ts";
-import { visitLedger } from "../ledger.ts";
+import { isDatabase, visitLedger } from "../ledger.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
 
 /** So many dead letters are counted; more are "at least". */
@@ -10,7 +10,7 @@ const MAX_COUNTED = 1_000;
 /** Checks a ledger without taking anything from it: whether it opens, and what is in it. */
 export async function checkLedger(place: string): Promise<readonly Finding[]> {
   const check = "ledger";
-  const isFile = !/^\w+:\/\//.test(place);
+  const isFile = !isDatabase(place);
   if (isFile && !existsSync(place)) return [checkFolder(place)];
   try {
     const letters = await visitLedger(place, (ledger) => ledger.deadLetters({ limit: MAX_COUNTED }));
@@ -19,7 +19,7 @@ export async function checkLedger(place: string): Promise<readonly Finding[]> {
     if (letters.length === 0) return findings;
     const count = letters.length === MAX_COUNTED ? `at least ${MAX_COUNTED}` : String(letters.length);
     const text = `${count} ${letters.length === 1 ? "message" : "messages"} could not be delivered.`;
-    return [...findings, warning("dead letters", text, "openclaw-inbox dead list --ledger FILE")];
+    return [...findings, warning("dead letters", text, "openclaw-inbox dead list --ledger PLACE")];
   } catch (error) {
     return [failed(check, errorText(error))];
   }

@@ -22,7 +22,8 @@ const MAX_BYTES = 65_536;
 /**
  * The device that this host is to a Gateway, kept in `file`: an Ed25519 key pair, made at the first call, and the token
  * that pairing brings. The file is readable by its owner only; its folder is made when it is not there. Several
- * processes of one host may share it. Use one file for each Gateway: a Gateway's token is of no use to another.
+ * processes of one host may share it. Use one file for each Gateway: a Gateway's token is of no use to another. A file
+ * that may not be written, a mounted secret for instance, keeps no token: the shared `token` is needed then.
  *
  * Pairing is asked for at the first connection; `openclaw-inbox pair` waits for its approval.
  *
@@ -120,7 +121,12 @@ function parse(path: string, text: string): Readonly<Record<string, unknown>> {
 
 /** Replaces the file as a whole, so that another process never reads half of it. */
 function replace(path: string, device: DeviceFile): void {
-  writeWhole(path, device, renameSync);
+  try {
+    writeWhole(path, device, renameSync);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (!["EROFS", "EACCES", "EPERM"].includes(code)) throw error;
+  }
 }
 
 function writeWhole(path: string, device: DeviceFile, putInPlace: (from: string, to: string) => void): void {

@@ -5,6 +5,7 @@ import { cutScenarios } from "./cut.ts";
 import { gatewayRestartScenarios } from "./gateway-restart.ts";
 import { heartbeatScenarios } from "./heartbeat.ts";
 import { ownRestartScenarios } from "./own-restart.ts";
+import { pairingScenarios } from "./pairing.ts";
 
 /** All scenarios, in the order they are begun. */
 export const scenarios: readonly Scenario[] = [
@@ -14,4 +15,5 @@ export const scenarios: readonly Scenario[] = [
   ...cutScenarios,
   ...ownRestartScenarios,
   ...gatewayRestartScenarios,
+  ...pairingScenarios,
 ];
