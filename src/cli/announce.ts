@@ -1,5 +1,7 @@
 import type { Subscription } from "rxjs";
 import type { Inbox } from "../inbox-api.ts";
+import { type Clock, systemClock } from "../kit/clock.ts";
+import { startTimer } from "../kit/timer.ts";
 import type { Logger } from "../types.ts";
 import { plainText } from "./plain-text.ts";
 import type { Terminal } from "./terminal.ts";
@@ -16,28 +18,29 @@ export function announceListening(
   terminal: Terminal | undefined,
   logger: Logger,
   postsTo: string | undefined,
+  clock: Clock = systemClock,
 ): Disposable {
   let announced = false;
   const say = (sentence: string, fields: object) =>
     terminal === undefined ? logger.info(fields, sentence) : terminal.note(plainText(`${sentence}.`));
 
   const gateways = () => [...new Set(inbox.links().map(({ gateway }) => gateway))].join(", ");
-  const patience = setTimeout(() => {
+  const patience = startTimer(clock, PATIENCE_MS, () => {
     for (const { gateway, state, reason } of inbox.links()) {
       if (state === "live" || state === "recovering") continue;
       say(`Still waiting for ${gateway}: ${reason?.replace(/\.$/, "") ?? "nothing answers there yet"}`, { gateway });
     }
-  }, PATIENCE_MS).unref();
+  });
   const subscription: Subscription = inbox.links$.subscribe(() => {
     if (announced || !inbox.links().every(({ state }) => state === "live")) return;
     announced = true;
-    clearTimeout(patience);
+    patience.cancel();
     const target = postsTo === undefined ? "messages appear here" : `messages are posted to ${postsTo}`;
     say(`Listening to ${gateways()}: ${target}; Ctrl-C stops it`, { gateways: gateways() });
   });
   return {
     [Symbol.dispose]() {
-      clearTimeout(patience);
+      patience.cancel();
       subscription.unsubscribe();
     },
   };
