@@ -67,6 +67,10 @@ export const counters = {
     metric: "recovery_failed_total",
     help: "Requests that were given up after being repeated, and ended runs that could not be looked up.",
   },
+  requestsOverLimit: {
+    metric: "requests_over_limit_total",
+    help: "Requests to Gateways that were not sent: 1,000, or 16 MiB of them, waited for an answer already.",
+  },
   historiesCut: {
     metric: "histories_cut_total",
     help: "Sessions in which more was missed than may be read: what is older than `maxHistoryRows` or 16 MiB is missing.",

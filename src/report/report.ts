@@ -248,6 +248,11 @@ export class Report {
     this.counts.recoveryRequests += 1;
   }
 
+  /** A request was not sent: too many wait for an answer already. */
+  requestOverLimit(): void {
+    this.counts.requestsOverLimit += 1;
+  }
+
   /** A request was given up. `isRepeat`: another one like it was logged already. */
   requestFailed(gateway: string, method: string, params: object, error: unknown, isRepeat: boolean): void {
     this.counts.recoveryFailed += 1;

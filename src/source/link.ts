@@ -10,7 +10,7 @@ import type { Source, SourceListener } from "./source.ts";
 export interface LinkOptions {
   readonly clock: Clock;
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
-  readonly report: Pick<Report, "linked" | "hostError">;
+  readonly report: Pick<Report, "linked" | "hostError" | "requestOverLimit">;
 }
 
 /** How long a source may take to let go, in ms. A host's own source could take for ever. */
@@ -68,7 +68,11 @@ export class Link {
   open(listener: Required<Pick<SourceListener, "frame" | "link">>): void {
     const { report } = this.options;
     try {
-      this.source.open({ ...listener, hostError: (name, error) => report.hostError(name, error) });
+      this.source.open({
+        ...listener,
+        hostError: (name, error) => report.hostError(name, error),
+        overLimit: () => report.requestOverLimit(),
+      });
     } catch (error) {
       report.hostError("source.open", error);
       listener.link({ type: "refused", reason: `The source could not be opened: ${errorText(error)}.` });

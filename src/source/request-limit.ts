@@ -7,18 +7,33 @@ export const MAX_WAITING_REQUESTS = 1_000;
 /** How many bytes of parameters they may hold together: a socket that nobody reads keeps them all. */
 export const MAX_WAITING_BYTES = 16_777_216;
 
-/** `request`, of which only so many may be under way: one more rejects with `ERR_INBOX_REQUEST`, `details.overLimit`. */
-export function limitRequests(request: GatewayRequest, gateway: string): GatewayRequest {
+/** What {@link limitRequests} needs. */
+export interface RequestLimitOptions {
+  readonly gateway: string;
+  /** Bytes that the socket still holds, those of requests that were given up included. Default: none. */
+  readonly buffered?: () => number;
+  /** Told of each request that is not sent. */
+  readonly onOverLimit: () => void;
+}
+
+/**
+ * `request`, of which only so many may be under way; one more is rejected with `ERR_INBOX_REQUEST`,
+ * `details.overLimit`.
+ */
+export function limitRequests(request: GatewayRequest, options: RequestLimitOptions): GatewayRequest {
+  const { gateway, buffered = () => 0, onOverLimit } = options;
   let waiting = 0;
   let bytes = 0;
-  return async (method, params, options) => {
+  return async (method, params, requestOptions) => {
     const size = sizeOf(params, (words) => unsendable({ method, gateway }, words));
-    if (waiting >= MAX_WAITING_REQUESTS || bytes + size > MAX_WAITING_BYTES)
+    if (waiting >= MAX_WAITING_REQUESTS || Math.max(bytes, buffered()) + size > MAX_WAITING_BYTES) {
+      onOverLimit();
       throw overLimit({ method, gateway }, waiting, bytes);
+    }
     waiting += 1;
     bytes += size;
     try {
-      return await request(method, params, options);
+      return await request(method, params, requestOptions);
     } finally {
       waiting -= 1;
       bytes -= size;

@@ -24,6 +24,8 @@ export interface SourceListener {
   link(event: LinkEvent): void;
   /** A function that the host gave to the source has thrown; `option` names it. The connection goes on. */
   hostError?(option: string, error: unknown): void;
+  /** A request was not sent, since too many wait for their answers. */
+  overLimit?(): void;
 }
 
 /**

@@ -8,7 +8,6 @@ import { gatewaySource } from "../../src/source/gateway/gateway.ts";
 import { recordingSource } from "../../src/source/recording/recording.ts";
 import { limitRequests, MAX_WAITING_BYTES, MAX_WAITING_REQUESTS } from "../../src/source/request-limit.ts";
 import type { Source } from "../../src/source/source.ts";
-import { createSocketRequests } from "../../src/source/websocket/requests.ts";
 import { webSocketSource } from "../../src/source/websocket/websocket.ts";
 import { recordingPath } from "../../src/testing/recordings.ts";
 import { accept, createHandshakeServer, helloPayload, refuse, sayHello } from "./handshake-server.ts";
@@ -143,15 +142,17 @@ describe("a source that is closed from within its listener", () => {
 });
 
 describe("requests under way", () => {
+  const overLimit = { code: "ERR_INBOX_REQUEST", details: { overLimit: true, retryable: true } };
+
   it("are bounded in bytes", async () => {
     let answer = () => {};
-    const request = limitRequests(() => new Promise<void>((resolve) => (answer = resolve)), "default");
+    let refused = 0;
+    const silence = () => new Promise<void>((resolve) => (answer = resolve));
+    const request = limitRequests(silence, { gateway: "default", onOverLimit: () => (refused += 1) });
     const half = { text: "x".repeat(MAX_WAITING_BYTES / 2) };
     const first = request("silence", half);
-    await expect(request("silence", half)).rejects.toMatchObject({
-      code: "ERR_INBOX_REQUEST",
-      details: { overLimit: true, waiting: 1 },
-    });
+    await expect(request("silence", half)).rejects.toMatchObject(overLimit);
+    expect(refused).toBe(1);
     answer();
     await first;
     const second = request("silence", half);
@@ -160,9 +161,24 @@ describe("requests under way", () => {
   });
 
   it("are bounded while the host's socket takes nothing", async () => {
-    const socket = { readyState: 1, bufferedAmount: MAX_WAITING_BYTES + 1, send() {} };
-    const { request } = createSocketRequests(socket, "default", 1_000);
-    await expect(request("silence", {})).rejects.toMatchObject({ details: { overLimit: true } });
+    const socket = { readyState: 1, bufferedAmount: MAX_WAITING_BYTES, on() {}, off() {}, send() {} };
+    const { request } = webSocketSource(socket, { requests: true }) as Required<Source>;
+    await expect(request("silence", {})).rejects.toMatchObject(overLimit);
+  });
+
+  it("are counted by the inbox when they are too many", async () => {
+    const server = await createHandshake();
+    const ws = new WebSocket(server.url);
+    onTestFinished(() => ws.terminate());
+    await once(ws, "open");
+    const inbox = createInbox({ source: webSocketSource(ws, { requests: true }), recoveryTimeoutMs: 1 });
+    await inbox.start();
+    const sent = Array.from({ length: MAX_WAITING_REQUESTS + 1 }, () => inbox.send({ sessionKey: "k", text: "Hello" }));
+    await expect(Promise.race(sent)).rejects.toMatchObject(overLimit);
+    expect(inbox.stats().requestsOverLimit).toBeGreaterThan(0);
+    const ended = Promise.allSettled(sent);
+    await inbox.stop();
+    await ended;
   });
 
   it("are bounded in number, over a Gateway's connection and a host's socket", async () => {
@@ -178,7 +194,6 @@ describe("requests under way", () => {
       source.open(heard);
       await heard.linked("hello");
       const request = source.request as NonNullable<Source["request"]>;
-      const overLimit = { code: "ERR_INBOX_REQUEST", details: { overLimit: true, retryable: true } };
       const many = Array.from({ length: MAX_WAITING_REQUESTS }, () => request("silence", {}));
       await expect(request("silence", {})).rejects.toMatchObject(overLimit);
       const ended = Promise.allSettled(many);

@@ -1,6 +1,6 @@
 import { noLink } from "../request-error.ts";
 import { limitRequests } from "../request-limit.ts";
-import type { Source } from "../source.ts";
+import type { Source, SourceListener } from "../source.ts";
 import { createGatewayLink, type GatewayLink } from "./connection.ts";
 import { type GatewayOptions, readGatewayOptions } from "./options.ts";
 
@@ -20,18 +20,23 @@ import { type GatewayOptions, readGatewayOptions } from "./options.ts";
 export function gatewaySource(options: GatewayOptions): Source {
   const settings = readGatewayOptions(options);
   let link: GatewayLink | undefined;
+  let heardBy: SourceListener | undefined;
   let closing = Promise.resolve();
 
-  const request = limitRequests(async (method, params, requestOptions) => {
-    if (link === undefined) throw noLink(method, settings.name);
-    return link.request(method, params, requestOptions);
-  }, settings.name);
+  const request = limitRequests(
+    async (method, params, requestOptions) => {
+      if (link === undefined) throw noLink(method, settings.name);
+      return link.request(method, params, requestOptions);
+    },
+    { gateway: settings.name, onOverLimit: () => heardBy?.overLimit?.() },
+  );
 
   return {
     name: settings.name,
     ...(settings.owner !== undefined && { owner: settings.owner }),
     open(listener) {
       if (link !== undefined) return;
+      heardBy = listener;
       link = createGatewayLink(settings, listener);
       link.start();
     },

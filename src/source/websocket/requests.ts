@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { abortedRequest, noLink, overLimit, refusedRequest, unanswered, unsendable } from "../request-error.ts";
-import { MAX_WAITING_BYTES } from "../request-limit.ts";
+import { abortedRequest, noLink, refusedRequest, unanswered, unsendable } from "../request-error.ts";
 import type { GatewayRequest } from "../source.ts";
 
 /** Requests over a socket that is shared with its host. */
@@ -15,7 +14,6 @@ export interface SocketRequests {
 /** The part of a WebSocket that requests need. */
 export interface RequestSocket {
   readonly readyState: number;
-  readonly bufferedAmount?: number;
   send(data: string, sent: (error?: Error | null) => void): void;
 }
 
@@ -33,10 +31,6 @@ export function createSocketRequests(ws: RequestSocket, gateway: string, timeout
   const request: GatewayRequest = (method, params, { signal } = {}) =>
     new Promise((resolve, reject) => {
       if (ws.readyState !== 1) return reject(noLink(method, gateway));
-      // Requests that were given up are no longer counted, but a socket that nobody reads still holds them.
-      const { bufferedAmount = 0 } = ws;
-      if (bufferedAmount > MAX_WAITING_BYTES)
-        return reject(overLimit({ method, gateway }, pending.size, bufferedAmount));
       if (signal?.aborted) return reject(abortedRequest({ method, gateway }));
       const id = `${idPrefix}${randomUUID()}`;
 

@@ -52,12 +52,14 @@ export function webSocketSource(ws: HostWebSocket, options: WebSocketSourceOptio
   checkOptions(ws, name, owner, mayRequest);
   const requests = mayRequest ? createSocketRequests(ws, name, REQUEST_TIMEOUT_MS) : undefined;
   let attachment: Attachment | undefined;
+  let heardBy: SourceListener | undefined;
 
   return {
     name,
     ...(owner !== undefined && { owner }),
     open(listener) {
       if (attachment !== undefined) return;
+      heardBy = listener;
       attachment = createAttachment(ws, listener, requests);
       attachment.attach();
     },
@@ -65,7 +67,13 @@ export function webSocketSource(ws: HostWebSocket, options: WebSocketSourceOptio
       attachment?.detach("The source was closed.");
       attachment = undefined;
     },
-    ...(requests !== undefined && { request: limitRequests(requests.request, name) }),
+    ...(requests !== undefined && {
+      request: limitRequests(requests.request, {
+        gateway: name,
+        buffered: () => ws.bufferedAmount ?? 0,
+        onOverLimit: () => heardBy?.overLimit?.(),
+      }),
+    }),
   };
 }
 
