@@ -1,4 +1,4 @@
-import { assign, setup } from "xstate";
+import { assign, emit, setup } from "xstate";
 import { exponential } from "../src/kit/backoff.ts";
 
 /** How a message's attempts are spaced. */
@@ -34,6 +34,13 @@ export type DeliveryEvent =
       readonly jitter: number;
     };
 
+/** What an actor tells whoever calls the handler, by `actor.on`. */
+export type DeliveryEmitted =
+  /** The message is due: call the handler, for the `attempt`-th time. */
+  | { readonly type: "attempt"; readonly attempt: number }
+  /** The last of `attempts` failed; another follows in `delayMs`. */
+  | { readonly type: "retry"; readonly attempts: number; readonly delayMs: number };
+
 export interface DeliveryOutput {
   readonly status: "delivered" | "dead";
   readonly attempts: number;
@@ -59,6 +66,7 @@ export const deliveryMachine = setup({
     context: {} as DeliveryContext,
     input: {} as DeliveryInput | undefined,
     events: {} as DeliveryEvent,
+    emitted: {} as DeliveryEmitted,
     output: {} as DeliveryOutput,
   },
   delays: {
@@ -70,6 +78,8 @@ export const deliveryMachine = setup({
   },
   actions: {
     countAttempt: assign({ attempts: ({ context }) => context.attempts + 1 }),
+    tellAttempt: emit(({ context }) => ({ type: "attempt", attempt: context.attempts })),
+    tellRetry: emit(({ context: { attempts, delayMs } }) => ({ type: "retry", attempts, delayMs })),
     noteError: assign({ error: ({ event }) => (event.type === "failed" ? event.error : undefined) }),
     planRetry: assign({
       delayMs: ({ context, event }) =>
@@ -92,7 +102,7 @@ export const deliveryMachine = setup({
   states: {
     attempting: {
       description: "The handler has the message, or gets it as soon as there is room.",
-      entry: "countAttempt",
+      entry: ["countAttempt", "tellAttempt"],
       on: {
         succeeded: { target: "delivered", description: "The handler took it." },
         failed: [
@@ -108,6 +118,7 @@ export const deliveryMachine = setup({
     },
     waiting: {
       description: "Waiting out the backoff; the session's later messages wait behind it.",
+      entry: "tellRetry",
       after: { backoff: { target: "attempting", description: "Time for the next attempt." } },
     },
     delivered: { type: "final", description: "The handler succeeded.", output: output("delivered") },

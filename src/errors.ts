@@ -1,3 +1,5 @@
+import { wellFormed } from "./kit/well-formed.ts";
+
 /**
  * What went wrong, as a stable word. Match on this, not on the message.
  *
@@ -108,16 +110,66 @@ export function assertKnownKeys(of: string, options: object, known: readonly str
   }
 }
 
-/** What is kept of an error's text, in characters. */
-const MAX_TEXT_CHARS = 4_096;
+/** The longest text of an error that is logged or kept, in characters. */
+const MAX_ERROR_CHARS = 4_096;
 
-/** The text of whatever was thrown, for a log line or a record: at most 4,096 characters. Never throws. */
+/** The text of whatever was thrown, for a log line or a record: well-formed, at most 4,096 characters. Never throws. */
 export function errorText(error: unknown): string {
   try {
-    return String(error instanceof Error ? error.message : error).slice(0, MAX_TEXT_CHARS);
+    const text = String(messageOf(error) ?? error);
+    // Cut first: making a text of megabytes well-formed takes long.
+    return wellFormed(text.slice(0, MAX_ERROR_CHARS));
   } catch {
     return `a value of type ${typeof error} that cannot be shown`;
   }
+}
+
+/** Undefined when it has none, as anything can be thrown. */
+function messageOf(error: unknown): unknown {
+  if (typeof error !== "object" || error === null) return undefined;
+  const { message, name } = error as { readonly message?: unknown; readonly name?: unknown };
+  if (error instanceof Error && message === "") return name;
+  return typeof message === "string" ? message : undefined;
+}
+
+/** How many frames of a stack, and how many causes, are logged. */
+const MAX_FRAMES = 20;
+const MAX_CAUSES = 3;
+
+/**
+ * Where whatever was thrown comes from, for a log line: the frames of its stack, then the text and frames of its causes.
+ * Its own text is not in it, nor any other field: they may hold what an agent said. Undefined when there is nothing.
+ * Never throws.
+ */
+export function errorStack(error: unknown): string | undefined {
+  try {
+    const lines = frames(error);
+    let cause = causeOf(error);
+    for (let i = 0; i < MAX_CAUSES && cause !== undefined; i++) {
+      lines.push(`Caused by: ${errorText(cause)}`, ...frames(cause));
+      cause = causeOf(cause);
+    }
+    return lines.length === 0 ? undefined : lines.join("\n");
+  } catch {
+    return undefined;
+  }
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
+
+function frames(error: unknown): string[] {
+  if (!(error instanceof Error)) return [];
+  const { message, stack } = error;
+  if (typeof stack !== "string") return [];
+  // The message comes first, and a line of it may look like a frame.
+  const rest = stack.slice(Math.max(0, stack.indexOf(message)) + String(message).length);
+  return rest
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, MAX_FRAMES)
+    .map((line) => line.slice(0, MAX_ERROR_CHARS));
 }
 
 /** `Array.isArray` throws for a revoked proxy. */

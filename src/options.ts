@@ -73,6 +73,8 @@ export interface InboxOptions<S extends Session = Session> {
   readonly maxDedupKeys?: number;
   /** Messages taken on and not yet delivered, from 1; one more is a dead letter at once. Default 100,000. */
   readonly maxPending?: number;
+  /** The text of those messages together, in bytes of memory (two a character), from 1; one more is a dead letter at once. Default 268,435,456. */
+  readonly maxPendingBytes?: number;
   /** Sessions of one Gateway that are subscribed to and brought up to date, from 1; the ones with the latest activity first. Default 10,000. */
   readonly maxSessions?: number;
   /** Rows of one session's history that are read to bring it up to date, from 50; the newest. Default 1,000. */
@@ -114,6 +116,7 @@ export const defaults = {
   maxFrameBytes: 26_214_400,
   maxDedupKeys: 300_000,
   maxPending: 100_000,
+  maxPendingBytes: 268_435_456,
   maxSessions: 10_000,
   maxHistoryRows: 1_000,
   recoveryTimeoutMs: 60_000,
@@ -211,6 +214,7 @@ const checks: Record<Exclude<keyof InboxOptions, "gateway" | "source" | "retry">
   maxFrameBytes: integer(1),
   maxDedupKeys: integer(1),
   maxPending: integer(1),
+  maxPendingBytes: integer(1),
   maxSessions: integer(1),
   maxHistoryRows: integer(50),
   recoveryTimeoutMs: integer(1, MAX_DELAY_MS),

@@ -1,48 +1,83 @@
 import { errorText, InboxError, isInboxError } from "../errors.ts";
+import { orAborted } from "../kit/deadline.ts";
+import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger, TakeResult } from "../ledger/ledger.ts";
 import type { Report } from "../report/report.ts";
 import type { ProactiveMessage } from "../types.ts";
-import { Delivery, type DeliveryOptions, type Undelivered } from "./lanes.ts";
+import { Backlog } from "./backlog.ts";
+import { Lanes, type LanesOptions, type Undelivered } from "./lanes.ts";
+import { messageBytes } from "./message-bytes.ts";
 
-export interface DispatchOptions extends Omit<DeliveryOptions, "report" | "onRetry" | "onDone"> {
+export interface DispatchOptions extends Omit<LanesOptions, "onRetry" | "onEnd" | "onLeaseLost"> {
   readonly ledger: Ledger;
   readonly report: Report;
   readonly maxPending: number;
+  readonly maxPendingBytes: number;
 }
 
-/** How many messages are claimed at once: their texts come into memory. */
-const CLAIM_LIMIT = 200;
+/** How long `stop` waits for a ledger that does not answer, in ms, if it need not wait longer for deliveries. */
+const LEDGER_GRACE_MS = 5_000;
 
-/** Takes messages on: records each in the ledger, gives it to delivery, and records how that ended. */
+/** Takes messages on: records each in the ledger, gives it to its lane, and records how that ended. */
 export class Dispatch {
   private readonly options: DispatchOptions;
-  private readonly delivery: Delivery;
+  private readonly lanes: Lanes;
+  private readonly backlog: Backlog;
   private readonly taking = new Set<Promise<void>>();
+  /** Aborted when `stop` begins. */
+  private readonly stopping = new AbortController();
+  /** Aborted when deliveries have had their time. */
+  private readonly drained = new AbortController();
+  private readonly limits: Timer[] = [];
   private opening: Promise<void> | undefined;
-  private claiming = false;
-  private claimAgain = false;
-  private stopping = false;
-  private unsafe = false;
+  private isUnsafe = false;
 
   constructor(options: DispatchOptions) {
     this.options = options;
-    this.delivery = new Delivery({
+    const { ledger, report } = options;
+    this.lanes = new Lanes({
       ...options,
-      onRetry: (message, attempts, error, delayMs) => {
-        options.ledger.attempted(message.id, attempts, error);
-        options.report.retried(message, attempts, error, delayMs);
+      onRetry: (message, attempts, failure, delayMs) => {
+        this.tell(() => ledger.attempted(message.id, attempts, failure.text));
+        report.retried(message, attempts, failure, delayMs);
       },
-      onDone: (message, { status, attempts, error = "" }) => {
-        if (status === "delivered") this.noteDelivered(message, attempts);
-        else this.noteDead(message, attempts, error);
+      onEnd: ({ message }, end) => {
+        report.pending(-1, -messageBytes(message));
+        if (end.status === "dead") return this.bury(message, end.attempts, end.failure);
+        this.tell(() => ledger.delivered(message.id, end.attempts));
+        report.delivered(message, end.attempts);
+        this.backlog.continue();
       },
+      onLeaseLost: ({ message }) => {
+        report.pending(-1, -messageBytes(message));
+        report.leaseLost(message);
+        this.backlog.continue();
+      },
+    });
+    this.backlog = new Backlog({
+      claim: (limit) => ledger.claim(limit),
+      isFull: () => this.overLimit(0, 2) !== undefined,
+      deliver: (entry) => this.deliver(entry),
+      onError: (error) => report.claimFailed(error),
+      signal: this.stopping.signal,
     });
   }
 
-  /** Opens the ledger and takes up what no living inbox delivers; from then on, whenever there may be more. */
+  /**
+   * Opens the ledger and takes up what no living inbox delivers; from then on, whenever there may be more. Resolves
+   * early when `stop` is called.
+   *
+   * @throws {InboxError} `ERR_INBOX_LEDGER` when the ledger cannot be opened.
+   */
   async start(): Promise<void> {
-    await this.open();
-    await this.claim();
+    const { signal } = this.stopping;
+    try {
+      await orAborted(this.open(), signal);
+      await orAborted(this.backlog.claim(), signal);
+    } catch (error) {
+      this.opening = undefined;
+      if (!signal.aborted) throw error;
+    }
   }
 
   /** Idempotent: the first message does it where nobody has called `start`. */
@@ -52,28 +87,9 @@ export class Dispatch {
       clock,
       ordering,
       onAlarm: (error) => report.unsafe(error),
-      onClaimable: () => void this.claim(),
+      onClaimable: () => void this.backlog.claim(),
     });
     return this.opening;
-  }
-
-  /** Claims until there is no more. One round at a time: a call during one makes it look once more. */
-  private async claim(): Promise<void> {
-    const { ledger, report } = this.options;
-    this.claimAgain = true;
-    if (this.claiming) return;
-    this.claiming = true;
-    try {
-      while (this.claimAgain && !this.stopping) {
-        this.claimAgain = false;
-        const entries = await ledger.claim(CLAIM_LIMIT);
-        if (entries.length === CLAIM_LIMIT) this.claimAgain = true;
-        for (const entry of entries) this.deliver(entry);
-      }
-    } catch (error) {
-      report.claimFailed(error);
-    }
-    this.claiming = false;
   }
 
   /** Remembers a run that was asked for, for all who share the ledger. */
@@ -82,20 +98,25 @@ export class Dispatch {
     return this.options.ledger.solicit(runId, until);
   }
 
-  /** Records a message; only then is it dispatched. Never waits. */
+  /** Records a message; only then is it dispatched. Never waits, never throws. */
   take(message: ProactiveMessage): void {
     // What is wrong with it, `take` says, too.
-    void this.open().catch(() => {});
-    const taken = this.options.ledger.take(message);
+    if (this.opening === undefined) void this.open().catch(() => {});
+    let taken: TakeResult | Promise<TakeResult>;
+    try {
+      taken = this.options.ledger.take(message);
+    } catch (error) {
+      taken = Promise.reject(error);
+    }
     if (typeof taken === "string") return this.dispatch(message, taken);
     const taking = taken
       .then((result) => {
-        if (this.unsafe) this.noteUnsafe(undefined);
+        if (this.isUnsafe) this.setUnsafe(undefined);
         return result;
       })
       .catch((error: unknown) => {
         // Better delivered from memory than not at all: the ledger's trouble is not the reader's.
-        this.noteUnsafe(error);
+        this.setUnsafe(error);
         return "taken" as const;
       })
       .then((result) => this.dispatch(message, result))
@@ -103,20 +124,50 @@ export class Dispatch {
     this.taking.add(taking);
   }
 
-  /** Delivers a dead letter anew. False when there is none of this id. */
+  /**
+   * Delivers a dead letter anew. False when there is none of this id.
+   *
+   * @throws {InboxError} `ERR_INBOX_LEDGER` when the ledger cannot be opened or written.
+   */
   async redeliver(id: string): Promise<boolean> {
     await this.open();
     if (!(await this.options.ledger.revive(id))) return false;
-    await this.claim();
+    await this.backlog.claim();
     return true;
   }
 
-  /** Waits at most `drainMs` for deliveries to finish; what is left stays `taken` in the ledger, which is closed. */
+  /**
+   * Waits at most `drainMs` for deliveries to end, then aborts what is being attempted. What is left stays `taken` in
+   * the ledger, which is closed, so that the next start hands it over. Call it once.
+   */
   async stop(drainMs: number): Promise<void> {
-    this.stopping = true;
-    await Promise.all(this.taking);
-    await this.delivery.stop(drainMs);
-    await this.options.ledger.close();
+    const { ledger } = this.options;
+    this.stopping.abort();
+    this.limitDrain(drainMs);
+    await this.untilDrained(Promise.all(this.taking).then(() => this.lanes.idle()));
+    this.lanes.stop();
+    // What is still being written or claimed belongs to this inbox until the ledger is closed.
+    const asked = Promise.all([...this.taking, this.backlog.claimed()]);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    this.limits.push(startTimer(this.options.clock, LEDGER_GRACE_MS, resolve, true));
+    await Promise.race([asked, late]);
+    for (const limit of this.limits) limit.cancel();
+    await ledger.close();
+  }
+
+  /** Gives deliveries at most `ms` more, once `stop` has been or will be called. */
+  limitDrain(ms: number): void {
+    const end = () => this.drained.abort();
+    if (ms <= 0) end();
+    else if (!this.drained.signal.aborted) this.limits.push(startTimer(this.options.clock, ms, end, true));
+  }
+
+  private async untilDrained(work: Promise<void>): Promise<void> {
+    try {
+      await orAborted(work, this.drained.signal);
+    } catch {
+      // The time is up.
+    }
   }
 
   private dispatch(message: ProactiveMessage, result: TakeResult): void {
@@ -125,30 +176,55 @@ export class Dispatch {
     if (result === "known") return report.alreadyTaken(message);
     report.dispatched(message);
     // An inbox that still delivers earlier messages of this session claims it; or we do, once that one is done.
-    if (result === "taken") this.deliver({ message, attempts: 0 });
+    if (result !== "taken") return;
+    const option = this.overLimit(messageBytes(message));
+    if (option === undefined) return this.deliver({ message, attempts: 0 });
+    report.overPending();
+    this.bury(message, 0, { text: `Over \`${option}\` (${this.options[option]})` });
   }
 
   private deliver(entry: Undelivered): void {
-    const { maxPending, report } = this.options;
-    report.pending();
-    if (report.stats.pending <= maxPending) return this.delivery.accept(entry);
-    this.noteDead(entry.message, entry.attempts, `Over \`maxPending\` (${maxPending})`);
+    this.options.report.pending(1, messageBytes(entry.message));
+    this.lanes.accept(entry);
   }
 
-  private noteUnsafe(error: unknown): void {
-    this.unsafe = error !== undefined;
+  /** The limit that `bytes` more would exceed, or its `part`-th. A message that is alone is never too large. */
+  private overLimit(bytes: number, part = 1): "maxPending" | "maxPendingBytes" | undefined {
+    const { maxPending, maxPendingBytes, report } = this.options;
+    const { pending, pendingBytes } = report.stats;
+    if (pending === 0) return undefined;
+    if (pending >= maxPending / part) return "maxPending";
+    return pendingBytes + bytes > maxPendingBytes / part ? "maxPendingBytes" : undefined;
+  }
+
+  /**
+   * A message dies: its handler gave up for good, its attempts are used up, or there is no room for it. It is a dead
+   * letter from here on: kept by the ledger, listed by `deadLetters()`, delivered again by `redeliver()`. Dead letters
+   * die nowhere else.
+   */
+  private bury(
+    message: ProactiveMessage,
+    attempts: number,
+    failure: { readonly text: string; readonly error?: unknown },
+  ): void {
+    this.tell(() => this.options.ledger.dead(message.id, attempts, failure.text));
+    this.options.report.died(message, attempts, failure);
+    this.backlog.continue();
+  }
+
+  /** Reports to the ledger, which must not throw; one of the host's own may. */
+  private tell(report: () => void): void {
+    try {
+      report();
+    } catch (error) {
+      this.setUnsafe(error);
+    }
+  }
+
+  private setUnsafe(error: unknown): void {
+    this.isUnsafe = error !== undefined;
     if (error === undefined || isInboxError(error)) return this.options.report.unsafe(error);
     const text = `The ledger could not take a message: ${errorText(error)}`;
     this.options.report.unsafe(new InboxError("ERR_INBOX_LEDGER", text, {}, error));
-  }
-
-  private noteDelivered(message: ProactiveMessage, attempts: number): void {
-    this.options.ledger.delivered(message.id, attempts);
-    this.options.report.delivered(message, attempts);
-  }
-
-  private noteDead(message: ProactiveMessage, attempts: number, error: string): void {
-    this.options.ledger.dead(message.id, attempts, error);
-    this.options.report.died(message, attempts, error);
   }
 }

@@ -1,15 +1,23 @@
 import { type Actor, createActor, type InspectionEvent } from "xstate";
-import { type DeliveryEvent, type DeliveryOutput, deliveryMachine } from "../../machines/delivery.ts";
-import { errorText, InboxError, isInboxError } from "../errors.ts";
+import { type DeliveryOutput, deliveryMachine } from "../../machines/delivery.ts";
+import { loopTurns } from "../kit/background.ts";
 import { type Clock, MAX_DELAY_MS } from "../kit/clock.ts";
 import { Queue } from "../kit/queue.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
-import type { Report } from "../report/report.ts";
 import type { ProactiveMessage } from "../types.ts";
+import { Attempt, type AttemptOptions } from "./attempt.ts";
 import type { Deliver } from "./deliver.ts";
-import { retryAfterMs } from "./retry-after.ts";
+import type { Failure } from "./failure.ts";
 
-export interface DeliveryOptions {
+/** A message that is recorded as `taken`, and how often it was tried before. */
+export type Undelivered = Pick<LedgerEntry, "message" | "attempts">;
+
+/** How the delivery of a message ended. `failure`: of its last attempt, when it is dead. */
+export type LaneEnd =
+  | { readonly status: "delivered"; readonly attempts: number }
+  | { readonly status: "dead"; readonly attempts: number; readonly failure: Failure };
+
+export interface LanesOptions {
   readonly deliver: Deliver;
   readonly clock: Clock;
   readonly maxAttempts: number;
@@ -21,46 +29,63 @@ export interface DeliveryOptions {
   /** A number in [0, 1), for the jitter. */
   readonly random: () => number;
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
-  readonly report: Pick<Report, "attempting" | "attempted" | "waiting">;
-  /** An attempt failed and another will follow in `delayMs`. */
-  readonly onRetry: (message: ProactiveMessage, attempts: number, error: string, delayMs: number) => void;
-  /** The message was delivered or has died. */
-  readonly onDone: (message: ProactiveMessage, output: DeliveryOutput) => void;
+  readonly report: LanesReport;
+  /** An attempt failed, and another will follow in `delayMs`. */
+  readonly onRetry: (message: ProactiveMessage, attempts: number, failure: Failure, delayMs: number) => void;
+  /** The message was delivered or is dead. */
+  readonly onEnd: (entry: Undelivered, end: LaneEnd) => void;
+  /** The message is not this inbox's any more, and was dropped. */
+  readonly onLeaseLost: (entry: Undelivered) => void;
 }
 
-/** A message that is recorded as `taken`, and how often it was tried before. */
-export type Undelivered = Pick<LedgerEntry, "message" | "attempts">;
+/** Where lanes tell what goes on in them. */
+export interface LanesReport {
+  /** So many attempts are under way. */
+  attempting(attempts: number): void;
+  /** So many messages wait for their next attempt. */
+  waiting(messages: number): void;
+  /** The handler is about to be called. */
+  attempted(message: ProactiveMessage, attempt: number): void;
+}
 
-/** The messages that must be delivered one after the other; the first is on its way. */
+/** The undelivered messages of one session, in order; the first is on its way. */
 interface Lane {
   readonly name: string;
   readonly entries: Queue<Undelivered>;
+  /** Of the first message, once it needs one. */
   actor: Actor<typeof deliveryMachine> | undefined;
-  /** Its first message waits for its next attempt. */
-  waits: boolean;
+  /** Why the first message's last attempt failed. */
+  failure: Failure | undefined;
 }
 
 /**
- * Calls the host's handler: one message of a session at a time, `concurrency` at once over all
- * sessions, each until it succeeds or gives up. A message that waits for its next attempt holds up
- * its own session only.
+ * Calls the host's handler: one message of a session at a time, `concurrency` at once over all sessions, each until it
+ * succeeds or gives up. A message that waits for its next attempt holds up its own session only. However many wait,
+ * the event loop turns in between.
+ *
+ * What a message goes through is `machines/delivery.ts`. A first attempt that succeeds needs no actor of it, unless
+ * somebody inspects: a property test holds the two ways to each other.
  */
-export class Delivery {
-  private readonly options: DeliveryOptions;
+export class Lanes {
+  private readonly options: LanesOptions;
   private readonly lanes = new Map<string, Lane>();
   /** Lanes whose first message is due and waits for room. */
   private readonly due = new Queue<Lane>();
-  private readonly attempts = new Set<AbortController>();
-  /** Messages that wait for their next attempt. */
-  private waiting = 0;
+  private readonly running = new Map<Attempt, Lane>();
+  private readonly attemptOptions: AttemptOptions;
   private readonly timers: Clock;
-  private idle: (() => void) | undefined;
-  private stopped = false;
+  private waiting = 0;
+  /** `fill` will be called, so nobody else need. */
+  private isPlanned = false;
+  private isFilling = false;
+  private isStopped = false;
+  private whenIdle: PromiseWithResolvers<void> | undefined;
 
-  constructor(options: DeliveryOptions) {
+  constructor(options: LanesOptions) {
     this.options = options;
-    const { clock } = options;
-    // A message that waits for its next attempt is work in hand: the process must not end under it.
+    const { clock, deliver, timeoutMs } = options;
+    this.attemptOptions = { clock, deliver, timeoutMs, onEnd: (attempt, failure) => this.end(attempt, failure) };
+    // A message that waits for its next attempt is work in hand: the process must not end before.
     this.timers = {
       now: () => clock.now(),
       setTimeout: (callback, ms) => clock.setTimeout(callback, Math.min(ms, MAX_DELAY_MS), true),
@@ -70,138 +95,166 @@ export class Delivery {
 
   /** Takes a message over. Never calls the handler before it returns. */
   accept(entry: Undelivered): void {
-    if (this.stopped) return;
+    if (this.isStopped) return;
     const { message } = entry;
     const name = this.options.ordering === "none" ? message.id : `${message.gateway}\u0000${message.sessionKey}`;
-    const lane = this.lanes.get(name) ?? { name, entries: new Queue<Undelivered>(), actor: undefined, waits: false };
-    lane.entries.push(entry);
-    if (lane.entries.size > 1) return;
-    this.lanes.set(name, lane);
-    queueMicrotask(() => this.begin(lane));
+    const lane = this.lanes.get(name);
+    if (lane !== undefined) return lane.entries.push(entry);
+    const opened: Lane = { name, entries: new Queue(), actor: undefined, failure: undefined };
+    opened.entries.push(entry);
+    this.lanes.set(name, opened);
+    this.begin(opened);
   }
 
-  /**
-   * Waits until everything is delivered or dead, at most `drainMs`; then aborts what is still being
-   * attempted and lets go. What was not finished stays `taken` in the ledger.
-   */
-  async stop(drainMs: number): Promise<void> {
-    if (this.lanes.size > 0 && drainMs > 0 && !this.stopped) {
-      await new Promise<void>((resolve) => {
-        const timer = this.timers.setTimeout(resolve, drainMs);
-        this.idle = () => {
-          this.timers.clearTimeout(timer as never);
-          resolve();
-        };
-      });
-    }
-    this.stopped = true;
+  /** Resolves when nothing is left to deliver, or at `stop`. */
+  idle(): Promise<void> {
+    if (this.lanes.size === 0) return Promise.resolve();
+    this.whenIdle ??= Promise.withResolvers();
+    return this.whenIdle.promise;
+  }
+
+  /** Aborts what is being attempted and lets go of everything. What is not delivered by now stays `taken` in the ledger. */
+  stop(): void {
+    this.isStopped = true;
     for (const { actor } of this.lanes.values()) actor?.stop();
+    for (const attempt of this.running.keys()) attempt.drop();
     this.lanes.clear();
-    this.waiting = 0;
+    this.running.clear();
+    this.options.report.attempting(0);
     this.options.report.waiting(0);
-    for (const attempt of this.attempts) attempt.abort(new InboxError("ERR_INBOX_STOPPED", "The inbox is stopping"));
+    this.whenIdle?.resolve();
   }
 
-  /** The lane's first message gets an actor of its own. */
   private begin(lane: Lane): void {
     const entry = lane.entries.peek();
-    if (entry === undefined || this.stopped) return;
-    const { maxAttempts, firstDelayMs, maxDelayMs, inspect } = this.options;
-    const actor = createActor(deliveryMachine, {
-      clock: this.timers,
-      input: { maxAttempts, firstDelayMs, maxDelayMs, attempts: entry.attempts },
-      ...(inspect && { inspect }),
-    });
-    lane.actor = actor;
-    actor.subscribe({
-      next: (snapshot) => {
-        this.noteWait(lane, snapshot.matches("waiting"));
-        if (snapshot.matches("attempting")) this.queue(lane);
-        if (snapshot.matches("waiting")) {
-          const { attempts, error, delayMs } = snapshot.context;
-          this.options.onRetry(entry.message, attempts, error ?? "", delayMs);
-        }
-      },
-      complete: () => this.finish(lane, entry, actor.getSnapshot().output),
-    });
-    actor.start();
+    if (entry === undefined) return;
+    if (this.options.inspect === undefined) this.makeDue(lane);
+    else this.watch(lane, entry, this.createActor(lane, entry)).start();
   }
 
-  private noteWait(lane: Lane, waits: boolean): void {
-    if (lane.waits === waits) return;
-    lane.waits = waits;
-    this.waiting += waits ? 1 : -1;
-    this.options.report.waiting(this.waiting);
-  }
-
-  private queue(lane: Lane): void {
+  private makeDue(lane: Lane): void {
     this.due.push(lane);
-    this.fill();
+    if (this.isPlanned || this.isFilling) return;
+    this.isPlanned = true;
+    queueMicrotask(() => {
+      this.isPlanned = false;
+      this.fill();
+    });
   }
 
   private fill(): void {
-    while (this.attempts.size < this.options.concurrency) {
-      const lane = this.due.shift();
-      if (lane === undefined) return;
-      void this.attempt(lane);
+    if (this.isFilling || this.isPlanned) return;
+    this.isFilling = true;
+    const { concurrency } = this.options;
+    while (this.due.size > 0 && this.running.size < concurrency && !this.isStopped) {
+      // A handler that returns at once would keep the loop for itself until the last message.
+      if (loopTurns.isOver) {
+        this.isPlanned = true;
+        void loopTurns.next().then(() => {
+          this.isPlanned = false;
+          this.fill();
+        });
+        break;
+      }
+      this.attempt(this.due.shift() as Lane);
     }
+    this.isFilling = false;
   }
 
-  private async attempt({ actor, entries }: Lane): Promise<void> {
-    const entry = entries.peek();
-    if (actor === undefined || entry === undefined) return;
-    const control = new AbortController();
-    this.attempts.add(control);
-    this.options.report.attempting(this.attempts.size);
-    let result: DeliveryEvent = { type: "succeeded" };
-    const attempt = actor.getSnapshot().context.attempts;
-    this.options.report.attempted(entry.message, attempt);
-    try {
-      await this.call(entry.message, attempt, control);
-    } catch (error) {
-      result = {
-        type: "failed",
-        error: errorText(error),
-        permanent: isInboxError(error, "ERR_INBOX_PERMANENT"),
-        retryAfterMs: retryAfterMs(error),
-        jitter: this.options.random(),
-      };
-    }
-    this.attempts.delete(control);
-    this.options.report.attempting(this.attempts.size);
-    // After `stop` nobody waits for the result: the message stays `taken` and is delivered anew.
-    if (this.stopped) return;
-    actor.send(result);
+  private attempt(lane: Lane): void {
+    const { message, attempts } = lane.entries.peek() as Undelivered;
+    const number = lane.actor?.getSnapshot().context.attempts ?? attempts + 1;
+    const attempt = new Attempt(message, number, this.attemptOptions);
+    this.running.set(attempt, lane);
+    this.options.report.attempting(this.running.size);
+    this.options.report.attempted(message, number);
+    attempt.begin();
+  }
+
+  private end(attempt: Attempt, failure: Failure | undefined): void {
+    const lane = this.running.get(attempt) as Lane;
+    const entry = lane.entries.peek() as Undelivered;
+    this.running.delete(attempt);
+    this.options.report.attempting(this.running.size);
+    if (failure === undefined) this.succeed(lane, entry, attempt.number);
+    else if (failure.isLeaseLost) this.drop(lane, entry);
+    else this.fail(lane, entry, failure);
     this.fill();
   }
 
-  /** One call of the handler. Rejects when it fails, when it takes too long, or when the inbox stops. */
-  private async call(message: ProactiveMessage, attempt: number, control: AbortController): Promise<void> {
-    const { deliver, timeoutMs } = this.options;
-    const { signal } = control;
-    const tooLate = () => {
-      control.abort(new InboxError("ERR_INBOX_TIMEOUT", `The handler took longer than \`timeoutMs\` (${timeoutMs})`));
-    };
-    const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : this.timers.setTimeout(tooLate, timeoutMs);
-    try {
-      // A handler that ignores the signal must not hold its place: the attempt ends with the signal.
-      const aborted = new Promise<never>((_, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      });
-      await Promise.race([deliver(message, { attempt, signal }), aborted]);
-    } finally {
-      if (timer !== undefined) this.timers.clearTimeout(timer as never);
-    }
+  private succeed(lane: Lane, entry: Undelivered, attempts: number): void {
+    if (lane.actor !== undefined) lane.actor.send({ type: "succeeded" });
+    else this.finish(lane, entry, { status: "delivered", attempts });
   }
 
-  private finish(lane: Lane, entry: Undelivered, output: DeliveryOutput | undefined): void {
+  private fail(lane: Lane, entry: Undelivered, failure: Failure): void {
+    lane.failure = failure;
+    // Started before it is watched: the attempt that it begins with has been made.
+    const actor = lane.actor ?? this.watch(lane, entry, this.createActor(lane, entry).start());
+    const { permanent, retryAfterMs, text: error } = failure;
+    actor.send({ type: "failed", error, permanent, retryAfterMs, jitter: this.options.random() });
+  }
+
+  private createActor(lane: Lane, { attempts }: Undelivered): Actor<typeof deliveryMachine> {
+    const { maxAttempts, firstDelayMs, maxDelayMs, inspect } = this.options;
+    lane.actor = createActor(deliveryMachine, {
+      clock: this.timers,
+      input: { maxAttempts, firstDelayMs, maxDelayMs, attempts },
+      ...(inspect && { inspect }),
+    });
+    return lane.actor;
+  }
+
+  private watch(lane: Lane, entry: Undelivered, actor: Actor<typeof deliveryMachine>): Actor<typeof deliveryMachine> {
+    let isWaiting = false;
+    actor.on("attempt", () => {
+      if (isWaiting) this.countWaiting(-1);
+      isWaiting = false;
+      this.makeDue(lane);
+    });
+    actor.on("retry", ({ attempts, delayMs }) => {
+      isWaiting = true;
+      this.countWaiting(1);
+      if (lane.failure !== undefined) this.options.onRetry(entry.message, attempts, lane.failure, delayMs);
+    });
+    actor.subscribe({ complete: () => this.complete(lane, entry, actor.getSnapshot().output) });
+    return actor;
+  }
+
+  private countWaiting(change: 1 | -1): void {
+    this.waiting += change;
+    this.options.report.waiting(this.waiting);
+  }
+
+  private complete(lane: Lane, entry: Undelivered, output: DeliveryOutput | undefined): void {
     // No output: the actor was stopped, not finished.
     if (output === undefined) return;
+    const { status, attempts } = output;
+    const { failure } = lane;
+    if (status === "delivered") this.finish(lane, entry, { status, attempts });
+    else if (failure !== undefined) this.finish(lane, entry, { status, attempts, failure });
+  }
+
+  private finish(lane: Lane, entry: Undelivered, end: LaneEnd): void {
+    this.options.onEnd(entry, end);
+    this.next(lane);
+  }
+
+  /** The first message has gone over to another inbox. */
+  private drop(lane: Lane, entry: Undelivered): void {
+    lane.actor?.stop();
+    this.options.onLeaseLost(entry);
+    this.next(lane);
+  }
+
+  private next(lane: Lane): void {
     lane.entries.shift();
     lane.actor = undefined;
-    this.options.onDone(entry.message, output);
+    lane.failure = undefined;
     if (lane.entries.size > 0) return this.begin(lane);
     this.lanes.delete(lane.name);
-    if (this.lanes.size === 0) this.idle?.();
+    if (this.lanes.size > 0) return;
+    this.whenIdle?.resolve();
+    this.whenIdle = undefined;
   }
 }

@@ -82,6 +82,14 @@ export const counters = {
   delivered: { metric: "messages_delivered_total", help: "Messages that the handler took." },
   retried: { metric: "delivery_retries_total", help: "Attempts that failed and were, or will be, repeated." },
   dead: { metric: "messages_dead_total", help: "Messages whose delivery gave up." },
+  overPending: {
+    metric: "messages_over_pending_total",
+    help: "Messages given up at once because of `maxPending` or `maxPendingBytes`; part of `dead`.",
+  },
+  leaseLost: {
+    metric: "messages_lease_lost_total",
+    help: "Messages that went over to another inbox while their handler was at work here; that one delivers them.",
+  },
   hostErrors: { metric: "host_errors_total", help: "Times that a function of the host's (`session`, `accept`) threw." },
   sessions: { metric: "sessions", help: "Sessions subscribed to." },
   recoveryPending: { metric: "recovery_pending_sessions", help: "Sessions that wait to be brought up to date." },
@@ -91,6 +99,10 @@ export const counters = {
   },
   liveRuns: { metric: "live_runs", help: "Runs in `buffering`." },
   pending: { metric: "pending_messages", help: "Messages taken on and neither delivered nor dead." },
+  pendingBytes: {
+    metric: "pending_bytes",
+    help: "Text of pending messages, in bytes of memory at two bytes a character.",
+  },
   attempting: { metric: "attempting_messages", help: "Messages that the handler has right now; part of `pending`." },
   waiting: {
     metric: "waiting_messages",

@@ -1,4 +1,4 @@
-import { errorText } from "../errors.ts";
+import { errorStack, errorText } from "../errors.ts";
 import type { GatewayEvent, LinkStatus, Logger, ProactiveMessage, Rejection, RunOutcome } from "../types.ts";
 
 /** What the inbox writes to the log: a line per change of state, ids always, message text never. */
@@ -7,8 +7,9 @@ export interface Log {
   settled(outcome: RunOutcome, cause?: string): void;
   alreadyTaken(message: ProactiveMessage): void;
   delivered(message: ProactiveMessage, attempts: number): void;
-  retried(message: ProactiveMessage, attempts: number, error: string, delayMs: number): void;
-  died(message: ProactiveMessage, attempts: number, error: string): void;
+  retried(message: ProactiveMessage, attempts: number, failure: DeliveryFailure, delayMs: number): void;
+  died(message: ProactiveMessage, attempts: number, failure: DeliveryFailure): void;
+  leaseLost(message: ProactiveMessage): void;
   linked(status: LinkStatus): void;
   rejected(rejection: Rejection): void;
   unknownState(event: GatewayEvent): void;
@@ -24,6 +25,13 @@ export interface Log {
   historyCut(gateway: string, sessionKey: string, rows: number): void;
   bookmarkUnreadable(gateway: string, error: unknown): void;
   stopped(unfinished: number, pending: number): void;
+}
+
+/** Why an attempt failed. */
+export interface DeliveryFailure {
+  readonly text: string;
+  /** What the handler threw, for its stack. */
+  readonly error?: unknown;
 }
 
 /** What catching up came to. */
@@ -66,10 +74,14 @@ export function createLog(log: Logger = silent): Log {
     },
     alreadyTaken: (message) => log.debug(idsOf(message), "message already taken on"),
     delivered: (message, attempt) => log.info({ ...idsOf(message), attempt }, "message delivered"),
-    retried: (message, attempt, error, delayMs) =>
-      log.warn({ ...idsOf(message), attempt, error, delayMs }, "delivery failed, will be retried"),
-    died: (message, attempt, error) =>
-      log.error({ ...idsOf(message), attempt, error }, "delivery gave up: dead letter"),
+    retried: (message, attempt, { text, error }, delayMs) =>
+      log.warn(
+        { ...idsOf(message), attempt, error: text, stack: errorStack(error), delayMs },
+        "delivery failed, will be retried",
+      ),
+    died: (message, attempt, { text, error }) =>
+      log.error({ ...idsOf(message), attempt, error: text, stack: errorStack(error) }, "delivery gave up: dead letter"),
+    leaseLost: (message) => log.info(idsOf(message), "message has gone over to another inbox"),
     linked({ state, gateway, owner, reason, ended }) {
       const level = state === "paused" ? "error" : state === "offline" && !ended ? "warn" : "info";
       log[level]({ gateway, owner, state, reason }, `link ${state}`);
@@ -77,9 +89,9 @@ export function createLog(log: Logger = silent): Log {
     rejected: (rejection) => log.warn({ ...rejection }, "unreadable frame or event"),
     unknownState: ({ gateway, event: { runId, state } }) =>
       log.debug({ gateway, runId, state: state.slice(0, 40) }, "event of an unknown state ignored"),
-    hostError: (option, error) => log.error({ option, err: error }, `the \`${option}\` function threw`),
+    hostError: (option, error) => log.error({ option, ...thrown(error) }, `the \`${option}\` function threw`),
     ledgerError: (error) =>
-      log.error({ err: error }, "the ledger failed: messages are delivered from memory and are not safe"),
+      log.error(thrown(error), "the ledger failed: messages are delivered from memory and are not safe"),
     catchingUp: (gateway, read, pending) => log.info({ gateway, read, pending }, "catching up"),
     caughtUp: (gateway, { sessions, read, failed }, recovered, tookMs) =>
       log[failed ? "warn" : "info"](
@@ -99,8 +111,11 @@ export function createLog(log: Logger = silent): Log {
         "more was missed in a session than may be read: its oldest rows are left out",
       ),
     bookmarkUnreadable: (gateway, error) =>
-      log.error({ gateway, err: error }, "the ledger did not say how far the Gateway was heard: catching up waits"),
-    claimFailed: (error) => log.error({ err: error }, "could not look for what other processes left undelivered"),
+      log.error(
+        { gateway, ...thrown(error) },
+        "the ledger did not say how far the Gateway was heard: catching up waits",
+      ),
+    claimFailed: (error) => log.error(thrown(error), "could not look for what other processes left undelivered"),
     ledgerSafe: () => log.info({}, "the ledger is on disk again"),
     stopped: (unfinished, pending) =>
       log[unfinished + pending > 0 ? "warn" : "info"]({ unfinished, pending }, "inbox stopped"),
@@ -109,4 +124,9 @@ export function createLog(log: Logger = silent): Log {
 
 function idsOf({ id, gateway, runId, sessionKey, text, late, recovered, origin }: ProactiveMessage): object {
   return { id, gateway, runId, sessionKey, chars: text.length, late, recovered, origin };
+}
+
+/** Text and stack, but no other field of it: an HTTP client's error, for one, holds the request's body. */
+function thrown(error: unknown): object {
+  return { error: errorText(error), stack: errorStack(error) };
 }

@@ -15,7 +15,7 @@ import type {
   RunProgress,
 } from "../types.ts";
 import { type InboxStats, zeroCounts } from "./counters.ts";
-import { type CaughtUp, createLog } from "./log.ts";
+import { type CaughtUp, createLog, type DeliveryFailure } from "./log.ts";
 
 export interface ReportOptions {
   readonly logger?: Logger | undefined;
@@ -172,9 +172,21 @@ export class Report {
     this.log.alreadyTaken(message);
   }
 
-  /** A message waits to be delivered: a new one, or one that was claimed or revived. */
-  pending(): void {
-    this.counts.pending += 1;
+  /** So many messages more (or fewer, below 0) wait to be delivered; they take so many bytes of memory. */
+  pending(messages: number, bytes: number): void {
+    this.counts.pending += messages;
+    this.counts.pendingBytes += bytes;
+  }
+
+  /** A message is given up at once, because of `maxPending` or `maxPendingBytes`. */
+  overPending(): void {
+    this.counts.overPending += 1;
+  }
+
+  /** A message has gone over to another inbox while its handler was at work here. */
+  leaseLost(message: ProactiveMessage): void {
+    this.counts.leaseLost += 1;
+    this.log.leaseLost(message);
   }
 
   /** So many attempts are under way. */
@@ -193,25 +205,24 @@ export class Report {
   }
 
   /** An attempt failed, and another will follow in `delayMs`. */
-  retried(message: ProactiveMessage, attempt: number, error: string, delayMs: number): void {
+  retried(message: ProactiveMessage, attempt: number, failure: DeliveryFailure, delayMs: number): void {
     this.counts.retried += 1;
-    this.log.retried(message, attempt, error, delayMs);
-    if (this.activity.observed) this.activity.next({ kind: "retry", message, attempt, error, delayMs });
+    this.log.retried(message, attempt, failure, delayMs);
+    if (!this.activity.observed) return;
+    this.activity.next({ kind: "retry", message, attempt, error: failure.text, delayMs });
   }
 
   delivered(message: ProactiveMessage, attempts: number): void {
-    this.counts.pending -= 1;
     this.counts.delivered += 1;
     this.log.delivered(message, attempts);
     this.deliveries.next({ status: "delivered", message, attempts });
   }
 
   /** Delivery gave the message up: it is a dead letter. */
-  died(message: ProactiveMessage, attempts: number, error: string): void {
-    this.counts.pending -= 1;
+  died(message: ProactiveMessage, attempts: number, failure: DeliveryFailure): void {
     this.counts.dead += 1;
-    this.log.died(message, attempts, error);
-    this.deliveries.next({ status: "dead", message, attempts, error });
+    this.log.died(message, attempts, failure);
+    this.deliveries.next({ status: "dead", message, attempts, error: failure.text });
   }
 
   // The ledger.

@@ -1,0 +1,50 @@
+import { Lanes, type LanesOptions } from "../../src/delivery/lanes.ts";
+import { retryDefaults } from "../../src/options.ts";
+import { createTestClock } from "../../src/testing/clock.ts";
+import type { ProactiveMessage } from "../../src/types.ts";
+
+/** Lets every promise that is due come through; no time passes. */
+export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A message of a session. */
+export function messageOf(id: string, sessionKey = "agent:main:main", text = "Hello"): ProactiveMessage {
+  return {
+    id,
+    gateway: "home",
+    runId: `run-${id}`,
+    sessionKey,
+    session: {},
+    text,
+    startedAt: 1_763_800_000_000,
+    completedAt: 1_763_800_012_345,
+    late: false,
+    recovered: false,
+    origin: "cron",
+  };
+}
+
+/** Lanes with defaults, and what they tell, as a list of lines. */
+export function openLanes(options: Partial<LanesOptions> = {}) {
+  const told: string[] = [];
+  const clock = createTestClock();
+  const lanes = new Lanes({
+    ...retryDefaults,
+    deliver: () => {},
+    clock,
+    timeoutMs: 30_000,
+    concurrency: 16,
+    ordering: "session",
+    random: () => 0.5,
+    report: {
+      attempting: (attempts) => void told.push(`attempting ${attempts}`),
+      waiting: (messages) => void told.push(`waiting ${messages}`),
+      attempted: ({ id }, attempt) => void told.push(`${id} attempt ${attempt}`),
+    },
+    onRetry: ({ id }, attempts, { text }, delayMs) => void told.push(`${id} retry ${attempts} in ${delayMs}: ${text}`),
+    onEnd: ({ message: { id } }, end) =>
+      void told.push(`${id} ${end.status} ${end.attempts}${end.status === "dead" ? `: ${end.failure.text}` : ""}`),
+    onLeaseLost: ({ message: { id } }) => void told.push(`${id} lost`),
+    ...options,
+  });
+  return { lanes, told, clock };
+}
