@@ -220,8 +220,9 @@ class RunningInbox implements Inbox {
   }
 
   stop(options: StopOptions = {}): Promise<void> {
-    const { drainMs = 10_000 } = checkStop(options);
-    this.#stopped ??= this.#stop(drainMs);
+    const { drainMs } = checkStop(options);
+    if (this.#stopped !== undefined && drainMs !== undefined) this.#dispatch.limitDrain(drainMs);
+    this.#stopped ??= this.#stop(drainMs ?? 10_000);
     return this.#stopped;
   }
 

@@ -75,7 +75,6 @@ export class Dispatch {
       await orAborted(this.open(), signal);
       await orAborted(this.backlog.claim(), signal);
     } catch (error) {
-      this.opening = undefined;
       if (!signal.aborted) throw error;
     }
   }
@@ -151,6 +150,7 @@ export class Dispatch {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     this.limits.push(startTimer(this.options.clock, LEDGER_GRACE_MS, resolve, true));
     await Promise.race([asked, late]);
+    this.drained.abort();
     for (const limit of this.limits) limit.cancel();
     await ledger.close();
   }
