@@ -6,12 +6,12 @@ import type { Logger } from "../types.ts";
 import { plainText } from "./plain-text.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** After so long without a link a person wants to know what is waited for, in ms. */
+/** How long to wait for a link before saying so, in ms. */
 const PATIENCE_MS = 5_000;
 
 /**
- * Says in one line that the inbox listens, to what, and how to stop it: on the terminal of a person, else in the log.
- * A Gateway that keeps silent is waited for aloud.
+ * Says in one line that the inbox listens, to what, and how to stop it: on a terminal, else in the log. After five
+ * seconds it names the Gateways that it still waits for.
  */
 export function announceListening(
   inbox: Inbox,

@@ -15,12 +15,12 @@ export function onlyArgument(positionals: readonly string[], noun: string): stri
 
 /** @throws {UsageError} when there is an argument. */
 export function assertNoArgument([argument]: readonly string[]): void {
-  // Not quoted: it may be a token that lost its option.
+  // Not quoted: it may be a token whose option was forgotten.
   if (argument !== undefined) throw new UsageError("Expected no further argument");
 }
 
 /**
- * Makes something of the command line. A wrong option of the library's is told by the name it has here, in `names`.
+ * Calls `make`. When the library refuses an option, the error names it as the user wrote it: `names` has that.
  *
  * @throws {UsageError} for such an option.
  */

@@ -11,7 +11,7 @@ import { plainText } from "./plain-text.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** Runs the command that `args` name and resolves with the exit code. Never rejects: what went wrong is told on stderr. */
+/** Runs the command that `args` name and resolves with the exit code. Never rejects: it writes what went wrong to stderr. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   const [name, ...rest] = args;
   try {
@@ -23,7 +23,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
       terminal.note(`openclaw-inbox: ${plainText(error.message)}\nTry openclaw-inbox ${place}--help`);
       return exitCode.usage;
     }
-    // Anything but our own errors is a defect of ours: its stack says where.
+    // Any other error is a bug of this package, so its stack is shown.
     const text = isInboxError(error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : error;
     terminal.note(`openclaw-inbox: ${plainText(String(text))}`);
     return exitCode.failure;
@@ -68,14 +68,14 @@ function parse({ options }: Command, args: readonly string[]) {
       allowPositionals: true,
     }));
   } catch (error) {
-    // Its first sentence says it all; the rest speaks of positional arguments that nobody meant.
+    // Only Node's first sentence helps: the rest is about positional arguments.
     const [sentence = ""] = (error as Error).message.split(/\. |\n/);
     const unknown = /^Unknown option '--([^']*)'/.exec(sentence)?.[1];
     const suggestion = unknown === undefined ? "" : meant(unknown, Object.keys(options), "--");
     throw new UsageError(sentence.replace(/\.$/, "").replaceAll("'", "`") + suggestion);
   }
   const { help, ...values } = given as Readonly<Record<string, boolean | string>>;
-  // Help is given whatever stands in the environment.
+  // A wrong variable must not hide the help.
   const completed = help === true ? { values: {}, nameOf: String } : withEnvironment(options, values, process.env);
   return { ...completed, help: help === true, positionals };
 }

@@ -1,6 +1,6 @@
 import type { Command } from "./command.ts";
 
-/** A command by its line in the help; its code is loaded when it is called for. */
+/** A command and its line in the help. Its code is loaded only when it is called. */
 interface CommandEntry {
   readonly summary: string;
   readonly load: () => Promise<Command>;

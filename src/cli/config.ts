@@ -8,7 +8,7 @@ import type { GatewayOptions } from "../source/gateway/options.ts";
 import type { Origin, ProactiveMessage } from "../types.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** What `--config FILE` says, checked as far as the library does not do it itself. */
+/** What `--config FILE` says. The library checks what it is given; the rest is checked here. */
 export interface Config {
   readonly gateways: readonly GatewayOptions[];
   readonly session?: string;
@@ -153,7 +153,7 @@ function toLedger(ledger: string, folder: string): string {
   return /^\w+:\/\//.test(ledger) ? ledger : resolve(folder, ledger);
 }
 
-/** What a file holds, as containers and orchestrators hand secrets over. */
+/** Reads a secret from a file, where Docker and Kubernetes put them. */
 function secretIn(path: string, value: unknown, folder: string): string {
   const file = resolve(folder, text(path, value));
   let secret: string;
@@ -166,7 +166,7 @@ function secretIn(path: string, value: unknown, folder: string): string {
   return secret;
 }
 
-/** JSON has no word for it, and `retry.maxAttempts` and `timeoutMs` may be that. */
+/** JSON has no Infinity, which `retry.maxAttempts` and `timeoutMs` may be. */
 function withInfinity(value: unknown): unknown {
   if (value === "Infinity") return Number.POSITIVE_INFINITY;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;

@@ -1,7 +1,7 @@
-/** How the process ends, other than by a signal: that is 128 and the signal's number, 130 or 143. */
+/** The exit codes. A process that a signal ended has 128 plus the signal's number: 130 or 143. */
 export const exitCode = {
   ok: 0,
-  /** Something went wrong that is neither of the other two. */
+  /** It failed for any other reason. */
   failure: 1,
   /** The command line is wrong. */
   usage: 2,

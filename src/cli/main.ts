@@ -2,7 +2,7 @@
 import { runCli } from "./cli.ts";
 import { createTerminal } from "./terminal.ts";
 
-// Whoever read our output has gone (`| head`): nothing is left to do, and nobody to tell.
+// The reader of our output has gone (`| head`), so there is nothing left to do.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

@@ -3,12 +3,12 @@ import { plainLine, plainText } from "./plain-text.ts";
 import type { Terminal } from "./terminal.ts";
 import { wrap } from "./wrap.ts";
 
-/** A line is no longer, however wide the terminal is. In characters. */
+/** The longest line, in characters, also on a wider terminal. */
 const WIDEST = 100;
 
 /**
- * How a message looks to a person: where it belongs and where it came from, and its text beneath; of a text that is
- * cut to `maxLines`, blank lines are left out first.
+ * A message as a person reads it: its session and origin on one line, its text beneath. A text that is cut to
+ * `maxLines` loses its blank lines first.
  */
 export function messageText(message: ProactiveMessage, { columns, paint }: Terminal, maxLines?: number): string {
   const { gateway, sessionKey, origin, late, recovered, text } = message;
@@ -25,7 +25,7 @@ export function messageText(message: ProactiveMessage, { columns, paint }: Termi
   return [head, ...lines.map((line) => (line === "" ? "" : `  ${line}`))].join("\n");
 }
 
-/** How a run that came to no message looks to a person: dim, on one line. */
+/** A run that settled without a message, as a person reads it: dim, on one line. */
 export function unsentText(outcome: Exclude<RunOutcome, { status: "dispatched" }>, { paint }: Terminal): string {
   const { status, sessionKey, runId, text } = outcome;
   const place = plainLine(sessionKey ?? `run ${runId}`);

@@ -17,7 +17,7 @@ export interface Printer {
   readonly deliver: Deliver;
   /** Prints one message; resolves when stdout has taken it. */
   message(message: ProactiveMessage): Promise<void>;
-  /** Prints a run that came to no message, unless the output is JSON. */
+  /** Prints a run that settled without a message, unless the output is JSON. */
   outcome(outcome: RunOutcome): void;
 }
 

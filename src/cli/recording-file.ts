@@ -5,13 +5,13 @@ import type { SourceListener } from "../source/source.ts";
 
 /** A recording that is being made. */
 export interface RecordingFile extends SourceListener {
-  /** Undefined until the Gateway has let us in: an attempt that it refuses leaves no file behind. */
+  /** Undefined until the Gateway accepts us, so that a refused attempt leaves no file. */
   readonly writer: RecordingWriter | undefined;
 }
 
 /** How a {@link RecordingFile} is made. */
 export interface RecordingFileOptions {
-  /** A file that is there is replaced. */
+  /** Replace a file that exists. */
   readonly replace: boolean;
   /** Told once, when the file cannot be made or written. */
   readonly onError: (error: InboxError) => void;
@@ -27,7 +27,7 @@ export function createRecordingFile(file: string, { replace, onError }: Recordin
   let writer: RecordingWriter | undefined;
   let failed = false;
 
-  /** The writer, begun with the attempt to connect that has led here. */
+  /** The writer. It is made at the first frame or hello, and begins with the `connect` before that. */
   function begun(): RecordingWriter | undefined {
     if (writer !== undefined || failed) return writer;
     try {

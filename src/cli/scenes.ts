@@ -9,7 +9,7 @@ export interface Scene {
   readonly repeats?: number;
 }
 
-/** What the demo shows, in its order: what agents say of themselves, how that arrives, and how it fails. */
+/** The scenes of the demo, in order: what agents say on their own, how it arrives, how it fails. */
 export const scenes: readonly Scene[] = [
   { title: "A cron reminder in the main session", recording: "a-cron-main.subscribed" },
   { title: "A cron job in a session of its own", recording: "b-cron-isolated.subscribed" },

@@ -11,13 +11,13 @@ export interface ServeAddress {
   readonly port: number;
 }
 
-/** A server for whoever supervises the process. */
+/** A server for supervisors and scrapers. */
 export interface HealthServer extends AsyncDisposable {
   /** `http://HOST:PORT` */
   readonly url: string;
 }
 
-/** More connections at once are turned away: probes and a scraper need a handful. */
+/** More connections at once are refused: probes and a scraper need a few. */
 const MAX_CONNECTIONS = 100;
 /** How long a request may take to come in whole, in ms. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -53,7 +53,7 @@ export async function serveHealth(inbox: Inbox, { host, port }: ServeAddress): P
     (request, response) => respond(request, response, answers),
   );
   server.maxConnections = MAX_CONNECTIONS;
-  // One answer a connection: requests that come on its heels cannot pile up answers that nobody reads.
+  // One request a connection, so that pipelined requests cannot pile up answers that nobody reads.
   server.maxRequestsPerSocket = 1;
   await listen(server, host, port);
   const bound = (server.address() as AddressInfo).port;
@@ -77,7 +77,7 @@ interface Answer {
 
 function readiness(inbox: Inbox): Answer {
   const links = inbox.links();
-  // `recovering` hears everything already; what was missed follows.
+  // A link that is `recovering` hears everything already.
   const ready = links.every(({ state }) => state === "live" || state === "recovering");
   const lines = links.map(
     ({ gateway, owner, state }) => `${gateway}${owner === undefined ? "" : ` (${owner})`}: ${state}`,

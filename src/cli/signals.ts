@@ -4,7 +4,7 @@ import { constants } from "node:os";
 export interface StopSignal {
   /** The first signal. A second one ends the process at once, with 128 and its number. */
   readonly received: Promise<NodeJS.Signals>;
-  /** Lets go: from now on a signal does what it does by default. */
+  /** Stops listening: from now on a signal does what it does by default. */
   release(): void;
 }
 

@@ -20,7 +20,7 @@ export interface Terminal {
   print(lines: string): Promise<void>;
   /** Writes lines to stderr. */
   note(lines: string): void;
-  /** Shows a line on stderr that the next one, or the next output, replaces. Does nothing elsewhere than on a terminal. */
+  /** Shows a line on stderr until the next line or output replaces it. Does nothing when stderr is no terminal. */
   status(line: string): void;
 }
 

@@ -5,7 +5,7 @@
 export function wrap(text: string, width: number, maxLines = Number.POSITIVE_INFINITY): readonly string[] {
   const lines: string[] = [];
   for (const line of text.split("\n")) {
-    // One more than is shown is enough to know that something was left out.
+    // One line more than is shown tells that something was left out.
     if (lines.length > maxLines) break;
     lines.push(...wrapLine(line, width, maxLines + 1 - lines.length));
   }
@@ -18,7 +18,7 @@ function wrapLine(line: string, width: number, maxLines: number): readonly strin
   const indent = /^ */.exec(line)?.[0].slice(0, width / 2) ?? "";
   const lines: string[] = [];
   let current = indent;
-  // No more of it can be shown, so no more is looked at.
+  // More could not be shown, so the rest is not read.
   const words = line
     .slice(0, (width + 1) * maxLines)
     .trim()

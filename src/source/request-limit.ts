@@ -4,7 +4,7 @@ import type { GatewayRequest } from "./source.ts";
 
 /** How many requests of one source may wait for their answers at once. */
 export const MAX_WAITING_REQUESTS = 1_000;
-/** How many bytes of parameters they may hold together: a socket that nobody reads keeps them all. */
+/** How many bytes their parameters may have together: a socket that nobody reads keeps them all. */
 export const MAX_WAITING_BYTES = 16_777_216;
 
 /** What {@link limitRequests} needs. */

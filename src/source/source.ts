@@ -16,7 +16,7 @@ export interface Source {
   readonly request?: GatewayRequest;
 }
 
-/** What a source reports to. Neither function throws. */
+/** What a source reports to. None of it throws. */
 export interface SourceListener {
   /** One WebSocket message: its text or bytes, or the object that was parsed from it. */
   frame(frame: unknown): void;

@@ -36,7 +36,7 @@ async function opened(listeners: ReadonlyMap<string, unknown>, count: number): P
 }
 
 describe("what is said to a person who listens", () => {
-  it("is one line when every link is live: to what, what comes of messages, how to stop", async () => {
+  it("is one line when every link is live", async () => {
     const { clock, streams, link, opened: listeners } = announced(["home", "work"], "app.example.com");
     await opened(listeners, 2);
     for (const name of ["home", "work"]) {
@@ -53,7 +53,7 @@ describe("what is said to a person who listens", () => {
     );
   });
 
-  it("names after five seconds each Gateway that is waited for, and why", async () => {
+  it("names each Gateway that it waits for, after five seconds", async () => {
     const { clock, streams, link, opened: listeners } = announced(["home", "work", "live"]);
     await opened(listeners, 3);
     for (const name of ["home", "work", "live"]) link(name)?.({ type: "connect" });

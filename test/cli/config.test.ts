@@ -79,7 +79,7 @@ describe("a configuration", () => {
 });
 
 describe("listen --config", () => {
-  it("listens to several Gateways, with the filters and limits of the file", async () => {
+  it("listens to several Gateways, with filters and limits", async () => {
     const [home, work] = [await fakeGateway(), await fakeGateway()];
     const file = write({
       gateway: [

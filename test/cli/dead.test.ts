@@ -58,7 +58,7 @@ describe("dead, while an inbox has the ledger open", () => {
     expect(stdout).not.toContain("Confidential");
   });
 
-  it("shows one with its text, but not what would drive the terminal", async () => {
+  it("shows one with its text, without control characters", async () => {
     const { code, stdout } = await dead("show", "message-2");
     expect(code).toBe(0);
     expect(stdout).toContain("run:       run-2\n");

@@ -12,7 +12,7 @@ const outcomes = scenes.flatMap(({ recording }) =>
 );
 const count = (status: string): number => outcomes.filter((outcome) => outcome.status === status).length;
 
-it("plays every scenario of the recordings, and counts in the last line what they must come to", {
+it("plays every recorded scenario and counts the outcomes", {
   timeout: 60_000,
 }, async () => {
   const cli = runCli(["demo"]);

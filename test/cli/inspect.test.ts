@@ -6,7 +6,7 @@ import { runCli } from "./run-cli.ts";
 const addressIn = (text: string) => /http:\/\/127\.0\.0\.1:\d+\/[\w-]+\//.exec(text)?.[0] ?? "";
 
 describe("--inspect", () => {
-  it("lets the demo begin when the page is open, and the page stay until Ctrl-C", { timeout: 30_000 }, async () => {
+  it("begins when the page is open and stays until Ctrl-C", { timeout: 30_000 }, async () => {
     const cli = runCli(["demo", "--inspect"]);
     await cli.written("does not wait for long");
     expect(cli.stdout).toBe("");

@@ -36,7 +36,7 @@ const messagesIn = (cli: RunningCli) =>
     .map((line) => JSON.parse(line));
 
 describe("listen", () => {
-  it("prints one line of JSON a message and nothing else on stdout, until SIGTERM", async () => {
+  it("prints only JSON on stdout, one line a message", async () => {
     const gateway = await fakeGateway();
     const cli = runCli(["listen", "--url", gateway.url, "--owner", "me", "--json"], {
       OPENCLAW_GATEWAY_TOKEN: gateway.token,
@@ -61,7 +61,7 @@ describe("listen", () => {
     expect(cli.stderr).not.toContain(gateway.token);
   });
 
-  it("prints for a person otherwise, and lets the Gateway's words not drive the terminal", async () => {
+  it("prints for a person without control characters", async () => {
     const gateway = await fakeGateway();
     const cli = runCli(["listen", "--log-level", "silent"], {
       OPENCLAW_GATEWAY_URL: gateway.url,
@@ -76,7 +76,7 @@ describe("listen", () => {
     expect(cli.stderr).toBe("");
   });
 
-  it("hands over only Collavre's conversations with --session collavre", async () => {
+  it("hands over Collavre's sessions with --session collavre", async () => {
     const gateway = await fakeGateway();
     const cli = runCli(["listen", "--url", gateway.url, "--session", "collavre", "--json"], {
       OPENCLAW_GATEWAY_TOKEN: gateway.token,
@@ -92,7 +92,7 @@ describe("listen", () => {
     ]);
   });
 
-  it("lets a webhook that is in flight finish after SIGTERM, and prints the message only then", async () => {
+  it("lets a post finish after SIGTERM", async () => {
     const gateway = await fakeGateway();
     const hook = await receiver();
     const cli = runCli(["listen", "--url", gateway.url, "--webhook", hook.url, "--json"], {
@@ -134,7 +134,7 @@ describe("listen", () => {
     expect(await cli.ended).toEqual({ code, signal: null });
   });
 
-  it("ends with 3 and says what to do when the Gateway refuses the token, without showing it", async () => {
+  it("ends with 3 for a wrong token, without showing it", async () => {
     const gateway = await fakeGateway();
     const cli = runCli(["listen", "--url", gateway.url, "--token", "sesame-open-up", "--log-level", "debug"]);
     expect(await cli.ended).toEqual({ code: 3, signal: null });

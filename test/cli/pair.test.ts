@@ -12,7 +12,7 @@ async function pair(prepare: (gateway: Awaited<ReturnType<typeof fakeGateway>>) 
 }
 
 describe("pair", () => {
-  it("prints the command that approves it, waits, and says when it is done", async () => {
+  it("prints the command that approves it, and waits", async () => {
     const { cli, file, gateway, env } = await pair((fake) => fake.refuse("pairing", 1));
     expect(await cli.ended).toEqual({ code: 0, signal: null });
     expect(cli.stderr).toMatch(

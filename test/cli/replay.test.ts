@@ -5,7 +5,7 @@ import { fakeGateway } from "../testing/helpers.ts";
 import { runCli, temporaryFile } from "./run-cli.ts";
 
 describe("replay", () => {
-  it("prints what the runs of a recording come to, with the counters as the last line", async () => {
+  it("prints the outcome of each run, and the counters last", async () => {
     const cli = runCli(["replay", recordingPath("j6-subagent")]);
     expect(await cli.ended).toEqual({ code: 0, signal: null });
     const lines = cli.stdout.trimEnd().split("\n");
@@ -91,7 +91,7 @@ describe("record", () => {
     ]);
   });
 
-  it("hears heartbeats and jobs of the main session, as a listener does", async () => {
+  it("hears heartbeats and jobs of the main session", async () => {
     const gateway = await fakeGateway();
     const file = temporaryFile("hidden.ndjson");
     const recorder = runCli(["record", file, "--url", gateway.url], { OPENCLAW_GATEWAY_TOKEN: gateway.token });
@@ -112,7 +112,7 @@ describe("record", () => {
     expect(chats.some((line) => line.includes("From a job"))).toBe(true);
   });
 
-  it("leaves a file alone that is there, unless it is told to replace it", async () => {
+  it("replaces an existing file with --force only", async () => {
     const gateway = await fakeGateway();
     const file = temporaryFile("there.ndjson");
     writeFileSync(file, "precious\n");
@@ -130,7 +130,7 @@ describe("record", () => {
     expect(readFileSync(file, "utf8")).toMatch(/^\{"t":/);
   });
 
-  it("ends with 3 and leaves no file, and none harmed, when the Gateway refuses the token", async () => {
+  it("ends with 3 for a wrong token and touches no file", async () => {
     const gateway = await fakeGateway();
     const file = temporaryFile("kept.ndjson");
     writeFileSync(file, "precious\n");

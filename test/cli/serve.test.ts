@@ -17,7 +17,7 @@ async function served() {
 }
 
 describe("a health server", () => {
-  it("is ready when every link is live, and alive before and after", async () => {
+  it("is ready when every link is live", async () => {
     const { inbox, server } = await served();
     const status = async (path: string) => (await fetch(`${server.url}${path}`)).status;
     expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 503]);
@@ -53,7 +53,7 @@ describe("a health server", () => {
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
 
-  it("answers one request a connection, whatever is sent on its heels", async () => {
+  it("answers one request a connection", async () => {
     const { server } = await served();
     const answer = await exchange(server.url, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(5_000));
     expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(1);

@@ -67,7 +67,7 @@ describe("listen, with a backlog", () => {
     },
   );
 
-  it("ends with 0 while it catches up with a Gateway that no longer answers, and loses nothing", async () => {
+  it("loses nothing at SIGTERM while it catches up", async () => {
     const gateway = await fakeGateway();
     const hook = await receiver();
     const ledger = await backlog();

@@ -19,7 +19,7 @@ describe("a terminal", () => {
     expect(paint("bold", "text")).toContain("text");
   });
 
-  it("replaces its status line by the next, and wipes it before other output", async () => {
+  it("replaces its status line", async () => {
     const streams = keptStreams(true);
     const terminal = createTerminal(streams);
     terminal.status("1 frame");
@@ -38,7 +38,7 @@ describe("a terminal", () => {
 });
 
 describe("the log", () => {
-  it("is pretty on a terminal, JSON elsewhere, and without colours with NO_COLOR", () => {
+  it("is pretty on a terminal and JSON elsewhere", () => {
     const [terminal, plain, pipe] = [keptStreams(true), keptStreams(true, { NO_COLOR: "1" }), keptStreams(false)];
     for (const streams of [terminal, plain, pipe]) {
       const logger = createLogger(createTerminal(streams), "INFO", "warn", "--log-level");
@@ -60,7 +60,7 @@ describe("wrap", () => {
     expect(wrap("  - one two", 8)).toEqual(["  - one", "  two"]);
   });
 
-  it("says how long a text is that it cuts, and cuts none that fits", () => {
+  it("says how long a text is that it cuts", () => {
     expect(wrap("one two three", 5, 2)).toEqual(["one", "two", "… (13 characters)"]);
     expect(wrap("one two", 5, 2)).toEqual(["one", "two"]);
     expect(wrap("x ".repeat(1_000_000).trim(), 10, 1)).toEqual(["x x x x x", "… (1,999,999 characters)"]);

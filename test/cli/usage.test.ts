@@ -79,7 +79,7 @@ describe("a wrong command line", () => {
 });
 
 describe("the environment", () => {
-  it.each([...commands.keys()])("has a variable for each option of `%s` that is not for one call", async (name) => {
+  it.each([...commands.keys()])("has a variable for each option of `%s`", async (name) => {
     const { options = {} } = (await commands.get(name)?.load()) ?? {};
     const oneCall = Object.entries(options).flatMap(([option, { env }]) => (env === false ? [option] : []));
     expect(["all", "force", "json"]).toEqual(expect.arrayContaining(oneCall));
@@ -119,7 +119,7 @@ describe("the environment", () => {
 });
 
 describe("the help", () => {
-  it("goes to stderr with 2 when nothing is asked for, else to stdout with 0", async () => {
+  it("goes to stderr with 2 unless it was asked for", async () => {
     const nothing = await run("");
     const help = await run("--help");
     expect(nothing).toEqual({ code: 2, stdout: "", stderr: help.stdout });
@@ -129,24 +129,21 @@ describe("the help", () => {
     }
   });
 
-  it.each([...commands.keys()])(
-    "of `%s` has its form, every option and the exit codes, in lines that fit",
-    async (name) => {
-      const { code, stdout, stderr } = await run(`${name} --help`);
-      const options = Object.entries((await commands.get(name)?.load())?.options ?? {});
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toMatch(new RegExp(`^Usage: openclaw-inbox ${name} `));
-      expect(options.length).toBeGreaterThan(0);
-      for (const [option, { type, value = "" }] of options) {
-        expect(stdout).toContain(`\n  --${option}${type === "string" ? ` ${value}` : ""} `);
-        expect(value !== "", option).toBe(type === "string");
-      }
-      expect(stdout).toContain(
-        "Exit codes: 0 all went well, 1 it failed, 2 the command line is wrong, 3 the Gateway refuses",
-      );
-      for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);
-    },
-  );
+  it.each([...commands.keys()])("of `%s` has its form, every option and the exit codes", async (name) => {
+    const { code, stdout, stderr } = await run(`${name} --help`);
+    const options = Object.entries((await commands.get(name)?.load())?.options ?? {});
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`^Usage: openclaw-inbox ${name} `));
+    expect(options.length).toBeGreaterThan(0);
+    for (const [option, { type, value = "" }] of options) {
+      expect(stdout).toContain(`\n  --${option}${type === "string" ? ` ${value}` : ""} `);
+      expect(value !== "", option).toBe(type === "string");
+    }
+    expect(stdout).toContain(
+      "Exit codes: 0 all went well, 1 it failed, 2 the command line is wrong, 3 the Gateway refuses",
+    );
+    for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);
+  });
 });
 
 it("tells its version", async () => {

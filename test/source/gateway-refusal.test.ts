@@ -59,7 +59,7 @@ describe("the reason of a refusal", () => {
     expect(explainRefusal(refused("AUTH_RATE_LIMITED"), true)).toBeUndefined();
   });
 
-  it("takes no code for one of its own that JavaScript gives every object", () => {
+  it("knows no code that is a property of every object", () => {
     expect(explainRefusal(refused("constructor"), false)).toBeUndefined();
   });
 
@@ -85,7 +85,7 @@ describe("the reason of a refusal", () => {
     );
   });
 
-  it("tells a certificate that is not the expected one from one that nobody vouches for", () => {
+  it("tells an unexpected certificate from an untrusted one", () => {
     expect(explainRefusal(broken("gateway tls fingerprint mismatch"), false)).toContain("`tlsFingerprint`");
     expect(explainRefusal(broken("self-signed certificate", "DEPTH_ZERO_SELF_SIGNED_CERT"), false)).toContain(
       "does not trust",
@@ -108,7 +108,7 @@ describe("the reason of a refusal", () => {
 });
 
 describe("the reason of a loss", () => {
-  it("names the error, or its code where Node leaves the message empty", () => {
+  it("names the error, or its code when there is no message", () => {
     expect(explainLoss("ws://h:1", close, broken("getaddrinfo ENOTFOUND h"))).toBe(
       "Could not connect to ws://h:1: getaddrinfo ENOTFOUND h.",
     );

@@ -181,7 +181,7 @@ describe("requests under way", () => {
     await ended;
   });
 
-  it("are bounded in number, over a Gateway's connection and a host's socket", async () => {
+  it("are bounded in number", async () => {
     const server = await createHandshake(({ id, method }, ws) => {
       if (method === "connect") accept(id, ws, helloPayload);
     });

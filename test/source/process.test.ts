@@ -39,7 +39,7 @@ function listenInChild(...args: string[]) {
 }
 
 describe("a process that listens to a Gateway", () => {
-  it("ends by itself after the source was closed while connected", async () => {
+  it("ends after a close while connected", async () => {
     const server = await serve();
     expect(await listenInChild(server.url, "hello").ended).toEqual({
       code: 0,
@@ -47,7 +47,7 @@ describe("a process that listens to a Gateway", () => {
     });
   });
 
-  it("ends by itself after the source was closed while a connection was being made", async () => {
+  it("ends after a close while it connects", async () => {
     const server = await serve();
     expect(await listenInChild(server.url, "connect").ended).toEqual({
       code: 0,
@@ -55,7 +55,7 @@ describe("a process that listens to a Gateway", () => {
     });
   });
 
-  it("ends by itself after the source was closed while it waited to reconnect", async () => {
+  it("ends after a close while it waits to reconnect", async () => {
     const server = await serve();
     await server.close();
     expect(await listenInChild(server.url, "lost").ended).toEqual({
@@ -64,7 +64,7 @@ describe("a process that listens to a Gateway", () => {
     });
   });
 
-  it("ends by itself after the source was closed though the Gateway does not answer the close", async () => {
+  it("ends after a close that the Gateway does not answer", async () => {
     const server = await serve(({ id, method }, ws) => {
       if (method === "connect") accept(id, ws, helloPayload);
       ws.pause();
@@ -75,7 +75,7 @@ describe("a process that listens to a Gateway", () => {
     });
   });
 
-  it("ends by itself when it is refused, since nothing is tried any more", async () => {
+  it("ends when it is refused", async () => {
     const server = await serve(({ id }, ws) =>
       refuse(id, ws, { code: "INVALID_REQUEST", message: "no", details: { code: "AUTH_TOKEN_NOT_CONFIGURED" } }),
     );

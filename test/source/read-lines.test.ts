@@ -22,7 +22,7 @@ describe("the lines of a text", () => {
     );
   });
 
-  it("hold no more of a line that is too long than the limit and the piece that passed it", async () => {
+  it("cut a line that is too long", async () => {
     const lines: string[] = [];
     for await (const line of readLines(each(["aaaa", "bbbb", "cccc", "dddd\nok\n"]), 6)) lines.push(line);
     expect(lines).toEqual(["aaaabbbb", "ok"]);

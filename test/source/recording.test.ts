@@ -49,7 +49,7 @@ describe("a recording source", () => {
     expect(heard.order.slice(second, second + 5)).toEqual(["lost", "connect", "frame", "hello", "frame"]);
   });
 
-  it("is live from the first frame of a recording that begins in the middle", async () => {
+  it("is live at once when a recording begins in the middle", async () => {
     const { source, heard } = play(await write(line(0, chat(1)), line(1, challenge), line(2, hello), line(3, chat(2))));
     await source.finished;
     expect(heard.order).toEqual([
@@ -66,7 +66,7 @@ describe("a recording source", () => {
     ]);
   });
 
-  it("passes a line without a frame on as it is, and leaves out blank ones", async () => {
+  it("passes on a line without a frame as it is", async () => {
     const odd = ["{", "null", "7", '{"t":1}', "\u0000", line(1, "a text that was no frame"), line(1, null)];
     const { source, heard } = play(await write(line(0, challenge), "", ...odd, "  ", line(2, chat(1)), ""));
     await source.finished;
@@ -89,7 +89,7 @@ describe("a recording source", () => {
     expect(heard.order).toEqual(["connect", "ended"]);
   });
 
-  it("is refused where the file is missing or no file, with a sentence that names it", async () => {
+  it("is refused by name when the file cannot be read", async () => {
     for (const file of [join(folder, "missing.ndjson"), folder]) {
       const { source, heard } = play(file);
       await source.finished;
@@ -131,7 +131,7 @@ describe("a recording source", () => {
     expect(heard.order).toEqual(["connect", "refused"]);
   });
 
-  it("plays frames without their wrapping, after lines that are none", async () => {
+  it("plays frames without their wrapping", async () => {
     const { source, heard } = play(await write("torn line", JSON.stringify(chat(1))));
     await source.finished;
     expect(heard.frames).toEqual(["torn line", JSON.stringify(chat(1))]);
@@ -154,7 +154,7 @@ describe("a recording source", () => {
     expect(heard.frames).toHaveLength(1_000);
   });
 
-  it("keeps the recorded pace, from the first frame on, at the speed it is given", async () => {
+  it("keeps the recorded pace, times its speed", async () => {
     const clock = createTestClock(5_000);
     const file = await write(
       line(100, challenge),
@@ -177,7 +177,7 @@ describe("a recording source", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("stops in the middle of a pause when it is closed, and can be played again", async () => {
+  it("stops in a pause when it is closed", async () => {
     const clock = createTestClock();
     const { source, heard } = play(await write(line(0, chat(1)), line(10_000, chat(2))), { speed: 1, clock });
     await heard.framed(1);

@@ -39,7 +39,7 @@ async function listen(answer?: Answerer, options?: WebSocketSourceOptions) {
 }
 
 describe("a source on a host's socket", () => {
-  it("is connected at once where the socket is open, and passes every message on", async () => {
+  it("is connected at once on an open socket", async () => {
     const { peer, heard } = await listen();
     expect(heard.order).toEqual(["connect", "hello"]);
     peer.send(chatFrame(1));
@@ -71,7 +71,7 @@ describe("a source on a host's socket", () => {
     expect(heard.order).toEqual(["connect", "hello", "frame"]);
   });
 
-  it("ends with the code when the socket closes, and does not come back", async () => {
+  it("ends with the code when the socket closes", async () => {
     const { peer, heard, source } = await listen();
     peer.close(1012, "service restart");
     await heard.linked("ended");
@@ -89,7 +89,7 @@ describe("a source on a host's socket", () => {
     expect(heard.order).toEqual(["connect", "ended"]);
   });
 
-  it("survives an error of the socket, and tells of it when the socket closes", async () => {
+  it("survives an error of the socket", async () => {
     const server = await createHandshakeServer();
     await server.close();
     const source = webSocketSource(new WebSocket(server.url));
@@ -99,7 +99,7 @@ describe("a source on a host's socket", () => {
     expect(heard.reasons[0]).toContain("ECONNREFUSED");
   });
 
-  it("leaves the host's socket open and its own listeners alone when it is closed", async () => {
+  it("leaves the host's socket open when it is closed", async () => {
     const { ws, peer, source, heard } = await listen();
     const mine: string[] = [];
     ws.on("message", (data) => mine.push(String(data)));
@@ -139,7 +139,7 @@ describe("a request over a host's socket", () => {
     if (method === "cut") ws.terminate();
   };
 
-  it("resolves with the payload, and its answer is no frame; answers to the host are", async () => {
+  it("resolves with the payload, and passes the host's answers on", async () => {
     const { peer, source, heard } = await listen(answer, { requests: true });
     expect(await source.request("echo", { a: 1 })).toEqual({ a: 1 });
     const hosts = JSON.stringify({ type: "res", id: "mine", ok: true, payload: { text: 'he said "inbox-1"' } });
@@ -158,7 +158,7 @@ describe("a request over a host's socket", () => {
     await expect(source.request(method, {})).rejects.toMatchObject(error);
   });
 
-  it("rejects with ERR_INBOX_NO_LINK on a socket that is not open, and when the source is closed", async () => {
+  it("rejects on a socket that is not open", async () => {
     const { ws, source } = await listen(answer, { requests: true });
     const asked = source.request("silence", {});
     await source.close();
@@ -167,7 +167,7 @@ describe("a request over a host's socket", () => {
     await expect(source.request("echo", {})).rejects.toMatchObject({ code: "ERR_INBOX_NO_LINK" });
   });
 
-  it("rejects after 30 s without an answer, and takes no answer that comes later for a frame", async () => {
+  it("rejects after 30 s without an answer", async () => {
     const { peer, source, heard } = await listen(answer, { requests: true });
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const received = once(peer, "message");

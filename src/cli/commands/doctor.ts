@@ -60,7 +60,7 @@ failed, else with 1.`,
   },
 });
 
-/** Runs checks; a wrong option is a finding like any other. */
+/** Runs checks. A wrong option is a finding like any other. */
 async function told(show: (finding: Finding) => Promise<void>, check: string, run: () => Promise<void>): Promise<void> {
   try {
     await run();

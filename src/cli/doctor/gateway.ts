@@ -11,7 +11,7 @@ const TESTED = ["2026.5.12", "2026.9.6"] as const;
 /** How long the Gateway may take to let us in, in ms. */
 const SIGN_IN_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 5_000;
-/** Webhook signatures are refused by receivers whose clock is five minutes off; a minute is a clock that nobody sets. */
+/** Receivers refuse signatures that are five minutes off. A minute says that nobody sets the clock. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
 /** By the code of a refusal or loss: which check it is. Others are of the address. */

@@ -4,7 +4,7 @@ import { errorText } from "../../errors.ts";
 import { isDatabase, visitLedger } from "../ledger.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
 
-/** So many dead letters are counted; more are "at least". */
+/** How many dead letters are counted. */
 const MAX_COUNTED = 1_000;
 
 /** Checks a ledger without taking anything from it: whether it opens, and what is in it. */

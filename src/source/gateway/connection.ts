@@ -16,21 +16,21 @@ export interface GatewayLink {
 
 const unusable: Explanation = { reason: "The Gateway's url cannot be used." };
 
-/** So many attempts in a row may be turned away by something in between before a person is asked: some 15 s. */
+/** A person is asked after this many attempts in a row that something in between turned away: about 15 s. */
 const MAX_TURNED_AWAY = 5;
 
-/** Turns the official client's callbacks into link events. It says nothing more after `refused` or `ended`. */
+/** Turns the official client's callbacks into link events. It sends nothing after `refused` or `ended`. */
 export function createGatewayLink(settings: GatewaySettings, listener: SourceListener): GatewayLink {
   const clean = createCleaner([settings.token, settings.password]);
   /** From a hello to the end of its socket. */
   let live = false;
   /** Refused or closed. */
   let over = false;
-  /** The client tries no more by itself. */
+  /** The client has stopped trying. */
   let gaveUp = false;
-  /** Why the present attempt is failing. */
+  /** Why the current attempt fails. */
   let failure: Error | undefined;
-  /** The complaint about a frame that the socket could not survive. */
+  /** The error about a frame that ended the socket. */
   let fatalFrame: string | undefined;
   let retry: NodeJS.Timeout | undefined;
   /** The attempts in a row that something in between has turned away. */
@@ -48,7 +48,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     failure = undefined;
     fatalFrame = undefined;
     if (!over) listener.link({ type: "connect" });
-    // The client is about to make a socket, and would not notice any more that the listener has closed us.
+    // The listener has closed us, and the client is about to open a socket: only a throw stops it.
     if (over) throw new Error("The source was closed.");
   }
 
@@ -59,7 +59,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     try {
       shown = redactSecrets(hello);
     } catch (error) {
-      // The client ignores what its callbacks throw: without this the link would stay `connecting` for ever.
+      // The client ignores what its callbacks throw, so the link would stay `connecting` for ever.
       return refuse({ code: "BAD_HELLO", reason: `The Gateway's hello cannot be read: it is ${errorText(error)}.` });
     }
     live = true;
@@ -77,13 +77,13 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
       if (turnedAway === 0 || turnedAway >= MAX_TURNED_AWAY) return refuse(refusal);
       return listener.link({ type: "lost", ...refusal });
     }
-    // Given up, yet a person need not come: the Gateway's lockout ends by itself.
+    // The client gave up, but the lockout ends by itself: try again then.
     if (gaveUp) retry = setTimeout(() => client.start(), lockoutMs(error));
     const close = fatalFrame === undefined ? { code, reason } : { code, reason: fatalFrame };
     listener.link({ type: "lost", ...explainLoss(settings.address, close, error, clean) });
   }
 
-  // The client's debug lines are the only place where it tells of a message it could not read.
+  // The client reports a message it could not parse only in its debug lines.
   function handleDebugLine(line: string): void {
     const fatal = /^gateway client error: RangeError: (Max payload size exceeded|Invalid WebSocket frame.*)/.exec(
       line,
@@ -96,7 +96,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
   const client = new GatewayClient({
     ...clientOptions(settings, listener, { beforeConnect: handleConnect, logDebug: handleDebugLine }),
     onHelloOk: handleHello,
-    // May come a moment before the hello: both can arrive in one piece, and the client tells of the hello a microtask later.
+    // May come before the hello: when both arrive in one packet, the client reports the hello a microtask later.
     onEvent(event) {
       if (!over) listener.frame(event);
     },
@@ -105,7 +105,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     },
     onReconnectPaused({ detailCode }) {
       gaveUp = true;
-      // Without a code no close follows: the client could not even make a socket.
+      // Without a code the client could not open a socket, and no close follows.
       if (detailCode === null && !over) refuse(explainRefusal(failure, true, clean) ?? unusable);
     },
     onClose: (code, reason, info) => handleClose(code, reason, info?.connectError ?? failure),
@@ -114,7 +114,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
   return {
     start() {
       client.start();
-      // A failure that is there already is of making the socket: the client tells of it only so, and does not try again.
+      // A failure now means that the socket could not be made. The client reports it in no other way and does not retry.
       if (failure !== undefined && !over) refuse(explainRefusal(failure, true, clean) ?? unusable);
     },
     async close() {
@@ -159,16 +159,16 @@ function clientOptions(settings: GatewaySettings, listener: SourceListener, host
     mode: "backend",
     scopes: [...scopes],
     requestTimeoutMs,
-    // A Gateway that is still starting is a lost attempt like any other.
+    // Report an attempt at a Gateway that is still starting like any other lost attempt.
     notifyOnStartupRetry: true,
     hostDeps: { ...device.hostDeps, ...hostDeps },
   };
 }
 
-/** The scopes of which each lets chat events through. */
+/** Each of these scopes lets chat events through. */
 const reading = /^operator\.(read|write|admin)$/;
 
-/** Whether chat events will reach a connection with these scopes. Gateways that do not tell are believed. */
+/** Whether chat events will reach a connection with these scopes. A Gateway that does not list its scopes is trusted. */
 function mayRead(granted: unknown): boolean {
   return !Array.isArray(granted) || granted.some((scope) => typeof scope === "string" && reading.test(scope));
 }

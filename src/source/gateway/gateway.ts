@@ -13,7 +13,7 @@ import { type GatewayOptions, readGatewayOptions } from "./options.ts";
  * `refused` link event. After it nothing is tried, and the process may end; `close()` and `open()` try again.
  *
  * A message that the client cannot parse becomes the frame `""`, since the client keeps its text to itself: it
- * is counted as any unreadable frame. JSON that is neither an event nor an answer the client drops unseen.
+ * is counted as any unreadable frame. The client drops JSON that is neither an event nor an answer, without a word.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
  */

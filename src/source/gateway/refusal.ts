@@ -63,7 +63,7 @@ const sentences: ReadonlyMap<string, string> = new Map([
   ["DEVICE_AUTH_PUBLIC_KEY_INVALID", pairAgain],
 ]);
 
-/** By the `code` of a TLS error: what no further attempt can change. */
+/** Codes of TLS errors that another attempt cannot change. */
 const untrusted = new Set(["DEPTH_ZERO_SELF_SIGNED_CERT", "SELF_SIGNED_CERT_IN_CHAIN", "ERR_TLS_CERT_ALTNAME_INVALID"]);
 
 type Clean = (text: string) => string;
@@ -80,7 +80,7 @@ export interface Explanation {
   readonly code?: string;
 }
 
-/** The Gateway let us in, but nothing would be heard. */
+/** The Gateway let us in, but we would hear nothing. */
 export const mayNotRead: Explanation = {
   code: "NO_READ_SCOPE",
   reason:
@@ -93,7 +93,7 @@ export const mayNotRead: Explanation = {
  */
 export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean: Clean): Explanation | undefined {
   if (error === undefined) return gaveUp ? { reason: "The Gateway refused the connection." } : undefined;
-  // The client stops for good when it cannot put its sign-in together: a device that throws, a challenge without a time.
+  // The client stops for good when it cannot build its sign-in: the device throws, or the challenge has no time.
   if (isGatewayConnectAssemblyError(error as unknown))
     return { code: "SIGN_IN_FAILED", reason: `The sign-in could not be made: ${quote(error.message, clean)}.` };
   const { details } = error as ConnectFailure;
@@ -101,7 +101,7 @@ export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean:
   // The lockout ends by itself. Another client behind the same address may have caused it, so it must not end this one.
   if (detail === "AUTH_RATE_LIMITED") return undefined;
   if (detail === "PAIRING_REQUIRED") return gaveUp ? explainPairing(details) : undefined;
-  // With a device token to fall back on the client tries that first, and does not give up.
+  // With a device token to fall back on, the client tries that first and does not give up.
   if (detail === "AUTH_TOKEN_MISMATCH" && !gaveUp) return undefined;
   const sentence = typeof detail === "string" ? sentences.get(detail) : undefined;
   if (sentence !== undefined) return { code: detail as string, reason: sentence };
@@ -189,14 +189,14 @@ function wordFor(error: Error): { readonly code?: string } {
   return typeof word === "string" && /^[\w.-]{1,64}$/.test(word) ? { code: word } : {};
 }
 
-/** How the end of a connection, or of an attempt, is told while the client tries again by itself. */
+/** Says why a connection, or an attempt, has ended, while the client tries again by itself. */
 export function explainLoss(
   address: string,
   close: { readonly code: number; readonly reason: string },
   error: Error | undefined,
   clean: Clean,
 ): Explanation {
-  // The client makes an error of its own of a close that came without one.
+  // For a close without an error the client makes one up.
   if (error === undefined || /^gateway closed \(\d+\)/.test(error.message)) {
     const words = close.reason === "" ? "" : ` ${quote(close.reason, clean)}`;
     const reason =
@@ -239,7 +239,7 @@ function field(value: unknown, key: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 }
 
-/** A peer's words as they may be quoted: without our secrets, on one line, at most 200 characters. */
+/** A peer's words, fit to quote: without our secrets, on one line, at most 200 characters. */
 function quote(text: string, clean: Clean): string {
   const line = clean(text).replace(/\s+/g, " ").trim().replace(/\.$/, "");
   return line.length > 200 ? `${line.slice(0, 200)}...` : line;

@@ -1,7 +1,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import { pause } from "../../kit/timer.ts";
 
-/** Waits until the moment `t` of a recording has come; not at all where a line does not say when it was. */
+/** Waits until the moment `t` of a recording has come. A line without a time is not waited for. */
 export type Pace = (t: number | undefined) => Promise<void>;
 
 /**

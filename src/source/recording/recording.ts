@@ -25,7 +25,7 @@ export interface RecordingOptions {
    */
   readonly speed?: number;
   /**
-   * What the pauses are waited for on.
+   * The clock of the pauses.
    *
    * @default the system's clock
    */
@@ -38,10 +38,10 @@ export interface RecordingSource extends Source {
   readonly finished: Promise<void>;
 }
 
-/** A file that begins with so many lines without a frame is no recording. */
+/** A file that begins with this many lines without a frame is no recording. */
 const MAX_UNREADABLE = 100;
 
-/** After so many frames in a row the event loop gets a turn. */
+/** How many frames are played before the event loop gets a turn. */
 const FRAMES_PER_TURN = 64;
 
 /**
@@ -72,7 +72,7 @@ export function recordingSource(file: string | URL, options: RecordingOptions = 
       if (stop !== undefined) return;
       stop = new AbortController();
       const { signal } = stop;
-      // Later, so that a `close` from within the listener finds what it has to wait for.
+      // A microtask later, so that a `close` from within the listener can wait for it.
       played = Promise.resolve()
         .then(() => play(file, listener, createPace(speed, clock, signal), signal))
         .finally(finish);
@@ -119,7 +119,7 @@ async function playLines(
   }
 }
 
-/** The lines without blank ones. Throws where they do not begin as a recording does. */
+/** The lines that are not blank. Throws when the file does not begin like a recording. */
 async function* recordedLines(lines: AsyncIterable<string>): AsyncGenerator<RecordedLine> {
   const unreadable: RecordedLine[] = [];
   let length = 0;

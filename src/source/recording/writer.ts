@@ -15,8 +15,8 @@ export interface RecordingWriterOptions {
    */
   readonly conn?: string;
   /**
-   * How many bytes may wait for the disk. A frame that comes when there are more is left out and counted as
-   * dropped: a connection cannot be asked to wait, and memory has an end.
+   * How many bytes may wait for the disk. Beyond that, frames are dropped and counted: a connection cannot be made
+   * to wait.
    *
    * @default 67_108_864
    */

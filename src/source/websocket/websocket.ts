@@ -97,7 +97,7 @@ function createAttachment(
     const frame = inOnePiece(data);
     if (requests?.takeAnswer(frame) !== true) listener.frame(frame);
   };
-  // Node throws an `error` event that nobody listens to. The socket's close tells the rest.
+  // Node throws an `error` event that nobody listens to. The socket's close reports the rest.
   const handleError = (error: unknown) => {
     failure = error instanceof Error ? ` (${error.message})` : "";
   };
