@@ -93,7 +93,7 @@ export async function startPostgres(suite: string): Promise<OwnPostgres | undefi
     console.error(`\n!!! SKIPPED: ${suite} NEEDS POSTGRES. INSTALL postgresql OR SET DATABASE_URL. !!!\n`);
     return undefined;
   }
-  const folder = mkdtempSync(join(tmpdir(), "postgres-"));
+  const { path: folder, remove } = temporaryFolder("postgres-");
   const asOther = otherUser(folder);
   const data = join(folder, "data");
   await run(
@@ -118,7 +118,7 @@ export async function startPostgres(suite: string): Promise<OwnPostgres | undefi
     } catch {
       // It has ended already.
     }
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   };
   process.once("exit", clean);
   return {
@@ -130,7 +130,7 @@ export async function startPostgres(suite: string): Promise<OwnPostgres | undefi
     async stop() {
       process.off("exit", clean);
       await halt().catch(() => {});
-      rmSync(folder, { recursive: true, force: true });
+      remove();
     },
   };
 }
@@ -146,15 +146,23 @@ function findPrograms(): string | undefined {
   return folders.find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "pg_ctl")));
 }
 
-/** The server refuses to run as root: then it runs as the user of the system's package. */
-function otherUser(folder: string): readonly string[] {
+/** A folder for one test. */
+export function temporaryFolder(prefix: string): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), prefix));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Servers refuse to run as root: then they run as the user of Postgres's package, to whom `folder` is given. */
+export function otherUser(folder: string): readonly string[] {
   if (process.getuid?.() !== 0) return [];
   const [uid, gid] = ["-u", "-g"].map((flag) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" })));
-  chownSync(folder, uid as number, gid as number);
+  for (const path of [folder, ...readdirSync(folder).map((name) => join(folder, name))])
+    chownSync(path, uid as number, gid as number);
   return ["runuser", "-u", "postgres", "--"];
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -42,10 +42,8 @@ export async function connectionsOf(
       return client;
     },
     async end() {
-      pool.off("error", ignore);
-      if (given !== undefined) return;
-      pool.on("error", ignore);
-      await pool.end();
+      if (given !== undefined) given.off("error", ignore);
+      else if (!pool.ending) await pool.end();
     },
   };
 }

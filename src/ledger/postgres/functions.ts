@@ -23,23 +23,24 @@ const isOthers = ({ prefix }: Names, lane: string, me: string) =>
 
 /** The statements that make the functions of the first version. */
 export function functions(names: Names): readonly string[] {
-  const { prefix, channel, lifeKey } = names;
+  const { prefix, channel, lifeKey, tag } = names;
+  const sequence = `'${`${prefix}instance_ids`.replaceAll("'", "''")}'`;
   return [
     `create sequence ${prefix}instance_ids as integer`,
 
     // Lists an instance, which lives for as long as the session that calls this; without an id, a new one. Null: the
     // server still sees an earlier session of the instance.
-    `create function ${prefix}register(id text, about text, now_ms bigint) returns text language plpgsql as $body$
+    `create function ${prefix}register(id text, about text, now_ms bigint) returns text language plpgsql as ${tag}
 declare
-  me integer := coalesce(register.id::integer, nextval('${prefix}instance_ids'::regclass)::integer);
+  me integer := coalesce(register.id::integer, nextval(${sequence}::regclass)::integer);
 begin
   if not pg_try_advisory_lock(${lifeKey}, me) then return null; end if;
   insert into ${prefix}instances (id, started_at, about) values (me::text, now_ms, about) on conflict do nothing;
   return me::text;
-end $body$`,
+end ${tag}`,
 
     // Who still owns undelivered messages and lives no more. "stopped": it has said so itself.
-    `create function ${prefix}gone(me text) returns table (id text, stopped boolean) language sql as $body$
+    `create function ${prefix}gone(me text) returns table (id text, stopped boolean) language sql as ${tag}
   with recursive owners as (
     (select m.owner from ${prefix}messages m where m.state = 'taken' and m.owner > '' order by m.owner limit 1)
     union all
@@ -52,10 +53,10 @@ end $body$`,
       and a.database = (select d.oid from pg_database d where d.datname = current_database())
       and a.classid = ${lifeKey} and a.objid::bigint = o.owner::bigint
   )
-$body$`,
+${tag}`,
 
     // Gives up what somebody owns who lives no more, oldest first. How many messages that were.
-    `create function ${prefix}release(dead text, max_rows integer) returns integer language plpgsql as $body$
+    `create function ${prefix}release(dead text, max_rows integer) returns integer language plpgsql as ${tag}
 declare
   released integer;
 begin
@@ -70,7 +71,7 @@ begin
   delete from ${prefix}instances i where i.id = dead
     and not exists (select from ${prefix}messages m where m.state = 'taken' and m.owner = dead);
   return released;
-end $body$`,
+end ${tag}`,
 
     /*
      * Writes everything that an instance has to say, at once. Of each message that it takes on, how that went:
@@ -83,7 +84,7 @@ end $body$`,
   r_ids text[], r_states text[], r_attempts integer[], r_errors text[], r_ats bigint[],
   s_run_ids text[], s_untils bigint[],
   b_names text[], b_values text[]
-) returns table (id text, what text) language plpgsql as $body$
+) returns table (id text, what text) language plpgsql as ${tag}
 #variable_conflict use_column
 declare
   new_ids text[];
@@ -170,10 +171,10 @@ begin
     select n.name, n.value, now_ms from unnest(b_names, b_values) n(name, value) order by n.name
     on conflict (name) do update set value = excluded.value, changed_at = excluded.changed_at;
   end if;
-end $body$`,
+end ${tag}`,
 
     // The oldest messages that nobody owns, in lanes that nobody else has, become the caller's.
-    `create function ${prefix}claim(me text, max_rows integer) returns setof ${prefix}messages language plpgsql as $body$
+    `create function ${prefix}claim(me text, max_rows integer) returns setof ${prefix}messages language plpgsql as ${tag}
 declare
   free text[];
 begin
@@ -191,10 +192,10 @@ begin
     where w.state = 'taken' and w.owner = '' and w.lane = any (free) and not ${isOthers(names, "w.lane", "me")}
     order by w.position limit max_rows for update
   ) returning m.*;
-end $body$`,
+end ${tag}`,
 
     // Whether \`claim\` would find something.
-    `create function ${prefix}is_claimable(me text) returns boolean language sql as $body$
+    `create function ${prefix}is_claimable(me text) returns boolean language sql as ${tag}
   select exists (
     select from (
       select distinct w.lane from (
@@ -202,6 +203,6 @@ end $body$`,
       ) w
     ) l where not ${isOthers(names, "l.lane", "me")}
   )
-$body$`,
+${tag}`,
   ];
 }

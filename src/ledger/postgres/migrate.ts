@@ -46,11 +46,15 @@ export async function migrate(client: PoolClient, names: Names, upTo = migration
 }
 
 /** 0: there is nothing yet. */
-async function versionOf(client: PoolClient, { prefix }: Names): Promise<number> {
-  const { rows } = await client.query("select to_regclass($1) is not null as known", [`${prefix}version`]);
-  if (rows[0]?.known !== true) return 0;
-  const found = await client.query(`select version from ${prefix}version`);
-  return Number(found.rows[0]?.version ?? 0);
+async function versionOf(client: PoolClient, { schema, prefix }: Names): Promise<number> {
+  // By a query of the catalog: `to_regclass` may answer from before we waited for the lock.
+  const { rowCount } = await client.query(
+    "select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = 'version'",
+    [schema],
+  );
+  if (rowCount === 0) return 0;
+  const { rows } = await client.query(`select version from ${prefix}version`);
+  return Number(rows[0]?.version ?? 0);
 }
 
 async function hasSchema(client: PoolClient, { schema }: Names): Promise<boolean> {

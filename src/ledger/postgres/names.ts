@@ -11,6 +11,8 @@ export interface Names {
   readonly prefix: string;
   /** The channel of its notifications. */
   readonly channel: string;
+  /** What quotes a function's body: no name holds a hash of itself. */
+  readonly tag: string;
   /** The first key of the advisory locks by which instances show that they live; the second is the instance's id. */
   readonly lifeKey: number;
   /** The first key of the advisory locks on lanes; the second is one of 128 groups of lanes. */
@@ -46,6 +48,7 @@ export function namesOf(schema: string): Names {
     quoted,
     prefix: `${quoted}.`,
     channel: `openclaw_inbox_${hash.toString("hex", 12, 20)}`,
+    tag: `$inbox_${hash.toString("hex", 20, 28)}$`,
     lifeKey: key(0),
     laneKey: key(4),
     schemaKey: key(8),

@@ -50,6 +50,7 @@ export async function prepareSession(client: PoolClient): Promise<number> {
       -- What is answered is on disk.
       ('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end),
       ('idle_session_timeout', '0'), ('statement_timeout', '0'), ('lock_timeout', '0'),
+      ('standard_conforming_strings', 'on'),
       -- A host that lost its power is noticed within 11 seconds.
       ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3')
     ) w(name, value) join pg_settings s on s.name = w.name`,

@@ -123,6 +123,7 @@ export class SharedLedger implements PostgresLedger {
     this.id = lease.id;
     if (isBack) await this.findRobbed(lease);
     this.lease = lease;
+    if (this.pending.size === 0) this.calm();
     this.work();
   }
 

@@ -13,7 +13,8 @@ export function sqlState(error: unknown): string | undefined {
 export function isConnectionLoss(error: unknown): boolean {
   const state = sqlState(error);
   // 25006: read-only, as a standby is. 57P01 to 57P05: the server ends the connection. 53300: it has too many.
-  if (state === undefined) return !isInboxError(error);
+  // A connection string that cannot be read is a TypeError.
+  if (state === undefined) return !isInboxError(error) && !(error instanceof TypeError);
   return state.startsWith("08") || state.startsWith("57P") || state === "25006" || state === "53300";
 }
 

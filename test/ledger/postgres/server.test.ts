@@ -1,0 +1,218 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { InboxError } from "../../../src/errors.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
+import { type PostgresLedger, postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
+import { type OwnPostgres, startPostgres } from "../../helpers/postgres.ts";
+import { messageOf } from "../messages.ts";
+
+let server: OwnPostgres | undefined;
+beforeAll(async () => {
+  server = await startPostgres("A POSTGRES THAT STOPS AND STARTS");
+}, 60_000);
+afterAll(() => server?.stop());
+
+/** A ledger that was opened, and what it told its host. */
+async function open(schema: string, options: { pool?: pg.Pool } = {}) {
+  const alarms: (InboxError | undefined)[] = [];
+  const lost: string[] = [];
+  let claimable = 0;
+  const ledger: PostgresLedger = postgresLedger({
+    schema,
+    ...(options.pool === undefined ? { connectionString: server?.url as string } : { pool: options.pool }),
+  });
+  await ledger.open({
+    clock: systemClock,
+    ordering: "session",
+    onAlarm: (error) => alarms.push(error),
+    onClaimable: () => {
+      claimable += 1;
+    },
+    onLost: (ids) => lost.push(...ids),
+  });
+  return { ledger, alarms, lost, claimable: () => claimable };
+}
+
+async function until(holds: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+  for (const end = performance.now() + ms; !(await holds()); ) {
+    if (performance.now() > end) throw new Error("It did not come about");
+    await sleep(20);
+  }
+}
+
+const session = (name: string) => ({ sessionKey: `agent:main:${name}` });
+
+async function rowsOf(schema: string): Promise<Record<string, string>> {
+  const client = new pg.Client({ connectionString: server?.url });
+  await client.connect();
+  const { rows } = await client.query(`select id, state from "${schema}".messages order by id`);
+  await client.end();
+  return Object.fromEntries(rows.map(({ id, state }) => [id, state]));
+}
+
+describe("a server that is gone for a while", () => {
+  it("keeps what was said meanwhile, raises one alarm, and has all of it safe afterwards", async () => {
+    if (server === undefined) return;
+    const schema = server.schema();
+    const pool = new pg.Pool({ connectionString: server.url });
+    const { ledger, alarms } = await open(schema, { pool });
+    expect(await ledger.take(messageOf("before", session("a")))).toBe("taken");
+    expect(await ledger.take(messageOf("dying", session("d")))).toBe("taken");
+    await server.halt();
+    ledger.delivered("before", 1);
+    ledger.dead("dying", 3, "no");
+    ledger.setCursor("place", "here");
+    const solicited = ledger.solicit("run:own", Date.now() + 60_000);
+    await until(() => alarms.length > 0);
+    await expect(ledger.flush()).rejects.toMatchObject({ code: "ERR_INBOX_LEDGER" });
+    await expect(ledger.deadLetters()).rejects.toMatchObject({ code: "ERR_INBOX_LEDGER" });
+    expect(await ledger.claim(10)).toEqual([]);
+    const taken = ledger.take(messageOf("meanwhile", session("a")));
+    const again = ledger.take(messageOf("meanwhile", session("a")));
+    expect(await taken, "after five seconds, from memory").toBe("taken");
+    expect(await again).toBe("known");
+    expect(await ledger.take(messageOf("later", session("b"))), "at once from then on").toBe("taken");
+    ledger.delivered("meanwhile", 1);
+    expect(alarms).toEqual([expect.objectContaining({ code: "ERR_INBOX_LEDGER" })]);
+    await server.resume();
+    await until(() => alarms.length > 1);
+    expect(alarms.at(-1)).toBeUndefined();
+    await ledger.flush();
+    await solicited;
+    expect(await rowsOf(schema)).toEqual({
+      before: "delivered",
+      dying: "dead",
+      meanwhile: "delivered",
+      later: "taken",
+    });
+    expect(await ledger.cursor("place")).toBe("here");
+    expect(await ledger.take(messageOf("own"))).toBe("solicited");
+    await ledger.close();
+    await pool.end();
+    expect(alarms).toHaveLength(2);
+  }, 60_000);
+
+  it("answers a take that waits through a short restart with what the server says", async () => {
+    if (server === undefined) return;
+    const schema = server.schema();
+    const one = await open(schema);
+    const two = await open(schema);
+    await server.halt();
+    const answers = ["x", "y", "z"].flatMap((id) =>
+      [one, two].map(async ({ ledger }) => ledger.take(messageOf(id, session(id)))),
+    );
+    await server.resume();
+    const told = await Promise.all(answers);
+    expect(told.filter((answer) => answer === "taken")).toHaveLength(3);
+    expect(told.filter((answer) => answer === "known")).toHaveLength(3);
+    await one.ledger.close();
+    await two.ledger.close();
+  }, 60_000);
+
+  it("robs nobody who comes back after a restart", async () => {
+    if (server === undefined) return;
+    const schema = server.schema();
+    const one = await open(schema);
+    const two = await open(schema);
+    await one.ledger.take(messageOf("a"));
+    await server.halt();
+    await server.resume();
+    await until(() => one.alarms.length === 2 && two.alarms.length === 2);
+    expect(await two.ledger.claim(10)).toEqual([]);
+    expect(one.lost).toEqual([]);
+    one.ledger.delivered("a", 1);
+    await one.ledger.flush();
+    expect(await rowsOf(schema)).toEqual({ a: "delivered" });
+    await one.ledger.close();
+    await two.ledger.close();
+  }, 60_000);
+
+  it("ends when it is closed while the server is gone, and while it opens", async () => {
+    if (server === undefined) return;
+    const { ledger, alarms } = await open(server.schema());
+    await server.halt();
+    ledger.setCursor("place", "here");
+    await until(() => alarms.length > 0);
+    await ledger.close();
+    const unopened = postgresLedger({ connectionString: server.url, schema: server.schema() });
+    const opening = unopened.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
+    const refused = opening.catch((error: unknown) => error);
+    await unopened.close();
+    expect(await refused).toMatchObject({ code: "ERR_INBOX_LEDGER" });
+    await postgresLedger({ connectionString: server.url }).close();
+    await server.resume();
+  }, 60_000);
+
+  it("waits for a server that is not there yet", async () => {
+    if (server === undefined) return;
+    await server.halt();
+    const opening = open(server.schema());
+    await server.resume();
+    const { ledger } = await opening;
+    expect(await ledger.take(messageOf("a"))).toBe("taken");
+    await ledger.close();
+  }, 60_000);
+});
+
+describe("a lease", () => {
+  /** Ends the connections of a schema's ledgers, all or the one that holds the lock of a life. */
+  async function breakConnections(which: "life" | "all"): Promise<void> {
+    const client = new pg.Client({ connectionString: server?.url });
+    await client.connect();
+    const life = "and pid in (select pid from pg_locks where locktype = 'advisory')";
+    await client.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and application_name = 'openclaw-inbox' ${which === "life" ? life : ""}`,
+    );
+    await client.end();
+  }
+
+  it.each(["life", "all"] as const)(
+    "comes back when its connection is lost (%s)",
+    async (which) => {
+      if (server === undefined) return;
+      const schema = server.schema();
+      const one = await open(schema);
+      await one.ledger.take(messageOf("a"));
+      await breakConnections(which);
+      await until(() => one.alarms.length === 2);
+      expect(one.lost).toEqual([]);
+      expect(await one.ledger.take(messageOf("b"))).toBe("taken");
+      one.ledger.delivered("a", 1);
+      await one.ledger.flush();
+      expect(await rowsOf(schema)).toEqual({ a: "delivered", b: "taken" });
+      await one.ledger.close();
+    },
+    60_000,
+  );
+
+  it("knows what it was robbed of, and what it reports of that has no effect", async () => {
+    if (server === undefined) return;
+    const schema = server.schema();
+    const one = await open(schema);
+    const two = await open(schema);
+    await one.ledger.take(messageOf("a"));
+    await one.ledger.take(messageOf("b"));
+    one.ledger.delivered("b", 1);
+    await one.ledger.flush();
+    // As if it could not have been seen to live for long.
+    const client = new pg.Client({ connectionString: server.url });
+    await client.connect();
+    const { rows } = await client.query(`select id from "${schema}".instances order by id::int`);
+    await client.query(`update "${schema}".messages set owner = $1 where state = 'taken'`, [rows[1].id]);
+    await client.end();
+    await breakConnections("all");
+    await until(() => one.lost.length > 0 && two.alarms.length === 2);
+    expect(one.lost).toEqual(["a"]);
+    expect(two.lost).toEqual([]);
+    one.ledger.delivered("a", 1);
+    await one.ledger.flush();
+    expect(await rowsOf(schema)).toEqual({ a: "taken", b: "delivered" });
+    const deliver = one.ledger.transactional(() => expect.unreachable());
+    await expect(deliver(messageOf("a"), { attempt: 1, signal: new AbortController().signal })).rejects.toMatchObject({
+      code: "ERR_INBOX_LEASE",
+    });
+    await one.ledger.close();
+    await two.ledger.close();
+  }, 60_000);
+});
