@@ -48,3 +48,23 @@ export function check(
     failed: starts - again.length - doneBy.size - duplicated,
   };
 }
+
+/**
+ * How many messages had their effect before an earlier one of their session. `sessions`: the ids of each session's messages,
+ * in the order in which the ledger recorded them.
+ */
+export function countDisordered(
+  sessions: Iterable<readonly string[]>,
+  effects: ReadonlyMap<string, readonly EffectLine[]>,
+): number {
+  const firstAt = new Map<string, bigint>();
+  for (const { what, id, at } of [...effects.values()].flat()) {
+    if (what === "done" && at < (firstAt.get(id) ?? at + 1n)) firstAt.set(id, at);
+  }
+  let disordered = 0;
+  for (const ids of sessions) {
+    const times = ids.flatMap((id) => firstAt.get(id) ?? []);
+    disordered += times.filter((at, index) => index > 0 && at < (times[index - 1] as bigint)).length;
+  }
+  return disordered;
+}

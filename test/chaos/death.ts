@@ -7,6 +7,7 @@ import type { Ledger } from "../../src/ledger/ledger.ts";
  * - `before-record`: the handler has succeeded, and the ledger has not heard of that.
  * - `after-record`: the ledger has heard of it, and has not written it yet.
  * - `recorded`: that the handler succeeded is on disk.
+ * - `in-transaction`: a transactional handler has written, and nothing is committed.
  * - `in-claim`: what a dead process left has just become ours.
  * - `in-prune`: some of what is old is forgotten.
  */
@@ -16,6 +17,7 @@ export type Point =
   | "before-record"
   | "after-record"
   | "recorded"
+  | "in-transaction"
   | "in-claim"
   | "in-prune";
 
@@ -32,14 +34,20 @@ export function dieNow(): never {
   for (;;);
 }
 
-/** `ledger`, with the death that is planned in it. */
-export function death(ledger: Ledger, plan: Death | undefined): Ledger {
+/** Ends this process once it has come to the planned point as often as planned. */
+export type Reach = (point: Point) => void;
+
+export function planned(plan: Death | undefined): Reach {
   let left = plan?.after ?? Number.POSITIVE_INFINITY;
-  const reach = (point: Point): void => {
+  return (point) => {
     if (plan?.point !== point) return;
     left -= 1;
     if (left <= 0) dieNow();
   };
+}
+
+/** `ledger`, with the death that is planned in it. */
+export function death(ledger: Ledger, plan: Death | undefined, reach = planned(plan)): Ledger {
   return {
     open: (host) => ledger.open(host),
     async take(message) {

@@ -9,6 +9,8 @@ export interface EffectLine {
   readonly what: "start" | "done" | "again";
   readonly id: string;
   readonly digest: string;
+  /** Which came first, over all processes of this machine. */
+  readonly at: bigint;
 }
 
 /** What one handler did, in a file that is only ever appended to, one line a write: a kill leaves whole lines. */
@@ -23,7 +25,7 @@ const SUFFIX = ".effects";
 export function openEffects(folder: string, life: string): EffectFile {
   const fd = openSync(join(folder, life + SUFFIX), "a");
   return {
-    write: (what, id, digest = "-") => void writeSync(fd, `${what} ${id} ${digest}\n`),
+    write: (what, id, digest = "-") => void writeSync(fd, `${what} ${id} ${digest} ${process.hrtime.bigint()}\n`),
     close: () => closeSync(fd),
   };
 }
@@ -41,8 +43,8 @@ function readLines(text: string): EffectLine[] {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => {
-      const [what, id, digest] = line.split(" ") as [EffectLine["what"], string, string];
-      return { what, id, digest };
+      const [what, id, digest, at] = line.split(" ") as [EffectLine["what"], string, string, string];
+      return { what, id, digest, at: BigInt(at) };
     });
 }
 

@@ -17,6 +17,7 @@ export interface HostProcess {
   /** Its counters, once it was stopped. */
   stats(): Readonly<Record<string, number>> | undefined;
   kill(): void;
+  signal(name: NodeJS.Signals): void;
   /** Has it drain and end. */
   stop(): void;
 }
@@ -63,6 +64,7 @@ export function startHost(options: HostOptions): HostProcess {
     alarms,
     stats: () => stats,
     kill: () => void child.kill("SIGKILL"),
+    signal: (name) => void child.kill(name),
     stop: () => void (child.connected && child.send("stop")),
   };
 }

@@ -3,10 +3,11 @@ import type { Deliver } from "../../src/delivery/deliver.ts";
 import { createInbox } from "../../src/index.ts";
 import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
 import { sayLast } from "../helpers/child.ts";
-import { death, type Point } from "./death.ts";
+import { death, type Point, planned } from "./death.ts";
 import { createDoneIds, openEffects } from "./effects.ts";
 import { digestOf, GATEWAY } from "./emitter.ts";
 import { hastyClock } from "./hasty-clock.ts";
+import { connectPostgres } from "./postgres.ts";
 import { connectQueue } from "./queue.ts";
 import { createRandom, hashOf } from "./random.ts";
 
@@ -29,6 +30,14 @@ export interface HostOptions {
   readonly log: boolean;
   /** Where this process ends itself, at the `after`-th time it comes there. */
   readonly die?: { readonly point: Point; readonly after: number };
+  /** The ledger is in this Postgres. */
+  readonly postgres?: {
+    readonly url: string;
+    readonly schema: string;
+    readonly transactional: boolean;
+    /** Whether the server is stopped, so that there are alarms. */
+    readonly halts: boolean;
+  };
   /** Messages go through BullMQ, and the handler is its worker. */
   readonly redis?: { readonly url: string; readonly queue: string };
 }
@@ -64,22 +73,38 @@ async function handle(id: string, text: string, attempt: number, signal?: AbortS
   else effects.write("done", id, digestOf(text));
 }
 
-const ledger = createLmdbLedger(options.ledger, {
-  retainMs: options.retainMs,
-  ...(clock && { clock }),
-  onAlarm: (error) => error && say({ said: "alarm", error: error.message }),
-});
+const reach = planned(die);
+const shared = options.postgres && connectPostgres(options.postgres, life);
+const ledger =
+  shared?.ledger ??
+  createLmdbLedger(options.ledger, {
+    retainMs: options.retainMs,
+    ...(clock && { clock }),
+    onAlarm: (error) => error && say({ said: "alarm", error: error.message }),
+  });
 const queue = options.redis && connectQueue(options.redis, seed, (id, text, attempt) => handle(id, text, attempt));
-const deliver: Deliver = queue?.deliver ?? (({ id, text }, { attempt, signal }) => handle(id, text, attempt, signal));
+const inTransaction = shared?.deliver({
+  effects,
+  fails: (id, attempt) => {
+    const random = createRandom(hashOf(`${seed} ${id} ${attempt}`));
+    const fails = attempt < 3 && random.chance(options.failRate);
+    return fails ? random.pick(["before", "after", "hangs"]) : undefined;
+  },
+  reach,
+});
+const deliver: Deliver =
+  queue?.deliver ?? inTransaction ?? (({ id, text }, { attempt, signal }) => handle(id, text, attempt, signal));
 const inbox = createInbox({
   gateway: { url: options.url, token: options.token, name: GATEWAY },
   deliver,
-  ledger: death(ledger, die),
+  ledger: death(ledger, die, reach),
   retainMs: options.retainMs,
   timeoutMs: TIMEOUT_MS,
   ...(options.log && { logger: pino({ base: { life } }, pino.destination(2)) }),
   retry: { firstDelayMs: 20, maxDelayMs: 200 },
 });
+
+if (shared !== undefined) inbox.alarms$.subscribe(({ error }) => error && say({ said: "alarm", error: error.message }));
 
 process.on("message", () => void stop());
 process.on("disconnect", () => process.exit(stopping ? 0 : 1));
@@ -90,6 +115,7 @@ async function stop(): Promise<void> {
   stopping = true;
   await inbox.stop();
   await queue?.close();
+  await shared?.close();
   effects.close();
   sayLast({ said: "stopped", stats: { ...inbox.stats() } } satisfies HostWord);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FakeGateway } from "../../src/testing/index.ts";
 import type { Point } from "./death.ts";
 import type { HostOptions } from "./host.ts";
@@ -16,6 +17,8 @@ export interface Lives {
   begin(): Promise<void>;
   /** Lives and dies as long as `mayDie` takes a death off the account; leaves the last life running. */
   dieOn(mayDie: () => boolean): Promise<void>;
+  /** Has the life that goes on now stand still for so long. */
+  pause(ms: number): Promise<void>;
   /** Has the last life drain and end. */
   finish(): Promise<void>;
   /** The names of the lives that were killed. */
@@ -27,7 +30,7 @@ export interface Lives {
   stats(): Readonly<Record<string, number>>;
 }
 
-const ENDS: readonly End[] = [
+const ENDS_ANYWHERE: readonly End[] = [
   "any-moment",
   "any-moment",
   "any-moment",
@@ -38,7 +41,6 @@ const ENDS: readonly End[] = [
   "before-record",
   "after-record",
   "in-claim",
-  "in-prune",
 ];
 /** A life that does not come to its point in so long is killed where it is. */
 const LONGEST_LIFE_MS = 3_000;
@@ -50,6 +52,11 @@ export function createLives(
   gateway: FakeGateway,
   random: Random,
 ): Lives {
+  const points: readonly End[] = [
+    ...ENDS_ANYWHERE,
+    ...(options.hasty ? (["in-prune"] as const) : []),
+    ...(options.postgres?.transactional ? (["in-transaction", "in-transaction"] as const) : []),
+  ];
   const killed = new Set<string>();
   const ends: Ends = {};
   const troubles: string[] = [];
@@ -66,7 +73,7 @@ export function createLives(
     void ended.then((how) => {
       if (how === "SIGKILL") killed.add(life);
       else if (how !== 0 || !stopping) troubles.push(`${life} ended with ${how}`);
-      troubles.push(...alarms.map((alarm) => `${life}: ${alarm}`));
+      if (!options.postgres?.halts) troubles.push(...alarms.map((alarm) => `${life}: ${alarm}`));
     });
     return current;
   }
@@ -98,7 +105,7 @@ export function createLives(
       // The first life is as good as any to die.
       for (let end: End = "any-moment"; troubles.length === 0 && mayDie(); ) {
         await die(current, end);
-        end = random.pick(ENDS);
+        end = random.pick(points);
         start(end);
       }
       if (count > 1) {
@@ -108,6 +115,12 @@ export function createLives(
         start();
       }
       await current.ready;
+    },
+    async pause(ms) {
+      const host = current;
+      host.signal("SIGSTOP");
+      await sleep(ms);
+      host.signal("SIGCONT");
     },
     async finish() {
       stopping = true;

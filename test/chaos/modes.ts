@@ -5,8 +5,15 @@ export interface Mode {
   readonly title: string;
   /** How many hosts hear the Gateway. */
   readonly hosts: number;
-  /** One ledger for all of them, or each its own and a queue in Redis for all. */
-  readonly shares: "ledger" | "queue";
+  /** One ledger for all of them, or each its own and a queue in Redis for all, or one in Postgres for all. */
+  readonly shares: "ledger" | "queue" | "postgres";
+  /** The handler is not idempotent, and writes in the ledger's transaction. Default false. */
+  readonly transactional?: boolean;
+  /** How often the server is stopped at once and started again, and a host stands still for a while. Default 0. */
+  readonly halts?: number;
+  readonly pauses?: number;
+  readonly shortHalts?: number;
+  readonly shortPauses?: number;
   readonly runs: number;
   /** The same in a short check. */
   readonly shortRuns: number;
@@ -88,6 +95,62 @@ export const MODES = {
     sessions: 50,
     kills: 60,
     shortKills: 3,
+    faults: FAULTS,
+  },
+  postgres: {
+    title: "three processes on one Postgres, which stand still now and then",
+    hosts: 3,
+    shares: "postgres",
+    runs: 30_000,
+    shortRuns: 500,
+    perSecond: 600,
+    sessions: 50,
+    kills: 0,
+    shortKills: 0,
+    pauses: 20,
+    shortPauses: 2,
+    faults: FAULTS,
+  },
+  "postgres-kill": {
+    title: "three processes on one Postgres, each killed and started again",
+    hosts: 3,
+    shares: "postgres",
+    runs: 10_000,
+    shortRuns: 200,
+    perSecond: 60,
+    sessions: 30,
+    kills: 60,
+    shortKills: 3,
+    faults: FAULTS,
+  },
+  "postgres-exact": {
+    title: "three processes on one Postgres, killed, with a handler that is not idempotent but transactional",
+    hosts: 3,
+    shares: "postgres",
+    transactional: true,
+    runs: 20_000,
+    shortRuns: 200,
+    perSecond: 60,
+    sessions: 30,
+    kills: 300,
+    shortKills: 3,
+    faults: FAULTS,
+  },
+  "postgres-storm": {
+    title: "the same, and the server is stopped at once and started again, and hosts stand still",
+    hosts: 3,
+    shares: "postgres",
+    transactional: true,
+    runs: 10_000,
+    shortRuns: 200,
+    perSecond: 60,
+    sessions: 30,
+    kills: 60,
+    shortKills: 2,
+    halts: 20,
+    pauses: 20,
+    shortHalts: 1,
+    shortPauses: 1,
     faults: FAULTS,
   },
 } as const satisfies Readonly<Record<string, Mode>>;

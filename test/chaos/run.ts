@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
-import { MODES, type ModeName } from "./modes.ts";
+import { MODES, type Mode, type ModeName } from "./modes.ts";
 import { makeFolder, runTrial, type TrialProgress, type Verdict } from "./trial.ts";
 
 /**
@@ -41,8 +41,8 @@ function showProgress({ sent, done, killed }: TrialProgress): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[Ksent ${sent}, done ${done}, killed ${killed}`);
 }
 
-function isClean({ lost, duplicated, invented, left, troubles }: Verdict): boolean {
-  return lost + duplicated + invented + left + troubles.length === 0;
+function isClean({ lost, duplicated, invented, disordered, left, troubles }: Verdict): boolean {
+  return lost + duplicated + invented + disordered + left + troubles.length === 0;
 }
 
 function pairs(counts: object): string {
@@ -52,8 +52,10 @@ function pairs(counts: object): string {
 }
 
 function report(name: ModeName, seed: number, verdict: Verdict, seconds: number): void {
-  const { sent, lost, duplicated, invented, repeated, failed, left, recovered, alreadyTaken } = verdict;
-  console.log(`sent=${sent} ${pairs({ lost, duplicated, invented, seed })} mode=${name} seconds=${seconds}`);
+  const { sent, lost, duplicated, invented, disordered, repeated, failed, left, recovered, alreadyTaken } = verdict;
+  console.log(
+    `sent=${sent} ${pairs({ lost, duplicated, invented, disordered, seed })} mode=${name} seconds=${seconds}`,
+  );
   console.log(`  handler: ${pairs({ failed, repeated, left })}; hosts: ${pairs({ recovered, alreadyTaken })}`);
   console.log(`  wire: ${pairs(verdict.faults)}`);
   if (Object.keys(verdict.ends).length > 0) console.log(`  kills: ${pairs(verdict.ends)}`);
@@ -67,14 +69,25 @@ const AT_ONCE = short ? 2 : 1;
 
 /** Resolves with whether nothing was wrong. */
 async function tryMode(name: ModeName): Promise<boolean> {
-  const mode = MODES[name];
+  const mode: Mode = MODES[name];
   const runs = wholeNumber("runs") ?? (short ? mode.shortRuns : mode.runs);
   const kills = mode.kills === 0 ? 0 : (wholeNumber("kills") ?? (short ? mode.shortKills : mode.kills));
+  const { halts = 0, pauses = 0, shortHalts = 0, shortPauses = 0 } = mode;
+  const troubles = short ? { halts: shortHalts, pauses: shortPauses } : { halts, pauses };
   console.log(`${name}: ${mode.title}; runs=${runs} kills=${kills} seed=${seed}`);
   const folder = makeFolder();
   const startedAt = performance.now();
   const onProgress = AT_ONCE === 1 ? showProgress : () => {};
-  const verdict = await runTrial({ mode, seed, runs, kills, folder: folder.path, log: values.log, onProgress });
+  const verdict = await runTrial({
+    mode,
+    seed,
+    runs,
+    kills,
+    ...troubles,
+    folder: folder.path,
+    log: values.log,
+    onProgress,
+  });
   if (AT_ONCE === 1 && process.stderr.isTTY) process.stderr.write("\r\u001b[K");
   if (verdict === undefined) {
     folder.remove();

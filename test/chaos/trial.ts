@@ -4,16 +4,18 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
 import { createFakeGateway, createTestClock } from "../../src/testing/index.ts";
+import { type OwnPostgres, startPostgres } from "../helpers/postgres.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { messageOf } from "../ledger/messages.ts";
-import { check, type Tally } from "./checker.ts";
+import { check, countDisordered, type Tally } from "./checker.ts";
 import { createDoneIds, readEffects } from "./effects.ts";
 import { createEmitter, type Sent } from "./emitter.ts";
 import { createFaultyWire, type FaultyWire } from "./faulty-wire.ts";
 import type { HostOptions } from "./host.ts";
 import { createLives, type Ends, type Lives } from "./lives.ts";
 import type { Mode } from "./modes.ts";
-import { createRandom } from "./random.ts";
+import { type Place, type PostgresView, viewPostgres } from "./postgres.ts";
+import { createRandom, type Random } from "./random.ts";
 
 /** How far a trial is. */
 export interface TrialProgress {
@@ -24,6 +26,8 @@ export interface TrialProgress {
 
 /** What a trial came to. */
 export interface Verdict extends Tally {
+  /** Effects that came before that of an earlier message of their session. Counted on Postgres only. */
+  readonly disordered: number;
   /** Messages that a ledger still holds: they would be handed over again, or never. */
   readonly left: number;
   readonly faults: FaultyWire["counts"];
@@ -41,6 +45,9 @@ export interface TrialOptions {
   readonly seed: number;
   readonly runs: number;
   readonly kills: number;
+  /** How often the server of the ledger is stopped, and a host stands still. */
+  readonly halts: number;
+  readonly pauses: number;
   /** Where the ledgers and the handlers' files go. */
   readonly folder: string;
   /** Have the hosts log to stderr. */
@@ -71,14 +78,18 @@ export async function runTrial(options: TrialOptions): Promise<Verdict | undefin
   const { mode, seed } = options;
   const redis = mode.shares === "queue" ? await startRedis("THE CHAOS MODE queue") : undefined;
   if (mode.shares === "queue" && redis === undefined) return undefined;
+  const postgres = mode.shares === "postgres" ? await startPostgres("THE CHAOS MODES ON POSTGRES") : undefined;
+  if (mode.shares === "postgres" && postgres === undefined) return undefined;
+  const place = postgres && { url: postgres.url, schema: postgres.schema() };
+  const view = place && (await viewPostgres(place));
   const random = createRandom(seed);
   const gateway = await createFakeGateway();
   const wire = await createFaultyWire(gateway.url, mode.faults, random.fork("wire"));
   try {
     const emitter = createEmitter(gateway, random.fork("emitter"), mode.sessions);
-    const ledgers = await makeLedgers(options);
+    const ledgers = view === undefined ? await makeLedgers(options) : Array.from({ length: mode.hosts }, () => "");
     const hosts = ledgers.map((ledger, index) => {
-      const host = hostOptions(options, ledger, redis);
+      const host = hostOptions(options, ledger, redis, place);
       return createLives(
         `host${index + 1}`,
         { ...host, url: wire.url, token: gateway.token },
@@ -87,13 +98,15 @@ export async function runTrial(options: TrialOptions): Promise<Verdict | undefin
       );
     });
     await Promise.all(hosts.map((host) => host.begin()));
-    await play(options, emitter, hosts);
+    await play(options, emitter, hosts, postgres, random.fork("trouble"), mode.transactional ? view : undefined);
     await Promise.all(hosts.map((host) => host.finish()));
-    return await verdict(options, emitter.sent, hosts, wire, [...new Set(ledgers)]);
+    return await verdict(options, emitter.sent, hosts, wire, view ?? [...new Set(ledgers)]);
   } finally {
     await wire.close();
     await gateway.close();
     await redis?.stop();
+    await view?.close();
+    await postgres?.stop();
   }
 }
 
@@ -123,9 +136,10 @@ async function fillWithOld(file: string, lives: number): Promise<void> {
 }
 
 function hostOptions(
-  { folder, seed, kills, log }: TrialOptions,
+  { mode, folder, seed, kills, halts, log }: TrialOptions,
   ledger: string,
   redis: TestRedis | undefined,
+  place: Place | undefined,
 ): Omit<HostOptions, "life" | "die" | "url" | "token"> {
   const dies = kills > 0;
   return {
@@ -135,26 +149,35 @@ function hostOptions(
     log,
     idempotent: dies,
     failRate: 0.02,
-    hasty: dies,
+    hasty: dies && place === undefined,
     retainMs: RETAIN_MS,
+    ...(place && { postgres: { ...place, transactional: mode.transactional ?? false, halts: halts > 0 } }),
     ...(redis && { redis: { url: redis.url, queue: `chaos-${seed}-${process.pid}` } }),
   };
 }
 
 /** Says everything, kills whom it must, and waits until all was handed over or nothing more comes. */
 async function play(
-  { mode, runs, kills, folder, onProgress }: TrialOptions,
+  { mode, runs, kills, halts, pauses, folder, onProgress }: TrialOptions,
   emitter: ReturnType<typeof createEmitter>,
   hosts: readonly Lives[],
+  postgres: OwnPostgres | undefined,
+  random: Random,
+  view: PostgresView | undefined,
 ): Promise<void> {
-  const doneIds = createDoneIds(folder);
+  const doneIds = view === undefined ? createDoneIds(folder) : () => view.done;
   let killsLeft = kills;
   const mayDie = () => killsLeft-- > 0;
   let dying = true;
   const tell = () =>
     onProgress({ sent: emitter.sent.size, done: doneIds().size, killed: kills - Math.max(0, killsLeft) });
   const telling = setInterval(tell, 500);
-  const deaths = Promise.all(hosts.map((host) => host.dieOn(mayDie))).then(() => {
+  const troubles = [
+    ...hosts.map((host) => host.dieOn(mayDie)),
+    haltOften(halts, postgres, random.fork("halts")),
+    pauseOften(pauses, hosts, random.fork("pauses")),
+  ];
+  const deaths = Promise.all(troubles).then(() => {
     dying = false;
   });
   // A host that ended by itself is a verdict already.
@@ -177,26 +200,57 @@ async function play(
   tell();
 }
 
+/** Stops the server as a crash does, and starts it again. */
+async function haltOften(times: number, postgres: OwnPostgres | undefined, random: Random): Promise<void> {
+  for (let left = times; left > 0 && postgres !== undefined; left -= 1) {
+    await sleep(1_000 + random.below(6_000));
+    await postgres.halt();
+    await sleep(random.below(500));
+    await postgres.resume();
+  }
+}
+
+/** A host stands still: shorter and longer than it takes the others to see that somebody is dead. */
+async function pauseOften(times: number, hosts: readonly Lives[], random: Random): Promise<void> {
+  for (let left = times; left > 0; left -= 1) {
+    await sleep(500 + random.below(2_000));
+    await random.pick(hosts).pause(random.pick([100, 1_000, 4_000]));
+  }
+}
+
 async function verdict(
-  { folder }: TrialOptions,
+  { folder, mode }: TrialOptions,
   sent: Sent,
   hosts: readonly Lives[],
   wire: FaultyWire,
-  ledgers: readonly string[],
+  ledgers: readonly string[] | PostgresView,
 ): Promise<Verdict> {
   const killed = new Set(hosts.flatMap((host) => [...host.killed]));
   const ends: Record<string, number> = {};
   for (const host of hosts) for (const [end, times] of Object.entries(host.ends)) ends[end] = (ends[end] ?? 0) + times;
   const sum = (counter: string) => hosts.reduce((total, host) => total + (host.stats()[counter] ?? 0), 0);
+  const isShared = "sessions" in ledgers;
+  const files = readEffects(folder);
+  const effects = isShared && mode.transactional ? new Map([...files, ...(await withFiles(ledgers, files))]) : files;
   return {
-    ...check(sent, readEffects(folder), killed),
-    left: await countLeft(ledgers),
+    ...check(sent, effects, killed),
+    disordered: isShared ? countDisordered(await ledgers.sessions(), effects) : 0,
+    left: isShared ? await ledgers.left() : await countLeft(ledgers),
     faults: wire.counts,
     ends,
     alreadyTaken: sum("alreadyTaken"),
     recovered: sum("recovered"),
     troubles: hosts.flatMap((host) => host.troubles),
   };
+}
+
+/** What transactional handlers did: that they began is in their files, what they did in the database. */
+async function withFiles(
+  view: PostgresView,
+  files: ReturnType<typeof readEffects>,
+): Promise<ReturnType<typeof readEffects>> {
+  const effects = await view.effects();
+  return new Map([...effects].map(([life, lines]) => [life, [...(files.get(life) ?? []), ...lines]]));
 }
 
 async function countLeft(files: readonly string[]): Promise<number> {

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from "pg";
 import { errorText, InboxError } from "../../errors.ts";
 import { systemClock } from "../../kit/clock.ts";
 import { within } from "../../kit/deadline.ts";
-import { destroy } from "./destroy.ts";
+import { destroy, hold } from "./check-out.ts";
 
 /** Where connections come from. */
 export interface Connections {
@@ -29,8 +29,8 @@ export async function connectionsOf(
       const client = pool.connect();
       let isLate = false;
       const connected = client.then((one) => {
+        hold(one);
         if (isLate) destroy(one);
-        else one.on("error", ignore);
       });
       if (!(await within(systemClock, ms, connected))) {
         isLate = true;

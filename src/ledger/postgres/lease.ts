@@ -3,7 +3,7 @@ import type { PoolClient, QueryResult } from "pg";
 import { type Clock, systemClock } from "../../kit/clock.ts";
 import { within } from "../../kit/deadline.ts";
 import { startTimer, type Timer } from "../../kit/timer.ts";
-import { destroy } from "./destroy.ts";
+import { destroy } from "./check-out.ts";
 import { ANYONE, STOPPED } from "./functions.ts";
 import { migrate } from "./migrate.ts";
 import type { Names } from "./names.ts";

@@ -4,7 +4,7 @@ import { systemClock } from "../../kit/clock.ts";
 import { orAborted } from "../../kit/deadline.ts";
 import { pause } from "../../kit/timer.ts";
 import { keyOf } from "../sql/rows.ts";
-import { destroy } from "./destroy.ts";
+import { destroy, giveBack } from "./check-out.ts";
 import { guard, misuse } from "./guarded-client.ts";
 import type { Names } from "./names.ts";
 import { isConnectionLoss, sqlState } from "./trouble.ts";
@@ -88,7 +88,7 @@ export async function runInTransaction(options: Attempt): Promise<Result> {
       return await lookAgain(options, error);
     }
   } finally {
-    if (isUsable) client.release();
+    if (isUsable) giveBack(client);
     else destroy(client);
   }
 }
@@ -100,7 +100,7 @@ async function take({ connect, signal }: Attempt): Promise<PoolClient> {
     return await orAborted(connecting, signal);
   } catch (error) {
     connecting.then(
-      (client) => client.release(),
+      (client) => giveBack(client),
       () => {},
     );
     throw error;
@@ -156,7 +156,7 @@ async function lookAgain(options: Attempt, error: unknown): Promise<Result> {
     try {
       client = await take(options);
       const result = await orAborted(look(client, options), signal);
-      client.release();
+      giveBack(client);
       if (result === "taken") throw error;
       return result;
     } catch (problem) {

@@ -183,6 +183,9 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
     await turn();
     expect(pool.waitingCount).toBe(0);
     expect(pool.totalCount - pool.idleCount, "the ledger's own two").toBe(2);
+    const client = await pool.connect();
+    expect(client.listenerCount("error")).toBe(0);
+    client.release();
   });
 
   it("tells a handler that its ledger is not the inbox's", async () => {
