@@ -3,7 +3,11 @@ import type { PostgresLedger } from "./port.ts";
 import { SharedLedger } from "./shared-ledger.ts";
 
 export type { PostgresLedgerOptions } from "./options.ts";
-export type { PostgresLedger, TransactionalHandler, TransactionContext } from "./port.ts";
+export type {
+	PostgresLedger,
+	TransactionalHandler,
+	TransactionContext,
+} from "./port.ts";
 
 /**
  * A ledger in Postgres, which any number of hosts may share. One for each inbox; nothing connects before the inbox does.
@@ -14,5 +18,5 @@ export type { PostgresLedger, TransactionalHandler, TransactionContext } from ".
  * const inbox = createInbox({ gateway, ledger, deliver });
  */
 export function postgresLedger(options: PostgresLedgerOptions): PostgresLedger {
-  return new SharedLedger(resolveOptions(options));
+	return new SharedLedger(resolveOptions(options));
 }
