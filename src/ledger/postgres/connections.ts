@@ -6,10 +6,10 @@ import { destroy, hold } from "./check-out.ts";
 
 /** Where connections come from. */
 export interface Connections {
-	/** A client that is the caller's until it is released. Rejects when there is none within `ms`. */
-	connect(ms: number): Promise<PoolClient>;
-	/** Ends a pool of our own; lets go of the caller's. */
-	end(): Promise<void>;
+  /** A client that is the caller's until it is released. Rejects when there is none within `ms`. */
+  connect(ms: number): Promise<PoolClient>;
+  /** Ends a pool of our own; lets go of the caller's. */
+  end(): Promise<void>;
 }
 
 /** For as many handlers as an inbox calls at once by default, and the ledger's own two. */
@@ -17,63 +17,63 @@ const MAX_CONNECTIONS = 18;
 
 /** Connections of the caller's pool, or of one of our own. */
 export async function connectionsOf(
-	given: Pool | undefined,
-	connectionString: string | undefined,
+  given: Pool | undefined,
+  connectionString: string | undefined,
 ): Promise<Connections> {
-	const pool = given ?? (await makePool(connectionString as string));
-	// What an idle connection has to say is of no use to anyone, and without a listener it would end the process.
-	const ignore = () => {};
-	pool.on("error", ignore);
-	return {
-		async connect(ms) {
-			const client = pool.connect();
-			let isLate = false;
-			const connected = client.then((one) => {
-				hold(one);
-				if (isLate) destroy(one);
-			});
-			if (!(await within(systemClock, ms, connected))) {
-				isLate = true;
-				connected.catch(ignore);
-				throw new Error(
-					`There was no connection within ${ms} ms: neither from the server nor, if it has reached its \`max\`, from the pool`,
-				);
-			}
-			return client;
-		},
-		async end() {
-			if (given !== undefined) given.off("error", ignore);
-			else if (!pool.ending) await pool.end();
-		},
-	};
+  const pool = given ?? (await makePool(connectionString as string));
+  // What an idle connection has to say is of no use to anyone, and without a listener it would end the process.
+  const ignore = () => {};
+  pool.on("error", ignore);
+  return {
+    async connect(ms) {
+      const client = pool.connect();
+      let isLate = false;
+      const connected = client.then((one) => {
+        hold(one);
+        if (isLate) destroy(one);
+      });
+      if (!(await within(systemClock, ms, connected))) {
+        isLate = true;
+        connected.catch(ignore);
+        throw new Error(
+          `There was no connection within ${ms} ms: neither from the server nor, if it has reached its \`max\`, from the pool`,
+        );
+      }
+      return client;
+    },
+    async end() {
+      if (given !== undefined) given.off("error", ignore);
+      else if (!pool.ending) await pool.end();
+    },
+  };
 }
 
 async function makePool(connectionString: string): Promise<Pool> {
-	let pg: typeof import("pg");
-	try {
-		pg = await import("pg");
-	} catch (error) {
-		throw new InboxError(
-			"ERR_INBOX_LEDGER",
-			"A ledger in Postgres needs the package `pg`: npm install pg",
-			{ reason: "no-pg" },
-			error,
-		);
-	}
-	const { Pool } = pg.default ?? pg;
-	try {
-		return new Pool({
-			connectionString,
-			max: MAX_CONNECTIONS,
-			keepAlive: true,
-			application_name: "openclaw-inbox",
-		});
-	} catch (error) {
-		// A connection string that cannot be read is quoted in no error: it may hold a password.
-		throw new InboxError(
-			"ERR_INBOX_LEDGER",
-			`The connection string cannot be read (${errorText(error).split(":")[0]})`,
-			{},
-		);
-	}
+  let pg: typeof import("pg");
+  try {
+    pg = await import("pg");
+  } catch (error) {
+    throw new InboxError(
+      "ERR_INBOX_LEDGER",
+      "A ledger in Postgres needs the package `pg`: npm install pg",
+      { reason: "no-pg" },
+      error,
+    );
+  }
+  const { Pool } = pg.default ?? pg;
+  try {
+    return new Pool({
+      connectionString,
+      max: MAX_CONNECTIONS,
+      keepAlive: true,
+      application_name: "openclaw-inbox",
+    });
+  } catch (error) {
+    // A connection string that cannot be read is quoted in no error: it may hold a password.
+    throw new InboxError(
+      "ERR_INBOX_LEDGER",
+      `The connection string cannot be read (${errorText(error).split(":")[0]})`,
+      {},
+    );
+  }
 }

@@ -12,17 +12,14 @@ export const STOPPED = "-";
 /**
  * Locks the groups of `lanes` until the end of the transaction. In one order, so that two calls never wait for each other.
  */
-const lockLanes = (
-	{ laneKey }: Names,
-	lanes: string,
-) => `perform pg_advisory_xact_lock(${laneKey}, g.number) from (
+const lockLanes = ({ laneKey }: Names, lanes: string) => `perform pg_advisory_xact_lock(${laneKey}, g.number) from (
     select distinct hashtext(l.lane) & 127 as number from (${lanes}) as l(lane) order by 1
   ) g;`;
 
 /** Whether nobody but `me` owns a message of the lane: two steps in the index. */
 const isFree = ({ prefix }: Names, lane: string, me: string) => {
-	const owned = `from ${prefix}messages o where o.state = 'taken' and o.lane = ${lane} and o.owner > ''`;
-	return `coalesce((select min(o.owner) ${owned}), ${me}) = ${me} and coalesce((select max(o.owner) ${owned}), ${me}) = ${me}`;
+  const owned = `from ${prefix}messages o where o.state = 'taken' and o.lane = ${lane} and o.owner > ''`;
+  return `coalesce((select min(o.owner) ${owned}), ${me}) = ${me} and coalesce((select max(o.owner) ${owned}), ${me}) = ${me}`;
 };
 
 /**
@@ -33,18 +30,18 @@ const UNDELIVERED = "m.state || '' = 'taken'";
 
 /** In place of the index of the shared schema. */
 export const ownerIndex = ({ prefix }: Names) =>
-	`create index messages_by_owner on ${prefix}messages (owner, position) where state || '' = 'taken'`;
+  `create index messages_by_owner on ${prefix}messages (owner, position) where state || '' = 'taken'`;
 
 /** The statements that make the functions of the first version. */
 export function functions(names: Names): readonly string[] {
-	const { prefix, channel, lifeKey, tag } = names;
-	const sequence = `'${`${prefix}instance_ids`.replaceAll("'", "''")}'`;
-	return [
-		`create sequence ${prefix}instance_ids as integer`,
+  const { prefix, channel, lifeKey, tag } = names;
+  const sequence = `'${`${prefix}instance_ids`.replaceAll("'", "''")}'`;
+  return [
+    `create sequence ${prefix}instance_ids as integer`,
 
-		// Lists an instance, which lives for as long as the session that calls this; without an id, a new one. Null: the
-		// server still sees an earlier session of the instance.
-		`create function ${prefix}register(id text, about text, now_ms bigint) returns text language plpgsql as ${tag}
+    // Lists an instance, which lives for as long as the session that calls this; without an id, a new one. Null: the
+    // server still sees an earlier session of the instance.
+    `create function ${prefix}register(id text, about text, now_ms bigint) returns text language plpgsql as ${tag}
 declare
   me integer := coalesce(register.id::integer, nextval(${sequence}::regclass)::integer);
 begin
@@ -53,8 +50,8 @@ begin
   return me::text;
 end ${tag}`,
 
-		// Who still owns undelivered messages and lives no more. "stopped": it has said so itself.
-		`create function ${prefix}gone(me text) returns table (id text, stopped boolean) language sql as ${tag}
+    // Who still owns undelivered messages and lives no more. "stopped": it has said so itself.
+    `create function ${prefix}gone(me text) returns table (id text, stopped boolean) language sql as ${tag}
   with recursive owners as (
     (select m.owner from ${prefix}messages m where ${UNDELIVERED} and m.owner > '' order by m.owner limit 1)
     union all
@@ -69,8 +66,8 @@ end ${tag}`,
   )
 ${tag}`,
 
-		// Gives up what somebody owns who lives no more, oldest first. How many messages that were.
-		`create function ${prefix}release(dead text, max_rows integer) returns integer language plpgsql as ${tag}
+    // Gives up what somebody owns who lives no more, oldest first. How many messages that were.
+    `create function ${prefix}release(dead text, max_rows integer) returns integer language plpgsql as ${tag}
 declare
   released integer;
 begin
@@ -87,14 +84,14 @@ begin
   return released;
 end ${tag}`,
 
-		/*
-		 * Writes everything that an instance has to say, at once. Of each message that it takes on, unless that became the
-		 * caller's: "elsewhere", "known", "mine" (known, undelivered and the caller's already) or "solicited"; of each report
-		 * that had no effect: "later" (the row is locked) or "refused".
-		 *
-		 * Row by row: of arrays, and of tables that come and go, the planner knows no sizes, and would compare each with each.
-		 */
-		`create function ${prefix}record(
+    /*
+     * Writes everything that an instance has to say, at once. Of each message that it takes on, unless that became the
+     * caller's: "elsewhere", "known", "mine" (known, undelivered and the caller's already) or "solicited"; of each report
+     * that had no effect: "later" (the row is locked) or "refused".
+     *
+     * Row by row: of arrays, and of tables that come and go, the planner knows no sizes, and would compare each with each.
+     */
+    `create function ${prefix}record(
   me text, now_ms bigint,
   t_ids text[], t_gateways text[], t_session_keys text[], t_lanes text[], t_run_ids text[], t_ats bigint[], t_bodies text[], t_anyway boolean[],
   r_ids text[], r_states text[], r_attempts integer[], r_errors text[], r_ats bigint[],
@@ -115,9 +112,9 @@ begin
 
   if cardinality(t_ids) > 0 then
     ${lockLanes(
-			names,
-			`select t.lane from unnest(t_ids, t_lanes) t(id, lane) where (select true from ${prefix}messages m where m.id = t.id) is null`,
-		)}
+      names,
+      `select t.lane from unnest(t_ids, t_lanes) t(id, lane) where (select true from ${prefix}messages m where m.id = t.id) is null`,
+    )}
   end if;
   for t in
     select * from unnest(t_ids, t_gateways, t_session_keys, t_lanes, t_run_ids, t_ats, t_bodies, t_anyway)
@@ -188,8 +185,8 @@ begin
   on conflict (name) do update set value = excluded.value, changed_at = excluded.changed_at;
 end ${tag}`,
 
-		// The oldest messages that nobody owns, in lanes that nobody else has, become the caller's.
-		`create function ${prefix}claim(me text, max_rows integer) returns setof ${prefix}messages language plpgsql as ${tag}
+    // The oldest messages that nobody owns, in lanes that nobody else has, become the caller's.
+    `create function ${prefix}claim(me text, max_rows integer) returns setof ${prefix}messages language plpgsql as ${tag}
 declare
   free text[];
 begin
@@ -209,8 +206,8 @@ begin
   ) returning m.*;
 end ${tag}`,
 
-		// Whether \`claim\` would find something.
-		`create function ${prefix}is_claimable(me text) returns boolean language sql as ${tag}
+    // Whether \`claim\` would find something.
+    `create function ${prefix}is_claimable(me text) returns boolean language sql as ${tag}
   select exists (
     select from (
       select distinct w.lane from (
@@ -219,5 +216,5 @@ end ${tag}`,
     ) l where ${isFree(names, "l.lane", "me")}
   )
 ${tag}`,
-	];
+  ];
 }

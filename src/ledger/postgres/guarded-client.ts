@@ -3,109 +3,97 @@ import { InboxError } from "../../errors.ts";
 
 /** A client as a handler gets it: for one transaction, which is not its own to end. */
 export interface GuardedClient {
-	readonly client: PoolClient;
-	/** How many of its queries are not done yet. */
-	readonly running: number;
-	/** From now on every query is refused. */
-	revoke(): void;
+  readonly client: PoolClient;
+  /** How many of its queries are not done yet. */
+  readonly running: number;
+  /** From now on every query is refused. */
+  revoke(): void;
 }
 
 /** Words at the beginning of a statement that would end the transaction, or begin one. `rollback to` a savepoint is fine. */
 const TRANSACTION_WORDS =
-	/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|;)*(begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!(\s+work|\s+transaction)?\s+to\b))\b/i;
+  /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|;)*(begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!(\s+work|\s+transaction)?\s+to\b))\b/i;
 
 /** Methods that are for whoever took the client from the pool. */
-const NOT_YOURS: ReadonlySet<string | symbol> = new Set([
-	"release",
-	"end",
-	"connect",
-]);
+const NOT_YOURS: ReadonlySet<string | symbol> = new Set(["release", "end", "connect"]);
 
 /** `client` for a handler. */
 export function guard(client: PoolClient): GuardedClient {
-	let running = 0;
-	let isRevoked = false;
-	const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+  let running = 0;
+  let isRevoked = false;
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
 
-	function guardedQuery(...args: unknown[]): unknown {
-		const refusal = refusalOf(args[0]);
-		const callback = args.findLast((arg) => typeof arg === "function") as
-			| ((error: unknown) => void)
-			| undefined;
-		if (refusal !== undefined) {
-			if (callback === undefined) return rejected(refusal);
-			return void process.nextTick(callback, refusal);
-		}
-		running += 1;
-		const done = () => {
-			running -= 1;
-		};
-		if (callback !== undefined) {
-			const wrapped = (...results: unknown[]) => {
-				done();
-				(callback as (...all: unknown[]) => void)(...results);
-			};
-			return query(...args.map((arg) => (arg === callback ? wrapped : arg)));
-		}
-		const answer = query(...args);
-		// A cursor or a stream: it is read by its own methods, and the end of the transaction waits behind it.
-		if (typeof (answer as Partial<PromiseLike<unknown>>)?.then !== "function") {
-			done();
-			return answer;
-		}
-		void (answer as PromiseLike<unknown>).then(done, done);
-		return answer;
-	}
+  function guardedQuery(...args: unknown[]): unknown {
+    const refusal = refusalOf(args[0]);
+    const callback = args.findLast((arg) => typeof arg === "function") as ((error: unknown) => void) | undefined;
+    if (refusal !== undefined) {
+      if (callback === undefined) return rejected(refusal);
+      return void process.nextTick(callback, refusal);
+    }
+    running += 1;
+    const done = () => {
+      running -= 1;
+    };
+    if (callback !== undefined) {
+      const wrapped = (...results: unknown[]) => {
+        done();
+        (callback as (...all: unknown[]) => void)(...results);
+      };
+      return query(...args.map((arg) => (arg === callback ? wrapped : arg)));
+    }
+    const answer = query(...args);
+    // A cursor or a stream: it is read by its own methods, and the end of the transaction waits behind it.
+    if (typeof (answer as Partial<PromiseLike<unknown>>)?.then !== "function") {
+      done();
+      return answer;
+    }
+    void (answer as PromiseLike<unknown>).then(done, done);
+    return answer;
+  }
 
-	function refusalOf(first: unknown): InboxError | undefined {
-		if (isRevoked)
-			return misuse(
-				"The transaction of this attempt is over: `client` is of no use after the handler has returned or was aborted",
-			);
-		const text =
-			typeof first === "string"
-				? first
-				: (first as { readonly text?: unknown } | null)?.text;
-		const word =
-			typeof text === "string" ? TRANSACTION_WORDS.exec(text)?.[1] : undefined;
-		if (word === undefined) return undefined;
-		return misuse(
-			`\`${word}\` is not for the handler: the transaction ends with it. Use a savepoint`,
-		);
-	}
+  function refusalOf(first: unknown): InboxError | undefined {
+    if (isRevoked)
+      return misuse(
+        "The transaction of this attempt is over: `client` is of no use after the handler has returned or was aborted",
+      );
+    const text = typeof first === "string" ? first : (first as { readonly text?: unknown } | null)?.text;
+    const word = typeof text === "string" ? TRANSACTION_WORDS.exec(text)?.[1] : undefined;
+    if (word === undefined) return undefined;
+    return misuse(`\`${word}\` is not for the handler: the transaction ends with it. Use a savepoint`);
+  }
 
-	const guarded = new Proxy(client, {
-		get(target, name) {
-			if (name === "query") return guardedQuery;
-			if (NOT_YOURS.has(name))
-				return () => {
-					throw misuse(
-						`\`client.${String(name)}()\` is not for the handler: the ledger took the client and gives it back`,
-					);
-				};
-			const value: unknown = Reflect.get(target, name, target);
-			return typeof value === "function" ? value.bind(target) : value;
-		},
-	});
-	return {
-		client: guarded,
-		get running() {
-			return running;
-		},
-		revoke() {
-			isRevoked = true;
-		},
-	};
+  const guarded = new Proxy(client, {
+    get(target, name) {
+      if (name === "query") return guardedQuery;
+      if (NOT_YOURS.has(name))
+        return () => {
+          throw misuse(
+            `\`client.${String(name)}()\` is not for the handler: the ledger took the client and gives it back`,
+          );
+        };
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  return {
+    client: guarded,
+    get running() {
+      return running;
+    },
+    revoke() {
+      isRevoked = true;
+    },
+  };
 }
 
 /** What a handler did with its client that it must not. */
 export function misuse(text: string): InboxError {
-	return new InboxError("ERR_INBOX_TRANSACTION", text);
+  return new InboxError("ERR_INBOX_TRANSACTION", text);
 }
 
 /** A rejection that ends no process when nobody waits for it. */
 function rejected(error: unknown): Promise<never> {
-	const answer = Promise.reject(error);
-	answer.catch(() => {});
-	return answer;
+  const answer = Promise.reject(error);
+  answer.catch(() => {});
+  return answer;
 }

@@ -12,16 +12,16 @@ import { assertSessionMode, prepareSession } from "./session-mode.ts";
 import { isConnectionLoss } from "./trouble.ts";
 
 export interface LeaseOptions {
-	/** A client that is ours until we destroy it. */
-	readonly connect: () => Promise<PoolClient>;
-	readonly names: Names;
-	readonly clock: Clock;
-	/** The instance that comes back; undefined for a new one. */
-	readonly id: string | undefined;
-	/** There may be something to claim. */
-	readonly onClaimable: () => void;
-	/** The connection is of no more use. Told once. */
-	readonly onLost: (error: unknown) => void;
+  /** A client that is ours until we destroy it. */
+  readonly connect: () => Promise<PoolClient>;
+  readonly names: Names;
+  readonly clock: Clock;
+  /** The instance that comes back; undefined for a new one. */
+  readonly id: string | undefined;
+  /** There may be something to claim. */
+  readonly onClaimable: () => void;
+  /** The connection is of no more use. Told once. */
+  readonly onLost: (error: unknown) => void;
 }
 
 /** How often the server is asked who lives no more. Half of it later, a suspicion is looked at again. */
@@ -41,249 +41,208 @@ const RELEASE_ROWS = 5_000;
  * whatever reason, the server lets go of the lock, and the others see that the instance is gone. A second connection writes.
  */
 export class Lease {
-	/** The instance's id, the owner of what it takes on. */
-	readonly id: string;
-	/** As `server_version_num`. */
-	readonly serverVersion: number;
-	private readonly options: LeaseOptions;
-	private readonly life: PoolClient;
-	private readonly writer: PoolClient;
-	private readonly pid: number;
-	/** Whether this session holds the lock; if not, the server still sees an earlier session of ours that does. */
-	private isHeld: boolean;
-	/** Who was gone at the last look, without having said so. */
-	private suspects = new Set<string>();
-	private looks = 0;
-	/** Others may be about to come back. */
-	private isPatient = false;
-	private timer: Timer | undefined;
-	private looking: Promise<void> | undefined;
-	private mustLookAgain = false;
-	private hasBegun = false;
-	private isOver = false;
+  /** The instance's id, the owner of what it takes on. */
+  readonly id: string;
+  /** As `server_version_num`. */
+  readonly serverVersion: number;
+  private readonly options: LeaseOptions;
+  private readonly life: PoolClient;
+  private readonly writer: PoolClient;
+  private readonly pid: number;
+  /** Whether this session holds the lock; if not, the server still sees an earlier session of ours that does. */
+  private isHeld: boolean;
+  /** Who was gone at the last look, without having said so. */
+  private suspects = new Set<string>();
+  private looks = 0;
+  /** Others may be about to come back. */
+  private isPatient = false;
+  private timer: Timer | undefined;
+  private looking: Promise<void> | undefined;
+  private mustLookAgain = false;
+  private hasBegun = false;
+  private isOver = false;
 
-	private constructor(
-		options: LeaseOptions,
-		life: PoolClient,
-		writer: PoolClient,
-		pid: number,
-		serverVersion: number,
-		id: string,
-		isHeld: boolean,
-	) {
-		this.options = options;
-		this.life = life;
-		this.writer = writer;
-		this.pid = pid;
-		this.serverVersion = serverVersion;
-		this.id = id;
-		this.isHeld = isHeld;
-	}
+  private constructor(
+    options: LeaseOptions,
+    life: PoolClient,
+    writer: PoolClient,
+    pid: number,
+    serverVersion: number,
+    id: string,
+    isHeld: boolean,
+  ) {
+    this.options = options;
+    this.life = life;
+    this.writer = writer;
+    this.pid = pid;
+    this.serverVersion = serverVersion;
+    this.id = id;
+    this.isHeld = isHeld;
+  }
 
-	/** Connects, makes the schema where there is none, and begins or resumes a life. */
-	static async begin(options: LeaseOptions): Promise<Lease> {
-		const { connect, names, clock, onClaimable } = options;
-		const life = await connect();
-		let writer: PoolClient | undefined;
-		try {
-			writer = await connect();
-			const pid = await assertSessionMode(life, writer);
-			const version = await prepareSession(life);
-			await prepareSession(writer);
-			await migrate(life, names);
-			await life.query(`listen ${names.channel}`);
-			const id = await register(life, names, options.id, clock.now());
-			const lease = new Lease(
-				options,
-				life,
-				writer,
-				pid,
-				version,
-				id ?? (options.id as string),
-				id !== null,
-			);
-			const lose = (error: Error) => lease.lose(error);
-			life
-				.on("error", lose)
-				.on("end", () => lease.lose(new Error("The connection has ended")));
-			writer
-				.on("error", lose)
-				.on("end", () => lease.lose(new Error("The connection has ended")));
-			life.on("notification", ({ payload }) => {
-				if (payload === lease.id || payload === ANYONE) onClaimable();
-				else if (payload === STOPPED) lease.lookNow();
-			});
-			await lease.look();
-			lease.hasBegun = true;
-			lease.lookLater();
-			return lease;
-		} catch (error) {
-			destroy(life);
-			if (writer !== undefined) destroy(writer);
-			throw error;
-		}
-	}
+  /** Connects, makes the schema where there is none, and begins or resumes a life. */
+  static async begin(options: LeaseOptions): Promise<Lease> {
+    const { connect, names, clock, onClaimable } = options;
+    const life = await connect();
+    let writer: PoolClient | undefined;
+    try {
+      writer = await connect();
+      const pid = await assertSessionMode(life, writer);
+      const version = await prepareSession(life);
+      await prepareSession(writer);
+      await migrate(life, names);
+      await life.query(`listen ${names.channel}`);
+      const id = await register(life, names, options.id, clock.now());
+      const lease = new Lease(options, life, writer, pid, version, id ?? (options.id as string), id !== null);
+      const lose = (error: Error) => lease.lose(error);
+      life.on("error", lose).on("end", () => lease.lose(new Error("The connection has ended")));
+      writer.on("error", lose).on("end", () => lease.lose(new Error("The connection has ended")));
+      life.on("notification", ({ payload }) => {
+        if (payload === lease.id || payload === ANYONE) onClaimable();
+        else if (payload === STOPPED) lease.lookNow();
+      });
+      await lease.look();
+      lease.hasBegun = true;
+      lease.lookLater();
+      return lease;
+    } catch (error) {
+      destroy(life);
+      if (writer !== undefined) destroy(writer);
+      throw error;
+    }
+  }
 
-	/** Runs a statement on the connection that writes. Statements run one after the other. */
-	query(text: string, values: readonly unknown[] = []): Promise<QueryResult> {
-		return this.ask(this.writer, STATEMENT_MS, text, values);
-	}
+  /** Runs a statement on the connection that writes. Statements run one after the other. */
+  query(text: string, values: readonly unknown[] = []): Promise<QueryResult> {
+    return this.ask(this.writer, STATEMENT_MS, text, values);
+  }
 
-	/** Gives up what it owns and says so, so that others need not find out; then ends. At most `ms`. Does not reject. */
-	async end(ms: number): Promise<void> {
-		if (this.isOver) return;
-		this.timer?.cancel();
-		const bye = async () => {
-			await this.looking;
-			const { prefix, channel } = this.options.names;
-			await this.release(this.id);
-			await this.life.query(`delete from ${prefix}instances where id = $1`, [
-				this.id,
-			]);
-			await this.life.query(
-				"select pg_advisory_unlock_all(), pg_notify($1, $2)",
-				[channel, STOPPED],
-			);
-		};
-		// What fails ends as a crash does.
-		await within(systemClock, ms, bye(), true).catch(() => {});
-		this.close();
-	}
+  /** Gives up what it owns and says so, so that others need not find out; then ends. At most `ms`. Does not reject. */
+  async end(ms: number): Promise<void> {
+    if (this.isOver) return;
+    this.timer?.cancel();
+    const bye = async () => {
+      await this.looking;
+      const { prefix, channel } = this.options.names;
+      await this.release(this.id);
+      await this.life.query(`delete from ${prefix}instances where id = $1`, [this.id]);
+      await this.life.query("select pg_advisory_unlock_all(), pg_notify($1, $2)", [channel, STOPPED]);
+    };
+    // What fails ends as a crash does.
+    await within(systemClock, ms, bye(), true).catch(() => {});
+    this.close();
+  }
 
-	/** Lets go of the connections. */
-	close(): void {
-		if (this.isOver) return;
-		this.isOver = true;
-		this.timer?.cancel();
-		destroy(this.life);
-		destroy(this.writer);
-	}
+  /** Lets go of the connections. */
+  close(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.timer?.cancel();
+    destroy(this.life);
+    destroy(this.writer);
+  }
 
-	private lose(error: unknown): void {
-		if (this.isOver) return;
-		this.close();
-		if (this.hasBegun) this.options.onLost(error);
-	}
+  private lose(error: unknown): void {
+    if (this.isOver) return;
+    this.close();
+    if (this.hasBegun) this.options.onLost(error);
+  }
 
-	private async ask(
-		client: PoolClient,
-		ms: number,
-		text: string,
-		values: readonly unknown[],
-	): Promise<QueryResult> {
-		if (this.isOver) throw new Error("The connection has ended");
-		let result: QueryResult | undefined;
-		try {
-			const answer = client.query(text, values as unknown[]).then((found) => {
-				result = found;
-			});
-			if (!(await within(systemClock, ms, answer)))
-				throw new Error(`The server did not answer within ${ms} ms`);
-		} catch (error) {
-			if (isConnectionLoss(error)) this.lose(error);
-			throw error;
-		}
-		return result as QueryResult;
-	}
+  private async ask(client: PoolClient, ms: number, text: string, values: readonly unknown[]): Promise<QueryResult> {
+    if (this.isOver) throw new Error("The connection has ended");
+    let result: QueryResult | undefined;
+    try {
+      const answer = client.query(text, values as unknown[]).then((found) => {
+        result = found;
+      });
+      if (!(await within(systemClock, ms, answer))) throw new Error(`The server did not answer within ${ms} ms`);
+    } catch (error) {
+      if (isConnectionLoss(error)) this.lose(error);
+      throw error;
+    }
+    return result as QueryResult;
+  }
 
-	private lookLater(): void {
-		if (this.isOver) return;
-		const ms =
-			this.suspects.size > 0 && !this.isPatient
-				? LOOK_EVERY_MS / 2
-				: LOOK_EVERY_MS;
-		this.timer = startTimer(this.options.clock, ms, () => this.lookNow());
-	}
+  private lookLater(): void {
+    if (this.isOver) return;
+    const ms = this.suspects.size > 0 && !this.isPatient ? LOOK_EVERY_MS / 2 : LOOK_EVERY_MS;
+    this.timer = startTimer(this.options.clock, ms, () => this.lookNow());
+  }
 
-	private lookNow(): void {
-		this.timer?.cancel();
-		this.mustLookAgain = true;
-		this.looking ??= this.keepLooking().finally(() => {
-			this.looking = undefined;
-			this.lookLater();
-		});
-	}
+  private lookNow(): void {
+    this.timer?.cancel();
+    this.mustLookAgain = true;
+    this.looking ??= this.keepLooking().finally(() => {
+      this.looking = undefined;
+      this.lookLater();
+    });
+  }
 
-	private async keepLooking(): Promise<void> {
-		while (this.mustLookAgain && !this.isOver) {
-			this.mustLookAgain = false;
-			// Whatever it is, a new connection is the way to find out whether it lasts.
-			await this.look().catch((error: unknown) => this.lose(error));
-		}
-	}
+  private async keepLooking(): Promise<void> {
+    while (this.mustLookAgain && !this.isOver) {
+      this.mustLookAgain = false;
+      // Whatever it is, a new connection is the way to find out whether it lasts.
+      await this.look().catch((error: unknown) => this.lose(error));
+    }
+  }
 
-	/** Looks who is gone, and gives up what they owned. */
-	private async look(): Promise<void> {
-		const { names, clock, id, onClaimable } = this.options;
-		const { prefix } = names;
-		if (!this.isHeld)
-			this.isHeld =
-				(await register(this.life, names, this.id, clock.now())) !== null;
-		const { rows } = await this.ask(
-			this.life,
-			ANSWER_MS,
-			`select pg_backend_pid() as pid, ${prefix}is_claimable($1) as claimable,
+  /** Looks who is gone, and gives up what they owned. */
+  private async look(): Promise<void> {
+    const { names, clock, id, onClaimable } = this.options;
+    const { prefix } = names;
+    if (!this.isHeld) this.isHeld = (await register(this.life, names, this.id, clock.now())) !== null;
+    const { rows } = await this.ask(
+      this.life,
+      ANSWER_MS,
+      `select pg_backend_pid() as pid, ${prefix}is_claimable($1) as claimable,
         now() - pg_postmaster_start_time() < make_interval(secs => ${(PATIENCE_LOOKS * LOOK_EVERY_MS) / 1_000}) as started,
         (select json_agg(g) from ${prefix}gone($1) g) as gone`,
-			[this.id],
-		);
-		const { pid, claimable, started, gone } = rows[0] as Look;
-		if (Number(pid) !== this.pid) throw pooledError();
-		this.looks += 1;
-		// After a restart of the server everybody is gone; those who live come back within seconds.
-		this.isPatient =
-			started || (id !== undefined && this.looks <= PATIENCE_LOOKS);
-		const crashed = (gone ?? [])
-			.filter(({ stopped }) => !stopped)
-			.map((one) => one.id);
-		const dead = this.isPatient
-			? []
-			: crashed.filter((one) => this.suspects.has(one));
-		const stopped = (gone ?? [])
-			.filter((one) => one.stopped)
-			.map((one) => one.id);
-		let released = 0;
-		for (const one of [...stopped, ...dead])
-			released += await this.release(one);
-		this.suspects = new Set(crashed);
-		if (claimable || released > 0) onClaimable();
-	}
+      [this.id],
+    );
+    const { pid, claimable, started, gone } = rows[0] as Look;
+    if (Number(pid) !== this.pid) throw pooledError();
+    this.looks += 1;
+    // After a restart of the server everybody is gone; those who live come back within seconds.
+    this.isPatient = started || (id !== undefined && this.looks <= PATIENCE_LOOKS);
+    const crashed = (gone ?? []).filter(({ stopped }) => !stopped).map((one) => one.id);
+    const dead = this.isPatient ? [] : crashed.filter((one) => this.suspects.has(one));
+    const stopped = (gone ?? []).filter((one) => one.stopped).map((one) => one.id);
+    let released = 0;
+    for (const one of [...stopped, ...dead]) released += await this.release(one);
+    this.suspects = new Set(crashed);
+    if (claimable || released > 0) onClaimable();
+  }
 
-	private async release(dead: string): Promise<number> {
-		let total = 0;
-		for (;;) {
-			const { rows } = await this.ask(
-				this.life,
-				STATEMENT_MS,
-				`select ${this.options.names.prefix}release($1, ${RELEASE_ROWS}) as count`,
-				[dead],
-			);
-			const count = Number(rows[0]?.count);
-			total += count;
-			if (count < RELEASE_ROWS) return total;
-		}
-	}
+  private async release(dead: string): Promise<number> {
+    let total = 0;
+    for (;;) {
+      const { rows } = await this.ask(
+        this.life,
+        STATEMENT_MS,
+        `select ${this.options.names.prefix}release($1, ${RELEASE_ROWS}) as count`,
+        [dead],
+      );
+      const count = Number(rows[0]?.count);
+      total += count;
+      if (count < RELEASE_ROWS) return total;
+    }
+  }
 }
 
 interface Look {
-	readonly pid: number | string;
-	readonly claimable: boolean;
-	readonly started: boolean;
-	readonly gone:
-		| readonly { readonly id: string; readonly stopped: boolean }[]
-		| null;
+  readonly pid: number | string;
+  readonly claimable: boolean;
+  readonly started: boolean;
+  readonly gone: readonly { readonly id: string; readonly stopped: boolean }[] | null;
 }
 
 async function register(
-	client: PoolClient,
-	{ prefix }: Names,
-	id: string | undefined,
-	now: number,
+  client: PoolClient,
+  { prefix }: Names,
+  id: string | undefined,
+  now: number,
 ): Promise<string | null> {
-	const about = `${hostname()} ${process.pid}`;
-	const { rows } = await client.query(
-		`select ${prefix}register($1, $2, $3) as id`,
-		[id ?? null, about, now],
-	);
-	return rows[0]?.id ?? null;
+  const about = `${hostname()} ${process.pid}`;
+  const { rows } = await client.query(`select ${prefix}register($1, $2, $3) as id`, [id ?? null, about, now]);
+  return rows[0]?.id ?? null;
 }

@@ -4,9 +4,9 @@ import { SharedLedger } from "./shared-ledger.ts";
 
 export type { PostgresLedgerOptions } from "./options.ts";
 export type {
-	PostgresLedger,
-	TransactionalHandler,
-	TransactionContext,
+  PostgresLedger,
+  TransactionalHandler,
+  TransactionContext,
 } from "./port.ts";
 
 /**
@@ -18,5 +18,5 @@ export type {
  * const inbox = createInbox({ gateway, ledger, deliver });
  */
 export function postgresLedger(options: PostgresLedgerOptions): PostgresLedger {
-	return new SharedLedger(resolveOptions(options));
+  return new SharedLedger(resolveOptions(options));
 }

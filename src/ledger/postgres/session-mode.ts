@@ -11,36 +11,29 @@ const TRIES = 5;
  *
  * @throws {InboxError} `ERR_INBOX_LEDGER` when a pooler between us and the server gives the connections of others.
  */
-export async function assertSessionMode(
-	life: PoolClient,
-	other: PoolClient,
-): Promise<number> {
-	const pid = await pidOf(life);
-	// A pooler makes up the number that a client is told at its connection.
-	if (
-		(life as unknown as { readonly processID?: number | null }).processID ===
-		pid
-	)
-		return pid;
-	for (let left = TRIES; left > 0; left -= 1) {
-		// While it holds a transaction, the other client has a connection for itself: is it the one that was ours?
-		try {
-			await other.query("begin");
-		} catch (error) {
-			if (sqlState(error) === "08P01") throw pooledError();
-			throw error;
-		}
-		const others = await pidOf(other);
-		const again = await pidOf(life);
-		await other.query("rollback");
-		if (others === pid || again !== pid) throw pooledError();
-	}
-	return pid;
+export async function assertSessionMode(life: PoolClient, other: PoolClient): Promise<number> {
+  const pid = await pidOf(life);
+  // A pooler makes up the number that a client is told at its connection.
+  if ((life as unknown as { readonly processID?: number | null }).processID === pid) return pid;
+  for (let left = TRIES; left > 0; left -= 1) {
+    // While it holds a transaction, the other client has a connection for itself: is it the one that was ours?
+    try {
+      await other.query("begin");
+    } catch (error) {
+      if (sqlState(error) === "08P01") throw pooledError();
+      throw error;
+    }
+    const others = await pidOf(other);
+    const again = await pidOf(life);
+    await other.query("rollback");
+    if (others === pid || again !== pid) throw pooledError();
+  }
+  return pid;
 }
 
 async function pidOf(client: PoolClient): Promise<number> {
-	const { rows } = await client.query("select pg_backend_pid() as pid");
-	return Number(rows[0]?.pid);
+  const { rows } = await client.query("select pg_backend_pid() as pid");
+  return Number(rows[0]?.pid);
 }
 
 /**
@@ -49,8 +42,8 @@ async function pidOf(client: PoolClient): Promise<number> {
  * @throws {InboxError} `ERR_INBOX_LEDGER` when the database cannot hold every text.
  */
 export async function prepareSession(client: PoolClient): Promise<number> {
-	const { rows } = await client.query(
-		`select current_setting('server_encoding') as encoding, current_setting('server_version_num') as version, set_config(s.name, w.value, false)
+  const { rows } = await client.query(
+    `select current_setting('server_encoding') as encoding, current_setting('server_version_num') as version, set_config(s.name, w.value, false)
     from (values
       -- A statement of a function must see what was committed while it waited for a lock.
       ('default_transaction_isolation', 'read committed'),
@@ -61,12 +54,12 @@ export async function prepareSession(client: PoolClient): Promise<number> {
       -- A host that lost its power is noticed within 11 seconds.
       ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3')
     ) w(name, value) join pg_settings s on s.name = w.name`,
-	);
-	const encoding = String(rows[0]?.encoding);
-	if (encoding === "UTF8") return Number(rows[0]?.version);
-	throw new InboxError(
-		"ERR_INBOX_LEDGER",
-		`The database's encoding is ${encoding}, which cannot hold every text: make one with \`create database … encoding 'UTF8' template template0\``,
-		{ reason: "encoding", encoding },
-	);
+  );
+  const encoding = String(rows[0]?.encoding);
+  if (encoding === "UTF8") return Number(rows[0]?.version);
+  throw new InboxError(
+    "ERR_INBOX_LEDGER",
+    `The database's encoding is ${encoding}, which cannot hold every text: make one with \`create database … encoding 'UTF8' template template0\``,
+    { reason: "encoding", encoding },
+  );
 }

@@ -2,12 +2,8 @@ import { errorText, InboxError, isInboxError } from "../../errors.ts";
 
 /** The SQLSTATE of a server's error; undefined for what did not come from a server. */
 export function sqlState(error: unknown): string | undefined {
-	const code = (error as { readonly code?: unknown } | undefined)?.code;
-	return typeof code === "string" &&
-		/^[0-9A-Z]{5}$/.test(code) &&
-		!/^E[A-Z]{4}$/.test(code)
-		? code
-		: undefined;
+  const code = (error as { readonly code?: unknown } | undefined)?.code;
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code) ? code : undefined;
 }
 
 /**
@@ -15,49 +11,39 @@ export function sqlState(error: unknown): string | undefined {
  * way may have been done or not.
  */
 export function isConnectionLoss(error: unknown): boolean {
-	const state = sqlState(error);
-	// 25006: read-only, as a standby is. 57P01 to 57P05: the server ends the connection. 53300: it has too many.
-	// A connection string that cannot be read is a TypeError.
-	if (state === undefined)
-		return !isInboxError(error) && !(error instanceof TypeError);
-	return (
-		state.startsWith("08") ||
-		state.startsWith("57P") ||
-		state === "25006" ||
-		state === "53300"
-	);
+  const state = sqlState(error);
+  // 25006: read-only, as a standby is. 57P01 to 57P05: the server ends the connection. 53300: it has too many.
+  // A connection string that cannot be read is a TypeError.
+  if (state === undefined) return !isInboxError(error) && !(error instanceof TypeError);
+  return state.startsWith("08") || state.startsWith("57P") || state === "25006" || state === "53300";
 }
 
 /** Whether the server refused what a statement held, so that the same will be refused again. */
 export function isRefusal(error: unknown): boolean {
-	return /^(22|23|54)/.test(sqlState(error) ?? "");
+  return /^(22|23|54)/.test(sqlState(error) ?? "");
 }
 
 /** What a person is told. Holds the server's own sentence, which quotes no message text, and no address of a secret. */
-export function ledgerError(
-	what: string,
-	error: unknown,
-	schema: string,
-): InboxError {
-	if (isInboxError(error)) return error;
-	const state = sqlState(error);
-	return new InboxError(
-		"ERR_INBOX_LEDGER",
-		`${what}: ${hint(state, schema) ?? errorText(error) ?? ""}`,
-		{ schema, ...(state !== undefined && { sqlState: state }) },
-		error,
-	);
+export function ledgerError(what: string, error: unknown, schema: string): InboxError {
+  if (isInboxError(error)) return error;
+  const state = sqlState(error);
+  return new InboxError(
+    "ERR_INBOX_LEDGER",
+    `${what}: ${hint(state, schema) ?? errorText(error) ?? ""}`,
+    { schema, ...(state !== undefined && { sqlState: state }) },
+    error,
+  );
 }
 
 function hint(state: string | undefined, schema: string): string | undefined {
-	switch (state) {
-		case "42501":
-			return `the role may not. Make the schema for it with \`create schema "${schema}" authorization THE_ROLE\`, or let it make schemas`;
-		case "25006":
-			return "the server takes no writes: is it a standby?";
-		case "53300":
-			return "the server has no connection left (`max_connections`)";
-		default:
-			return undefined;
-	}
+  switch (state) {
+    case "42501":
+      return `the role may not. Make the schema for it with \`create schema "${schema}" authorization THE_ROLE\`, or let it make schemas`;
+    case "25006":
+      return "the server takes no writes: is it a standby?";
+    case "53300":
+      return "the server has no connection left (`max_connections`)";
+    default:
+      return undefined;
+  }
 }
