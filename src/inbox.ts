@@ -160,7 +160,12 @@ class RunningInbox implements Inbox {
       },
       link: (event) => {
         link.send(event);
-        if (!this.#life.signal.aborted) this.#recoveries.link(source, event);
+        if (this.#life.signal.aborted) return;
+        if (event.type === "hello") {
+          this.#pipeline.begin(gateway);
+          this.#supervisor.begin(gateway);
+        }
+        this.#recoveries.link(source, event);
       },
     });
   }

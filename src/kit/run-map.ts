@@ -41,6 +41,11 @@ export class RunMap<V> {
     for (const runs of this.gateways.values()) yield runs.values();
   }
 
+  /** The values of one Gateway, in the order of insertion. */
+  of(gateway: string): Iterable<V> {
+    return this.gateways.get(gateway)?.values() ?? [];
+  }
+
   /** The values of all runs of that id: Gateways do not know each other's. */
   named(runId: string): V[] {
     return [...this.gateways.values()].flatMap((runs) => runs.get(runId) ?? []);

@@ -2,29 +2,40 @@ import type { GatewayEvent } from "../types.ts";
 
 const STATES = ["status", "delta", "final", "error", "aborted"];
 const STATE_PLACES = 8;
-const GATEWAY_PLACES = 8;
+/** So many connections' events have a number for a key; those of later ones have a string, which costs a little more. */
+const LIVES = 4_096;
 // Beyond it a product with both places is no longer exact.
-const MAX_SEQ = 2 ** 45;
+const MAX_SEQ = 2 ** 38;
 
 /**
- * Makes the function that says what makes two events of one run id the same: their Gateway, `state`
- * and `seq`, since a delta and the final may share one `seq`. Undefined without a `seq`: such an
- * event is never taken for a repeat. A number wherever one can hold all three.
+ * Says what makes two events of one run id the same: their Gateway, `state` and `seq`, since a delta and the final may
+ * share one `seq`. Undefined without a `seq`: such an event is never taken for a repeat. A number wherever one can hold
+ * all three.
  */
-export function createEventKey(): (routed: GatewayEvent) => string | number | undefined {
-  const gateways: string[] = [];
+export interface EventKey {
+  (event: GatewayEvent): string | number | undefined;
+  /** The Gateway has accepted a connection. It may have been started anew, and then `seq` of its runs starts over. */
+  begin(gateway: string): void;
+}
 
-  function placeOf(gateway: string): number {
-    const place = gateways.indexOf(gateway);
-    if (place >= 0 || gateways.length === GATEWAY_PLACES) return place;
-    return gateways.push(gateway) - 1;
+export function createEventKey(): EventKey {
+  const lives = new Map<string, number>();
+  let begun = 0;
+
+  function begin(gateway: string): number {
+    const life = begun;
+    begun += 1;
+    lives.set(gateway, life);
+    return life;
   }
 
-  return ({ gateway, event: { state, seq } }) => {
+  function keyOf({ gateway, event: { state, seq } }: GatewayEvent): string | number | undefined {
     if (seq === undefined) return undefined;
-    const place = placeOf(gateway);
+    const life = lives.get(gateway) ?? begin(gateway);
     const word = STATES.indexOf(state);
-    if (place < 0 || word < 0 || Math.abs(seq) > MAX_SEQ) return `${gateway}\u0000${state}\u0000${seq}`;
-    return (seq * STATE_PLACES + word) * GATEWAY_PLACES + place;
-  };
+    if (word < 0 || life >= LIVES || Math.abs(seq) > MAX_SEQ) return `${life} ${state} ${seq}`;
+    return (seq * STATE_PLACES + word) * LIVES + life;
+  }
+
+  return Object.assign(keyOf, { begin });
 }

@@ -41,6 +41,8 @@ export interface Pipeline {
   frame(frame: InboundFrame): void;
   payload(payload: InboundPayload): void;
   event(event: GatewayEvent): void;
+  /** The Gateway has accepted a connection: what comes now is no repeat of what came before. */
+  begin(gateway: string): void;
   close(): void;
 }
 
@@ -49,6 +51,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const frames$ = new Subject<InboundFrame>();
   const payloads$ = new Subject<InboundPayload>();
   const recovered$ = new Subject<HeardEvent>();
+  const eventKey = createEventKey();
 
   // What throws inside an operator ends the stream, so nothing here may: reading never does.
 
@@ -87,7 +90,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     .pipe(
       distinctWithin<HeardEvent>({
         group: ({ event }) => event.runId,
-        key: createEventKey(),
+        key: eventKey,
         at: ({ at }) => at,
         windowMs: dedupWindowMs,
         maxKeys: maxDedupKeys,
@@ -108,6 +111,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     payload: (payload) => payloads$.next(payload),
     event: (event) => recovered$.next({ ...event, at: clock.now() }),
+    begin: (gateway) => eventKey.begin(gateway),
     close: () => subscription.unsubscribe(),
   };
 }

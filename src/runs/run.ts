@@ -17,6 +17,10 @@ export class Run implements RunProgress {
   recovered = false;
   origin: Origin;
   agentId: string | undefined;
+  /** The `seq` of its last delta. */
+  seq = Number.NEGATIVE_INFINITY;
+  /** The connection is new: its next delta may be the first of a second life. */
+  mayBeginAgain = false;
 
   constructor(actor: RunActor, number: number, startedAt: number, late: boolean, origin: Origin) {
     this.actor = actor;
@@ -43,6 +47,18 @@ export class Run implements RunProgress {
     if (this.mostBytes <= maxBytes) return false;
     this.mostBytes = Buffer.byteLength(text);
     return this.mostBytes > maxBytes;
+  }
+
+  /**
+   * Notes the `seq` of a delta. Says whether the run has begun again: on a new connection it is not above the last one,
+   * since the Gateway was started anew.
+   */
+  hasBegunAgain(seq: number | undefined): boolean {
+    if (seq === undefined) return false;
+    const begunAgain = this.mayBeginAgain && seq <= this.seq;
+    this.mayBeginAgain = false;
+    this.seq = seq;
+    return begunAgain;
   }
 
   /** That somebody asked is a guess beside what a key, a prompt or a heartbeat proves. */

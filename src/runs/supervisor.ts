@@ -5,6 +5,7 @@ import { ExpiringMap } from "../kit/expiring-map.ts";
 import { RunMap } from "../kit/run-map.ts";
 import { isSubagent, originOf } from "../protocol/origin.ts";
 import { isSilence } from "../protocol/silence.ts";
+import { TextReader } from "../protocol/text.ts";
 import type { Report } from "../report/report.ts";
 import type { Activity, ChatEvent, DiscardReason, HeardEvent, LiveRun, Origin, ProactiveMessage } from "../types.ts";
 import { LateTexts } from "./late-texts.ts";
@@ -96,6 +97,11 @@ export class Supervisor {
   awaitAnswer(runId: string, wanted: boolean): void {
     if (wanted) this.awaited.add(runId);
     else if (this.awaited.delete(runId)) this.solicit(runId);
+  }
+
+  /** The Gateway has accepted a connection: its runs may begin again, if it was started anew. */
+  begin(gateway: string): void {
+    for (const run of this.runs.of(gateway)) run.mayBeginAgain = true;
   }
 
   /** Notes where a run comes from, before or after it has begun. */
@@ -234,9 +240,11 @@ export class Supervisor {
   private sendDelta(run: Run, routed: HeardEvent): void {
     const { report, maxBufferedBytes, maxTextBytes } = this.options;
     const { event } = routed;
-    const text = run.reader.read(event, run.context.text);
+    const begunAgain = run.hasBegunAgain(event.seq);
+    if (begunAgain) run.reader = new TextReader();
+    const text = run.reader.read(event, begunAgain ? "" : run.context.text);
     report.buffered((text.length - run.chars) * 2);
-    const isTooLong = run.grow(text, event.replace === true, maxTextBytes);
+    const isTooLong = run.grow(text, begunAgain || event.replace === true, maxTextBytes);
     report.applied(routed, run);
     if (isTooLong) this.giveUp(run, "maxTextBytes");
     else if (report.stats.bufferedBytes > maxBufferedBytes) this.giveUp(run, "maxBufferedBytes");

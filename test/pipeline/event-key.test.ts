@@ -26,4 +26,15 @@ describe("the key of an event", () => {
   it("is undefined without a seq", () => {
     expect(createEventKey()({ gateway: "g", event: { runId: "r", state: "delta" } })).toBeUndefined();
   });
+
+  it("is another one after the Gateway has accepted a new connection", () => {
+    const key = createEventKey();
+    const event = { gateway: "g", event: { runId: "r", state: "delta", seq: 1 } };
+    const keys = new Set<unknown>();
+    for (let connection = 0; connection < 5_000; connection += 1) {
+      keys.add(key(event));
+      key.begin("g");
+    }
+    expect(keys.size).toBe(5_000);
+  });
 });
