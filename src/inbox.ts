@@ -69,7 +69,9 @@ class RunningInbox implements Inbox {
     this.#supervisor = new Supervisor({ ...parts, dispatch: (message) => this.#dispatch.take(message) });
     this.#pipeline = createPipeline({
       ...parts,
-      route: (event) => this.#supervisor.handle(event),
+      route: (event) => {
+        if (!this.#recoveries.keeps(event)) this.#supervisor.handle(event);
+      },
       onOther: (event) => this.#recoveries.event(event),
     });
     this.#links = sources.map((source) => new Link(source, parts));

@@ -63,7 +63,7 @@ export interface ProactiveMessage<S extends Session = Session> {
 }
 
 /** Why a finished run was not handed over. */
-export type DiscardReason = "empty" | "unroutable" | "solicited" | "subagent" | "declined";
+export type DiscardReason = "empty" | "unroutable" | "solicited" | "subagent" | "declined" | "relocated";
 
 /** What every outcome that is not a message tells about its run. `text` is what had been said until then. */
 export interface UnsentRun {
@@ -179,6 +179,10 @@ export interface ChatEvent {
   readonly recovered?: boolean;
   /** What the row or event itself says of its origin. */
   readonly origin?: Origin;
+  /** When the row that it was made from was written, in ms since the epoch by the Gateway's clock. */
+  readonly writtenAt?: number;
+  /** Of a cron job that is bound to a conversation: its message is this one, at this address, or `"elsewhere"`. */
+  readonly placed?: "here" | "elsewhere";
 }
 
 /** A chat event, and the Gateway and connection that it is from. */

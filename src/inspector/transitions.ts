@@ -87,6 +87,7 @@ const discards = {
   unroutable: transitionId("buffering", "final [notOurs]", "discarded"),
   declined: transitionId("buffering", "final [notOurs]", "discarded"),
   solicited: transitionId("buffering", "discard", "discarded"),
+  relocated: transitionId("buffering", "discard", "discarded"),
   subagent: transitionId("buffering", "discard", "discarded"),
 };
 

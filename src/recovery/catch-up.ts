@@ -5,6 +5,7 @@ import { pause } from "../kit/timer.ts";
 import type { CaughtUp } from "../report/log.ts";
 import type { Report } from "../report/report.ts";
 import { type Bookmark, placeOfRow } from "./bookmark.ts";
+import type { BoundJobs } from "./bound-jobs.ts";
 import type { Generation } from "./generation.ts";
 import { endedRuns } from "./history/ended-runs.ts";
 import type { Histories, SessionHistory } from "./history/history.ts";
@@ -28,6 +29,7 @@ export interface CatchUpOptions {
   readonly ours: OurSessions;
   readonly ends: ReportEnds;
   readonly pending: PendingEnds;
+  readonly bound: BoundJobs;
   readonly nameless: NamelessRuns;
   readonly generation: Generation;
   readonly report: Report;
@@ -51,7 +53,7 @@ const BACKLOG_PAUSE_MS = 1_000;
  * latest first. Subscribing comes first, so that nothing falls in between. Ends early with its connection.
  */
 export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
-  const { requests, bookmark, signal, report } = options;
+  const { requests, bookmark, bound, signal, report } = options;
   const round = new Round(options);
   let at: number | undefined;
   let failed = false;
@@ -59,6 +61,7 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   try {
     // Refused by a Gateway that does not know it, this is counted and logged; the rest works without.
     await requests.ask("sessions.subscribe", {}, { urgent: true }).catch(unlessCancelled);
+    await bound.load(requests);
     for await (const page of listSessions(requests)) {
       if (at === undefined) bookmark.lookAtClock(page.at);
       at ??= page.at;
@@ -75,6 +78,7 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   }
   await atOnce(SUBSCRIBING, round.toSubscribe, (session) => round.subscribe(session), signal);
   await atOnce(READING, round.toRead, (session) => round.read(session), signal);
+  await bound.settled();
   failed ||= signal.aborted || round.hasFailed;
   if (!failed) bookmark.endRound(at);
   report.toRead(-round.unread);
@@ -127,10 +131,11 @@ class Round {
   }
 
   list(session: ListedSession): void {
-    const { ours, report, maxSessions, bookmark, liveRuns, generation } = this.options;
+    const { ours, report, maxSessions, bookmark, liveRuns, generation, bound } = this.options;
     const { address, sessionId, spawnedBy, active } = session;
     const name = addressName(address);
-    if (this.listed.has(name) || !ours.has(liveKeyOf(address, sessionId), spawnedBy)) return;
+    const liveKey = liveKeyOf(address, sessionId);
+    if (this.listed.has(name) || !(ours.has(liveKey, spawnedBy) || bound.isOurs(liveKey))) return;
     if (this.listed.size >= maxSessions) {
       report.sessionOverLimit();
       this.isOver = true;

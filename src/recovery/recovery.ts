@@ -11,6 +11,7 @@ import type { Link } from "../source/link.ts";
 import type { Source } from "../source/source.ts";
 import type { GatewayEvent, Session } from "../types.ts";
 import { Bookmark } from "./bookmark.ts";
+import { BoundJobs } from "./bound-jobs.ts";
 import { catchUp } from "./catch-up.ts";
 import { Generation } from "./generation.ts";
 import { Histories } from "./history/history.ts";
@@ -86,6 +87,12 @@ export class Recoveries {
     this.byConnection.get(connectionName(event.gateway, event.owner))?.event(event);
   }
 
+  /** Whether a chat event is kept back. Then it is sent again, when it is known what it is. */
+  keeps(event: GatewayEvent): boolean {
+    if (event.event.state !== "final") return false;
+    return this.byConnection.get(connectionName(event.gateway, event.owner))?.keeps(event) === true;
+  }
+
   /** Ends everything, for good. */
   stop(): void {
     for (const recovery of this.bySource.values()) recovery.stop();
@@ -117,6 +124,7 @@ class Recovery {
   private readonly nameless: NamelessRuns;
   private readonly ends: ReportEnds;
   private readonly pending: PendingEnds;
+  private readonly bound: BoundJobs;
   private readonly rows: RowEvents;
   /** Runs that were looked up before they expire: once is enough. */
   private readonly lookedUp: ExpiringMap<true>;
@@ -149,7 +157,16 @@ class Recovery {
     }
     const { bookmark, nameless, ends, ours } = this;
     this.pending = new PendingEnds({ ...shared, ...this.asking, bookmark, nameless, ends });
-    this.rows = new RowEvents({ ...shared, ...this.asking, bookmark, ends, ours, pending: this.pending });
+    this.bound = new BoundJobs({ ...shared, ...this.asking, bookmark, ours });
+    this.rows = new RowEvents({
+      ...shared,
+      ...this.asking,
+      bookmark,
+      ends,
+      ours,
+      pending: this.pending,
+      bound: this.bound,
+    });
     const outcomes = report.outcomes$.subscribe((outcome) => nameless.hear(outcome));
     stopped.addEventListener("abort", () => outcomes.unsubscribe(), { once: true });
   }
@@ -182,6 +199,11 @@ class Recovery {
     this.bookmark.interrupt();
   }
 
+  /** Whether a chat event is kept back: it is not known yet where its message belongs. */
+  keeps(event: GatewayEvent): boolean {
+    return !this.stopped.signal.aborted && this.bound.keeps(event);
+  }
+
   /** Takes every event of this Gateway that is not a chat event. */
   event(event: InboundEvent): void {
     if (!this.stopped.signal.aborted) this.rows.event(event);
@@ -189,6 +211,7 @@ class Recovery {
 
   /** Ends everything, for good. What has not been reported by now is found by the next start. */
   stop(): void {
+    this.bound.stop();
     this.lost();
     this.stopped.abort();
     this.bookmark.stop();
@@ -238,8 +261,8 @@ class Recovery {
       this.isBehind = true;
       return report.bookmarkUnreadable(source.name, error);
     }
-    const { ours, ends, pending, nameless, generation } = this;
-    const parts = { ...asking, bookmark, ours, ends, pending, nameless, generation };
+    const { ours, ends, pending, nameless, generation, bound } = this;
+    const parts = { ...asking, bookmark, ours, ends, pending, nameless, generation, bound };
     const result = await catchUp({ ...options, ...parts, gateway: source.name, liveRuns: this.liveRuns(), signal });
     if (signal.aborted) return;
     this.isBehind = result.failed;

@@ -36,10 +36,16 @@ export class ReportEnds {
    * told in another way. `agentId`: where the key does not say.
    */
   end(run: EndedRun, sessionKey: string, recovered: boolean): void {
-    const { runId, state, rows, origin } = run;
+    const { runId, state, rows, origin, last } = run;
     if (this.isKnown(runId, state)) return;
     if (recovered) this.options.report.recovered();
-    const known = { runId, sessionKey, ...(recovered && { recovered }), ...(origin !== undefined && { origin }) };
+    const known = {
+      runId,
+      sessionKey,
+      ...(recovered && { recovered }),
+      ...(origin !== undefined && { origin }),
+      ...(last.at !== undefined && { writtenAt: last.at }),
+    };
     const text = textOf(run, this.options.generation.joiner);
     if (state === "final" && rows.some(({ truncated }) => truncated)) {
       const errorMessage = "The Gateway does not give the text in full";

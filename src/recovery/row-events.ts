@@ -4,6 +4,7 @@ import { fields, readId } from "../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../protocol/transcript-row.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import { type Bookmark, placeOfRow } from "./bookmark.ts";
+import type { BoundJobs } from "./bound-jobs.ts";
 import type { Generation } from "./generation.ts";
 import { namelessRunId, originAfter } from "./history/ended-runs.ts";
 import type { PendingEnds } from "./pending-ends.ts";
@@ -23,6 +24,7 @@ export interface RowEventsOptions {
   readonly ours: OurSessions;
   readonly bookmark: Bookmark;
   readonly pending: PendingEnds;
+  readonly bound: BoundJobs;
   readonly ends: ReportEnds;
   readonly generation: Generation;
   /** Absent where the source only listens. */
@@ -74,6 +76,9 @@ export class RowEvents {
       case "session.message":
         this.message(raw);
         break;
+      case "cron":
+        this.options.bound.event(raw);
+        break;
       case "sessions.changed":
         this.changed(raw);
         break;
@@ -119,8 +124,10 @@ export class RowEvents {
     }
     bookmark.hear(address, { ...heard, opens: runId });
     const end = { runId, address, sessionKey, recovered: false };
-    if (kind === "automation") void pending.reportRow(row, end);
-    else pending.add({ ...end, row });
+    if (kind === "automation") {
+      this.options.bound.copied(row);
+      void pending.reportRow(row, end);
+    } else pending.add({ ...end, row });
   }
 
   /** A row without a run id is of the run that its session has begun and not ended. */

@@ -208,6 +208,7 @@ export class Supervisor {
   }
 
   private notProactive(event: ChatEvent): DiscardReason | undefined {
+    if (event.placed === "elsewhere") return "relocated";
     if (this.solicited.size > 0 && this.isSolicited(event.runId))
       return this.awaited.has(event.runId) ? undefined : "solicited";
     const { includeSubagents } = this.options;

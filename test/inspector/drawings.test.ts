@@ -24,7 +24,7 @@ describe("the drawings", () => {
 
   it("have every transition that can light up", () => {
     const ended = { gateway: "default", runId: "r", text: "" };
-    const reasons = ["empty", "unroutable", "solicited", "subagent", "declined"] as const;
+    const reasons = ["empty", "unroutable", "solicited", "subagent", "declined", "relocated"] as const;
     const outcomes = [
       { status: "dispatched" },
       ...reasons.map((reason) => ({ status: "discarded", reason, ...ended })),

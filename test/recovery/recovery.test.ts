@@ -83,9 +83,9 @@ describe("a listener that was cut off", () => {
     expect(told.get(topic(3))).toBe("Injected.");
     expect(told.get(topic(4))).toBe("A reminder.");
     const isolated = hearing.messages.filter(({ sessionKey }) => sessionKey.includes(":cron:"));
-    expect(isolated.map((message) => message.text).sort()).toEqual(["A reminder.", "Isolated."]);
+    expect(isolated.map((message) => message.text)).toEqual(["Isolated."]);
     for (const { sessionKey } of isolated) expect(sessionKey).toMatch(/^agent:main:cron:job-\d:run:[0-9a-f-]+$/);
-    expect(hearing.messages).toHaveLength(7);
+    expect(hearing.messages).toHaveLength(6);
     expect(hearing.messages.every(({ recovered }) => recovered)).toBe(true);
     expect(hearing.inbox.stats()).toMatchObject({ recovered: 7, recoveryPending: 0 });
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { collavre } from "../../src/protocol/session-key.ts";
 import { type FakeGateway, GatewayRefusal, type TestClock } from "../../src/testing/index.ts";
-import { asked, type Hearing, heard, listen, NOON, openGateway, topic } from "./hearing.ts";
+import { asked, type Hearing, heard, listen, NOON, openGateway, topic, until } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 const text = (words: string) => [{ type: "text", text: words }];
@@ -215,17 +215,98 @@ describe("a cron job that is bound to a conversation", () => {
     expect(hearing.messages[0]).toMatchObject({ runId: `cron:job-1:${NOON}`, origin: "cron" });
   });
 
-  it("is two messages in two sessions where every key is ours", async () => {
+  it("is handed over in the conversation, once, where every key is ours; its own run is relocated", async () => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(topic(1));
     const hearing = await listen(fake);
     fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
-    await hearing.toldOf(2);
+    await until(() => hearing.outcomes.length === 2, "both outcomes");
     await later(fake, hearing);
-    const [streamed, bound] = hearing.told();
-    expect(hearing.messages).toHaveLength(2);
-    expect(streamed?.[0]).toMatch(/^agent:main:cron:job-1:run:/);
-    expect(bound).toEqual([topic(1), "Water the plants."]);
+    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
+    expect(hearing.outcomes).toContainEqual(
+      expect.objectContaining({ status: "discarded", reason: "relocated", text: "Water the plants." }),
+    );
+    expect(hearing.outcomes).toHaveLength(2);
+  });
+
+  it("is caught up in the conversation, once", async () => {
+    const fake = await openGateway();
+    fake.gateway.transcripts.session(topic(1));
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    fake.clock.advance(60_000);
+    fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
+    await hearing.comeBack();
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
+    expect(hearing.inbox.stats().discarded).toBe(1);
+  });
+
+  /** A firing of which the Gateway puts no copy into the conversation, as with delivery mode none. */
+  function fire({ gateway, clock }: { gateway: FakeGateway; clock: TestClock }, text: string): () => void {
+    const job = { id: "job-9", sessionTarget: "current", sessionKey: topic(1), delivery: { mode: "none" } };
+    gateway.respond("cron.list", () => ({ jobs: [job] }));
+    gateway.emit("cron", { jobId: "job-9", action: "started", job, runAtMs: clock.now() });
+    gateway.run({ sessionKey: "agent:main:cron:job-9:run:life-9", runId: "run-9" }).final(text);
+    return () => gateway.emit("cron", { jobId: "job-9", action: "finished", job, status: "ok" });
+  }
+
+  it.each([
+    ["session: collavre", { session: collavre }],
+    ["every key", {}],
+  ])("is handed over in the conversation where the Gateway writes no row there, with %s ours", async (_, options) => {
+    const fake = await openGateway();
+    fake.gateway.transcripts.session(topic(1));
+    const hearing = await listen(fake, options);
+    fire(fake, "Water the plants.")();
+    await hearing.toldOf(1);
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
+    expect(hearing.messages[0]).toMatchObject({ runId: "run-9", origin: "cron" });
+    expect(hearing.outcomes).toHaveLength(1);
+  });
+
+  it("does not wait for ever for the job to be said to be finished", async () => {
+    const fake = await openGateway();
+    fake.gateway.transcripts.session(topic(1));
+    const hearing = await listen(fake);
+    fire(fake, "Water the plants.");
+    await later(fake, hearing);
+    fake.clock.advance(5_000);
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
+  });
+
+  it("is not lost when the inbox is stopped while it waits", async () => {
+    const fake = await openGateway();
+    fake.gateway.transcripts.session(topic(1));
+    const hearing = await listen(fake);
+    fire(fake, "Water the plants.");
+    await heard(fake.gateway, hearing);
+    await hearing.inbox.stop();
+    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
+  });
+
+  it("is caught up in the conversation, once, where the Gateway wrote no row there", async () => {
+    const fake = await openGateway();
+    fake.gateway.transcripts.session(topic(1));
+    const hearing = await listen(fake, { session: collavre });
+    await hearing.source.cut();
+    fake.clock.advance(60_000);
+    fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-isolated", jobId: "job-9" });
+    const job = { id: "job-9", sessionTarget: "current", sessionKey: topic(1), delivery: { mode: "none" } };
+    fake.gateway.respond("cron.list", () => ({ jobs: [job] }));
+    await hearing.comeBack();
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
+  });
+
+  it("is handed over under its cron key where the conversation is not ours", async () => {
+    const fake = await openGateway();
+    const hearing = await listen(fake, { session: (key) => (key.includes(":cron:") ? {} : undefined) });
+    fire(fake, "Water the plants.")();
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([["agent:main:cron:job-9:run:life-9", "Water the plants."]]);
   });
 });
 

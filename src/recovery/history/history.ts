@@ -38,6 +38,8 @@ export interface HistoryRequest {
   readonly runIds?: ReadonlySet<string> | undefined;
   /** Nothing but `runIds` is wanted. */
   readonly only?: boolean;
+  /** So many of the newest rows are wanted in any case. Default 10. */
+  readonly atLeast?: number;
 }
 
 /** What {@link Histories} need. */
@@ -97,7 +99,7 @@ export class Histories {
     let isCut = false;
     const seen = new Set<string>();
     const maxPages = Math.ceil(maxRows / PAGE_ROWS) * 2 + 1;
-    let limit = FIRST_PAGE_ROWS;
+    let limit = request.atLeast ?? FIRST_PAGE_ROWS;
     for (let offset = 0, pages = 1; ; pages += 1) {
       const params = { sessionKey: address.key, ...agentOf(address), limit, ...(offset > 0 && { offset }) };
       const answer = fields(await requests.ask("chat.history", params));

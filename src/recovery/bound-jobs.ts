@@ -1,0 +1,216 @@
+import { isInboxError } from "../errors.ts";
+import type { Clock } from "../kit/clock.ts";
+import { ExpiringMap } from "../kit/expiring-map.ts";
+import { startTimer, type Timer } from "../kit/timer.ts";
+import { fields, readId } from "../protocol/fields.ts";
+import type { SessionRow } from "../protocol/transcript-row.ts";
+import type { Supervisor } from "../runs/supervisor.ts";
+import type { ChatEvent, GatewayEvent } from "../types.ts";
+import type { Bookmark } from "./bookmark.ts";
+import type { Generation } from "./generation.ts";
+import type { Histories } from "./history/history.ts";
+import type { Requests } from "./requests.ts";
+import type { Address } from "./sessions/address.ts";
+import type { OurSessions } from "./sessions/our-sessions.ts";
+
+/** What {@link BoundJobs} need. */
+export interface BoundJobsOptions {
+  readonly gateway: string;
+  readonly clock: Clock;
+  readonly ours: OurSessions;
+  readonly supervisor: Pick<Supervisor, "knows" | "hint">;
+  readonly bookmark: Bookmark;
+  readonly generation: Generation;
+  /** Absent where the source only listens. */
+  readonly histories?: Histories | undefined;
+  /** Sends an event down the one path. */
+  readonly emit: (event: GatewayEvent) => void;
+}
+
+/** The final of a run of a bound job, until it is known where its message belongs. */
+interface Kept {
+  readonly final: GatewayEvent;
+  readonly jobId: string;
+  readonly conversation: string;
+  /** Where the history of the run lies. */
+  readonly address: Address;
+  timer: Timer | undefined;
+}
+
+/** The row in the conversation comes some 80 ms after the final, and then the job is said to be finished. */
+const LONGEST_WAIT_MS = 5_000;
+/** How long a row is remembered for its final to come. */
+const ROW_MS = 60_000;
+const MAX_JOBS = 20_000;
+/** How many of a conversation's newest rows are looked at for a copy, and how far apart the two may be. */
+const LOOKED_AT = 50;
+const APART_MS = 120_000;
+
+/**
+ * Cron jobs that are bound to a conversation ("remind me tomorrow"). They stream under a key of their own, and the
+ * Gateway puts a copy into the conversation, but not always. There is one message, in the conversation: the copy, if
+ * there is one, and then the run is `relocated`; else the run itself, under the conversation's key.
+ */
+export class BoundJobs {
+  private readonly options: BoundJobsOptions;
+  /** The conversation of each job. */
+  private readonly conversations = new Map<string, string>();
+  private readonly kept = new Map<string, Kept>();
+  /** Copies of a job whose runs have not been heard of. */
+  private readonly copies: ExpiringMap<number>;
+  private readonly lookingUp = new Set<Promise<void>>();
+
+  constructor(options: BoundJobsOptions) {
+    this.options = options;
+    this.copies = new ExpiringMap({ windowMs: ROW_MS, maxKeys: MAX_JOBS, clock: options.clock });
+  }
+
+  /** Asks which jobs there are. Without an answer, those are known that fire while we listen. */
+  async load(requests: Requests): Promise<void> {
+    try {
+      const { jobs } = fields(await requests.ask("cron.list", { includeDisabled: true }));
+      for (const job of Array.isArray(jobs) ? jobs : []) this.learn(job);
+    } catch {
+      // Counted and logged by the requests.
+    }
+  }
+
+  /** Takes a `cron` event. */
+  event(raw: Readonly<Record<string, unknown>>): void {
+    const { supervisor, gateway } = this.options;
+    const { action, job } = raw;
+    this.learn(job);
+    const jobId = readId(raw["jobId"]);
+    if (jobId === undefined) return;
+    // Before 2026.9.5 this is the id of the run.
+    const runId = readId(raw["sessionId"]);
+    if (runId !== undefined) supervisor.hint(gateway, runId, "cron");
+    if (action === "removed") this.conversations.delete(jobId);
+    if (action === "finished") for (const kept of this.ofJob(jobId)) this.place(kept, "here");
+  }
+
+  /** A copy has come into a conversation, live. */
+  copied(copy: SessionRow): void {
+    const jobId = jobOf(copy);
+    if (jobId === undefined) return;
+    const [kept] = this.ofJob(jobId);
+    if (kept === undefined) this.copies.set(jobId, (this.copies.get(jobId) ?? 0) + 1);
+    else this.place(kept, "elsewhere");
+  }
+
+  /** Whether the event is kept back until it is known where its message belongs. Then it is sent again. */
+  keeps(final: GatewayEvent): boolean {
+    const { event } = final;
+    if (event.state !== "final" || event.placed !== undefined || event.sessionKey === undefined) return false;
+    const [jobId, conversation] = this.boundTo(event.sessionKey);
+    if (jobId === undefined || conversation === undefined || !this.isToBePlaced(event, conversation)) return false;
+    if (!this.kept.has(event.runId)) this.keep(final, jobId, conversation);
+    return true;
+  }
+
+  /** Whether what is said under this key belongs into a conversation of ours. */
+  isOurs(sessionKey: string): boolean {
+    const [, conversation] = this.boundTo(sessionKey);
+    return conversation !== undefined && this.options.ours.has(conversation);
+  }
+
+  /** Resolves when what is being looked up is in its place. */
+  async settled(): Promise<void> {
+    while (this.lookingUp.size > 0) await Promise.all(this.lookingUp);
+  }
+
+  /** Sends everything on: nothing more will be heard. */
+  stop(): void {
+    for (const kept of [...this.kept.values()]) this.place(kept, "here");
+    this.copies.clear();
+  }
+
+  /** The job whose runs have this key, and its conversation. */
+  private boundTo(sessionKey: string): readonly [jobId?: string, conversation?: string] {
+    const jobId = /^agent:[^:]+:cron:([^:]+)/i.exec(sessionKey)?.[1];
+    const conversation = jobId === undefined ? undefined : this.conversations.get(jobId);
+    return jobId === undefined || conversation === undefined ? [] : [jobId, conversation];
+  }
+
+  private learn(raw: unknown): void {
+    const job = fields(raw);
+    const id = readId(job["id"]);
+    if (id === undefined) return;
+    const conversation = job["sessionTarget"] === "current" ? readId(job["sessionKey"]) : undefined;
+    this.conversations.delete(id);
+    if (conversation === undefined) return;
+    this.conversations.set(id, conversation);
+    const [oldest] = this.conversations.keys();
+    if (this.conversations.size > MAX_JOBS && oldest !== undefined) this.conversations.delete(oldest);
+  }
+
+  private isToBePlaced({ runId }: ChatEvent, conversation: string): boolean {
+    const { supervisor, gateway, ours } = this.options;
+    return supervisor.knows(gateway, runId) !== "settled" && ours.has(conversation);
+  }
+
+  private keep(final: GatewayEvent, jobId: string, conversation: string): void {
+    const { clock, bookmark, generation, histories } = this.options;
+    const { event } = final;
+    const address = generation.historyOf({ key: event.sessionKey ?? "" });
+    const kept: Kept = { final, jobId, conversation, address, timer: undefined };
+    const copies = this.copies.get(jobId) ?? 0;
+    this.kept.set(event.runId, kept);
+    bookmark.hear(address, { opens: opened(kept) });
+    if (copies > 0) {
+      this.copies.set(jobId, copies - 1);
+      this.place(kept, "elsewhere");
+    } else if (event.recovered === true && histories !== undefined) {
+      const looked: Promise<void> = this.lookUp(kept, histories).finally(() => this.lookingUp.delete(looked));
+      this.lookingUp.add(looked);
+    } else kept.timer = startTimer(clock, LONGEST_WAIT_MS, () => this.place(kept, "here"));
+  }
+
+  /** Looks for the copy in the conversation's history. */
+  private async lookUp(kept: Kept, histories: Histories): Promise<void> {
+    const { conversation, jobId, final } = kept;
+    const { event } = final;
+    const request = { address: { key: conversation }, believesTimes: true, only: true, atLeast: LOOKED_AT };
+    try {
+      const isCopied = await histories.use(request, async ({ rows }) =>
+        rows.some((row) => jobOf(row) === jobId && isCopy(row, event)),
+      );
+      this.place(kept, isCopied ? "elsewhere" : "here");
+    } catch (error) {
+      if (!isInboxError(error, "ERR_INBOX_NO_LINK")) return this.place(kept, "here");
+      // Found again by the next round.
+      this.kept.delete(event.runId);
+      this.options.bookmark.doubt(kept.address);
+    }
+  }
+
+  private place(kept: Kept, placed: "here" | "elsewhere"): void {
+    const { emit, bookmark } = this.options;
+    const { final, conversation, address, timer } = kept;
+    // Without its number: it came by once, and would be a repeat.
+    const { seq: _, ...event } = final.event;
+    if (!this.kept.delete(event.runId)) return;
+    timer?.cancel();
+    const key = placed === "here" ? conversation : event.sessionKey;
+    emit({ ...final, event: { ...event, placed, origin: "cron", ...(key !== undefined && { sessionKey: key }) } });
+    bookmark.ended(address, opened(kept));
+  }
+
+  private ofJob(jobId: string): readonly Kept[] {
+    return [...this.kept.values()].filter((kept) => kept.jobId === jobId);
+  }
+}
+
+/** The job whose result a row is the copy of. */
+function jobOf({ kind, runId }: SessionRow): string | undefined {
+  return kind === "automation" && runId !== undefined ? /^cron:(.+):\d+$/.exec(runId)?.[1] : undefined;
+}
+
+function isCopy(row: SessionRow, { messageText, writtenAt }: ChatEvent): boolean {
+  const isNear = row.at === undefined || writtenAt === undefined || Math.abs(row.at - writtenAt) <= APART_MS;
+  return isNear && (messageText === undefined || row.truncated || row.text === messageText.trim());
+}
+
+function opened({ final }: Kept): string {
+  return `bound ${final.event.runId}`;
+}
