@@ -74,8 +74,13 @@ function userPrompt(raw: Fields): Known {
   // A notice of the Gateway's own, e.g. that it was restarted: nobody asked for what follows.
   if (fields(raw["provenance"])["sourceTool"] !== undefined) return { kind: "prompt" };
   const runId = withoutSuffix(raw["idempotencyKey"], ":user");
-  return { kind: "prompt", origin: "requested", ...(runId !== undefined && { runId }) };
+  if (runId !== undefined) return { kind: "prompt", origin: "requested", runId };
+  // Before 2026.9.5 the prompt of a cron job is a plain row. What names no run proves nothing else.
+  return CRON_PROMPT.test(messageText(raw) ?? "") ? { kind: "prompt", origin: "cron" } : { kind: "prompt" };
 }
+
+/** `[cron:<job> <name>] <prompt>`, with the time before it where a Gateway puts one. */
+const CRON_PROMPT = /^\s*(?:\[[^\]\n]{0,80}\]\s*)?\[cron:[^\]\n]+\]/;
 
 function assistantRow(raw: Fields, mark: Fields): Known | undefined {
   const { stopReason, model, idempotencyKey } = raw;

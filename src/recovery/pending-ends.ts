@@ -2,6 +2,7 @@ import { isInboxError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
+import { cutBeginning } from "../protocol/text.ts";
 import type { SessionRow } from "../protocol/transcript-row.ts";
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
@@ -24,6 +25,8 @@ export interface PendingEnd {
   readonly row?: SessionRow | undefined;
   /** It was missed, not just told in another way. */
   readonly recovered: boolean;
+  /** Its final was heard, so it does not go on; only its text is not known yet. */
+  readonly isOver?: boolean;
 }
 
 /** What {@link PendingEnds} need. */
@@ -46,7 +49,8 @@ export interface PendingEndsOptions {
   readonly stopped: AbortSignal;
 }
 
-interface Pending extends Omit<PendingEnd, "row"> {
+interface Pending extends Omit<PendingEnd, "row" | "isOver"> {
+  isOver: boolean;
   readonly rows: SessionRow[];
   readonly seen: Set<string>;
   /** Some of its rows are not kept here, so only the history has all of it. */
@@ -93,24 +97,36 @@ export class PendingEnds {
     const { clock, maxRuns, report, bookmark } = this.options;
     if (this.options.stopped.aborted) return;
     const known = this.runs.get(end.runId);
-    if (known !== undefined) return this.keepRow(known, end.row);
+    if (known !== undefined) {
+      known.isOver ||= end.isOver === true;
+      return this.keepRow(known, end.row);
+    }
     if (this.runs.size >= maxRuns) {
       report.endLost();
       return bookmark.doubt(end.address);
     }
-    const { row, ...rest } = end;
+    const { row, isOver = false, ...rest } = end;
     const timer = startTimer(clock, GRACE_MS, () => this.isDue(pending));
-    const pending: Pending = { ...rest, rows: [], seen: new Set(), isPartial: false, bytes: 0, tries: 0, timer };
+    const pending: Pending = {
+      ...rest,
+      isOver,
+      rows: [],
+      seen: new Set(),
+      isPartial: false,
+      bytes: 0,
+      tries: 0,
+      timer,
+    };
     this.runs.set(end.runId, pending);
     this.keepRow(pending, row);
   }
 
   /** Looks a run up in the history now, whether it seems to have ended or not. */
-  lookUp({ row, ...end }: PendingEnd): void {
+  lookUp({ row, isOver = false, ...end }: PendingEnd): void {
     const timer = { cancel: () => {} };
     const rows = row === undefined ? [] : [row];
     const tries = Number.POSITIVE_INFINITY;
-    this.enqueue({ ...end, rows, seen: new Set(), isPartial: false, bytes: 0, tries, timer });
+    this.enqueue({ ...end, isOver, rows, seen: new Set(), isPartial: false, bytes: 0, tries, timer });
   }
 
   /** Reports a run that is all in one row. */
@@ -231,8 +247,8 @@ export class PendingEnds {
   private async settle(pending: Pending, history: SessionHistory, found: EndedRun | undefined): Promise<void> {
     const { histories } = this.options;
     const { runId, address } = pending;
-    const isActive = history.active.has(runId);
-    if (isActive || (history.busy && pending.tries < MAX_TRIES)) return this.tryAgain(pending);
+    const goesOn = history.active.has(runId) || (history.busy && pending.tries < MAX_TRIES);
+    if (goesOn && !pending.isOver) return this.tryAgain(pending);
     if (found === undefined) return this.endFromRows(pending);
     this.report(pending, (await histories?.whole(address, found)) ?? found);
   }
@@ -263,7 +279,7 @@ export class PendingEnds {
     const { supervisor, gateway, bookmark } = this.options;
     const { runId, rows, address } = pending;
     // What is heard of it live has more of it than its row, and will end by itself.
-    if (supervisor.knows(gateway, runId) === "live") {
+    if (!pending.isOver && supervisor.knows(gateway, runId) === "live") {
       this.goingOn.set(runId, address);
       return;
     }
@@ -282,9 +298,14 @@ export class PendingEnds {
   }
 }
 
-/** The run that a row is of which was heard, where rows do not say. */
+/** The run that a row is of which was heard, where rows do not say. Of a cut final only the beginning is known. */
 function byRow({ runId, rows }: Pending, found: readonly EndedRun[]): EndedRun | undefined {
-  const ids = new Set(rows.map(({ id }) => id));
-  const run = found.find((one) => one.nameless && one.rows.some(({ id }) => id !== undefined && ids.has(id)));
+  const isOfRun = (one: SessionRow) =>
+    rows.some(({ id, text }) => (id === undefined ? isBeginning(text, one.text) : id === one.id));
+  const run = found.findLast((one) => one.nameless && one.rows.some(isOfRun));
   return run === undefined ? undefined : { ...run, runId, nameless: false };
+}
+
+function isBeginning(cut: string, text: string): boolean {
+  return text.startsWith(cutBeginning(cut).trim().slice(0, 1_000));
 }

@@ -5,6 +5,7 @@ import { Slots } from "../kit/slots.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { InboundEvent } from "../pipeline/pipeline.ts";
+import { cutBeginning } from "../protocol/text.ts";
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { Link } from "../source/link.ts";
@@ -20,7 +21,7 @@ import { PendingEnds } from "./pending-ends.ts";
 import { ReportEnds } from "./report-ends.ts";
 import { Requests } from "./requests.ts";
 import { RowEvents } from "./row-events.ts";
-import { addressName } from "./sessions/address.ts";
+import { addressName, addressOf } from "./sessions/address.ts";
 import { OurSessions } from "./sessions/our-sessions.ts";
 import { Subscriptions } from "./sessions/subscriptions.ts";
 
@@ -201,7 +202,26 @@ class Recovery {
 
   /** Whether a chat event is kept back: it is not known yet where its message belongs. */
   keeps(event: GatewayEvent): boolean {
-    return !this.stopped.signal.aborted && this.bound.keeps(event);
+    return !this.stopped.signal.aborted && (this.keepsCut(event) || this.bound.keeps(event));
+  }
+
+  /** A final whose text the Gateway has cut for display is completed first, from its deltas or from the history. */
+  private keepsCut({ event, ...from }: GatewayEvent): boolean {
+    const { supervisor, source, emit } = this.options;
+    const { runId, sessionKey, messageText: text = "", truncated, agentId, spawnedBy } = event;
+    if (truncated !== true || this.asking === undefined || sessionKey === undefined) return false;
+    if (!this.ours.has(sessionKey, spawnedBy) || supervisor.knows(source.name, runId) === "settled") return false;
+    const soFar = supervisor.textSoFar(source.name, runId).trimEnd();
+    if (soFar.length >= text.length && soFar.startsWith(cutBeginning(text))) {
+      const { seq: _, truncated: __, ...whole } = event;
+      emit({ ...from, event: { ...whole, messageText: soFar } });
+      return true;
+    }
+    const address = this.generation.historyOf(addressOf(sessionKey, agentId));
+    const row = { kind: "reply", runId, text, truncated: true } as const;
+    this.bookmark.hear(address, { opens: runId });
+    this.pending.add({ runId, address, sessionKey, row, recovered: false, isOver: true });
+    return true;
   }
 
   /** Takes every event of this Gateway that is not a chat event. */

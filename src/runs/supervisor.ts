@@ -119,6 +119,11 @@ export class Supervisor {
     return before.mayStillSpeak ? "unspoken" : "settled";
   }
 
+  /** What a run has said so far; nothing when it is not in `buffering`. */
+  textSoFar(gateway: string, runId: string): string {
+    return this.runs.get(gateway, runId)?.context.text ?? "";
+  }
+
   /** The runs in `buffering`. */
   live(): LiveRun[] {
     return Array.from(this.runs.values(), (run) => run.view());

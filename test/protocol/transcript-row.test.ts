@@ -150,3 +150,42 @@ describe("the rows of a real Gateway", () => {
     expect(rowsOf(recording).flatMap((row) => (row === undefined ? [] : [row.kind]))).toEqual(kinds);
   });
 });
+
+describe("where a run comes from, by the prompt before it", () => {
+  const prompt = (content: string, more: object = {}) =>
+    readSessionRow({ role: "user", content, ...more, __openclaw: { id: "a" } });
+
+  it.each([
+    ["[cron:cf1af704-9c94 jd3c694] Say hello.\nCurrent time: noon", {}, "cron"],
+    ["[Thu 2026-11-26 07:27 UTC] [cron:cf1af704 name] Say hello.", {}, "cron"],
+    ["[cron:cf1af704 name] Say hello.", { idempotencyKey: "run-1:user" }, "requested"],
+    ["Hello?", { idempotencyKey: "run-1:user" }, "requested"],
+    ["Hello?", {}, undefined],
+    ["What is [cron:1 a]?", {}, undefined],
+  ])("reads %j with %j as %s", (content, more, origin) => {
+    expect(prompt(content, more)?.origin).toBe(origin);
+  });
+
+  it("takes the answer to a slash command for the run that asked", () => {
+    const row = {
+      role: "assistant",
+      content: text("Help"),
+      provider: "openclaw",
+      model: "gateway-injected",
+      idempotencyKey: "send-1",
+      __openclaw: { id: "row-1" },
+    };
+    expect(readSessionRow(row)).toMatchObject({ kind: "reply", runId: "send-1", origin: "requested" });
+  });
+
+  it("reads a row of an older Gateway, which names no run", () => {
+    const row = {
+      role: "assistant",
+      content: text("Away words."),
+      stopReason: "stop",
+      provider: "stub",
+      __openclaw: { id: "row-1", seq: 2 },
+    };
+    expect(readSessionRow(row)).toEqual({ kind: "reply", text: "Away words.", truncated: false, id: "row-1", seq: 2 });
+  });
+});

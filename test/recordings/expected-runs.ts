@@ -70,21 +70,25 @@ export const beforeWake = says("run-09b5715f", topic(206), "opening turn");
 /** `c6`: the turn that `wake` brought about. */
 export const woken = says("93c6b93c-0bda-4808-bd25-2e8c9c9d76a1", topic(206), "Woken up inside the custom session.");
 
-/** `c8`: the turn that opened the session, and the job under its own key. */
-export const currentCron = [
-  says("run-9f7b1e94", topic(208), "opening turn"),
-  says(
-    "441b9cb6-c4c5-4d72-8b78-f72344f02b8d",
-    "agent:main:cron:2ddcb897-83d1-4b4c-8f63-6e9e5f296652:run:655af53d-7383-488e-b213-42c2d5139bbb",
-    "The reminder you asked for in this conversation.",
-  ),
+const openingTurn = says("run-9f7b1e94", topic(208), "opening turn");
+const remindedOf = "The reminder you asked for in this conversation.";
+const boundRun = "441b9cb6-c4c5-4d72-8b78-f72344f02b8d";
+/** `c8`: the turn that opened the session, and the job, which is bound to it. */
+export const currentCron = [openingTurn, says(boundRun, topic(208), remindedOf)];
+const boundKey = "agent:main:cron:2ddcb897-83d1-4b4c-8f63-6e9e5f296652:run:655af53d-7383-488e-b213-42c2d5139bbb";
+/** `c8`: the same where no event but `chat` is heard, which does not say that the job is bound. */
+export const currentCronAlone = [openingTurn, says(boundRun, boundKey, remindedOf)];
+/** `c8`: the same where the job's copy in the conversation is heard. */
+export const currentCronCopy: readonly ExpectedOutcome[] = [
+  openingTurn,
+  {
+    status: "discarded",
+    reason: "relocated",
+    runId: boundRun,
+    sessionKey: boundKey,
+  },
+  says("cron:2ddcb897-83d1-4b4c-8f63-6e9e5f296652:1795337816529", topic(208), remindedOf),
 ];
-/** `c8`: the job's copy in the conversation. */
-export const currentCronRow = says(
-  "cron:2ddcb897-83d1-4b4c-8f63-6e9e5f296652:1795337816529",
-  topic(208),
-  "The reminder you asked for in this conversation.",
-);
 
 /** `c9`: a session key asked for in capitals. */
 export const mixedCase = [says("run-c4a8efd2", topic(209), "Asked for with capital letters in the key.")];

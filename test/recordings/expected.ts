@@ -14,7 +14,8 @@ import {
   beforeLeaving,
   beforeWake,
   currentCron,
-  currentCronRow,
+  currentCronAlone,
+  currentCronCopy,
   cutCall,
   failedCall,
   failedSend,
@@ -69,6 +70,10 @@ export interface Expectation {
   readonly afterEnd?: number | "open";
   /** From the chat events and the `session.message` rows; the same as `outcomes` where not given. */
   readonly withRows?: readonly ExpectedOutcome[];
+  /** The same, when the chat payloads alone are fed by hand. Default: `outcomes`. */
+  readonly byHand?: readonly ExpectedOutcome[];
+  /** A `cron` event must come before the run that it tells of, so runs cannot be shuffled against it. */
+  readonly jobsComeFirst?: true;
   /** The same, when the Gateway's history can be asked after the last frame; as `withRows` where not given. */
   readonly withHistory?: readonly ExpectedOutcome[];
 }
@@ -127,14 +132,18 @@ export const expectations: readonly Expectation[] = [
   },
   {
     recording: "c8-cron-current-session",
-    because: "the job streams under a cron key of its own, seen in the driver's cron.runs",
+    because: "B11: the job is bound to the conversation, as the driver's cron.add says; no row of it is heard",
     outcomes: currentCron,
+    byHand: currentCronAlone,
+    jobsComeFirst: true,
   },
   {
     recording: "c8-cron-current-session.subscribed",
     because: "B11: the row in the conversation, with the openclawAutomation run id of the driver's history row",
     outcomes: currentCron,
-    withRows: [...currentCron, currentCronRow],
+    byHand: currentCronAlone,
+    jobsComeFirst: true,
+    withRows: currentCronCopy,
   },
   ...both("c9-mixed-case-key", "the call's SAY; keys come back in lower case", mixedCase),
   { recording: "d1-heartbeat-speaks", because: "a heartbeat is hidden from a plain listener", outcomes: [] },

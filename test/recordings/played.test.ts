@@ -70,7 +70,7 @@ describe.each(expectations)("$recording", (expectation: Expectation) => {
 
   it("comes to the same chat messages when fed by hand", async () => {
     const { outcomes } = await playByHand(frames);
-    expect(byRun(outcomes.map(told))).toEqual(byRun(expectedAt("live", expectation)));
+    expect(byRun(outcomes.map(told))).toEqual(byRun(expectation.byHand ?? expectedAt("live", expectation)));
   });
 
   it("is not moved by every frame coming twice", async () => {
@@ -91,7 +91,10 @@ describe.each(expectations)("$recording", (expectation: Expectation) => {
     await expectSame(withoutDeltaTexts(frames), "deltas without deltaText");
   });
 
-  it.each(seeds)("is not moved by its runs being shuffled against each other (seed %i)", async (seed) => {
-    await expectSame(shuffledByRun(frames, seed), `shuffled with seed ${seed}`);
-  });
+  it.each(expectation.jobsComeFirst ? [] : seeds)(
+    "is not moved by its runs being shuffled against each other (seed %i)",
+    async (seed) => {
+      await expectSame(shuffledByRun(frames, seed), `shuffled with seed ${seed}`);
+    },
+  );
 });

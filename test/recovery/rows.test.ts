@@ -429,3 +429,91 @@ describe("a conversation whose id tells upper from lower case", () => {
     },
   );
 });
+
+describe("a final that the Gateway has cut", () => {
+  const words = Array.from({ length: 2_000 }, (_, word) => `w${word}`).join(" ");
+  const cut = `${words.slice(0, 8_000)}\n...(truncated)...`;
+
+  function hearCut({ gateway }: { gateway: FakeGateway }, runId: string, mark: object = { truncated: true }): void {
+    gateway.emit("chat", {
+      runId,
+      sessionKey: topic(1),
+      seq: 0,
+      state: "final",
+      message: { role: "assistant", content: text(cut), __openclaw: mark },
+    });
+  }
+
+  it.each([
+    ["with its mark", { truncated: true, reason: "display-cap" }],
+    ["without a mark, as before 2026.8", {}],
+  ])("is completed from the history, %s", async (_, mark) => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake);
+    gateway.transcripts.add(
+      topic(1),
+      { role: "assistant", content: text(words), stopReason: "stop" },
+      { runId: "run-1" },
+    );
+    hearCut(fake, "run-1", mark);
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), words]]);
+  });
+
+  it("is completed when it was injected", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake);
+    const row = { role: "assistant", content: text(words), stopReason: "stop", model: "gateway-injected" };
+    const { id } = gateway.transcripts.add(topic(1), row);
+    hearCut(fake, `inject-${id}`);
+    await later(fake, hearing);
+    expect(hearing.told()).toEqual([[topic(1), words]]);
+    expect(hearing.messages[0]).toMatchObject({ runId: `inject-${id}`, origin: "injected" });
+  });
+
+  it("is completed from its own deltas without a question", async () => {
+    const fake = await openGateway();
+    const { gateway } = fake;
+    const hearing = await listen(fake);
+    gateway.emit("chat", { runId: "run-1", sessionKey: topic(1), seq: 1, state: "delta", deltaText: words });
+    hearCut(fake, "run-1");
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), words]]);
+    expect(asked(gateway, "chat.history")).toEqual([]);
+  });
+
+  it("ends as an error that has its text, where the Gateway does not give all of it", async () => {
+    const fake = await openGateway();
+    fake.gateway.respond("chat.history", () => ({ messages: [], hasMore: false }));
+    const hearing = await listen(fake);
+    hearCut(fake, "run-1");
+    await later(fake, hearing);
+    expect(hearing.outcomes).toMatchObject([{ status: "errored", errorKind: "truncated", text: cut }]);
+  });
+
+  it("is completed at the next look where the Gateway is in trouble", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    const hearing = await listen(fake);
+    gateway.transcripts.add(
+      topic(1),
+      { role: "assistant", content: text(words), stopReason: "stop" },
+      { runId: "run-1" },
+    );
+    const rows = gateway.transcripts.rows(topic(1));
+    let broken = true;
+    gateway.respond("chat.history", () => {
+      if (broken) throw new GatewayRefusal({ code: "INTERNAL", message: "disk" });
+      return { messages: rows, hasMore: false };
+    });
+    hearCut(fake, "run-1");
+    await later(fake, hearing);
+    expect(hearing.outcomes).toEqual([]);
+    broken = false;
+    clock.advance(60_000);
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), words]]);
+  });
+});
