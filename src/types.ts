@@ -169,6 +169,8 @@ export interface ChatEvent {
   readonly messageText?: string;
   /** `message` has something that is no text, such as an image. */
   readonly hasMedia?: boolean;
+  /** `message` is a whole row of the transcript: so a Gateway tells what was not streamed. */
+  readonly isRow?: boolean;
   /** The Gateway has cut the text for display: there is more of it. */
   readonly truncated?: boolean;
   /** The agent, where it is told. */

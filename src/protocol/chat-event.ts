@@ -38,6 +38,7 @@ function read(payload: unknown): ChatEvent | RejectReason {
   const { text } = said;
   if (text !== undefined) event.messageText = text;
   if (state === "final" && hasMedia(said.content)) event.hasMedia = true;
+  if (state === "final" && said.isRow) event.isRow = true;
   if (state === "final" && text !== undefined && isCut(text, said.mark)) event.truncated = true;
   const agent = readId(agentId);
   if (agent !== undefined) event.agentId = agent;
@@ -56,6 +57,7 @@ interface Said {
   readonly text: string | undefined;
   readonly content: unknown;
   readonly stopReason: unknown;
+  readonly isRow: boolean;
   readonly mark: Readonly<Record<string, unknown>>;
 }
 
@@ -64,10 +66,10 @@ interface Said {
  * (a user's words, a tool's result) is taken for no message.
  */
 function readMessage(message: unknown): Said {
-  const { role, content, stopReason, __openclaw } = fields(message);
+  const { role, content, stopReason, usage, __openclaw } = fields(message);
   if (typeof role === "string" && role.toLowerCase() !== "assistant") return NOTHING;
   const text = typeof message === "string" ? message : contentText(content);
-  return { text, content, stopReason, mark: fields(__openclaw) };
+  return { text, content, stopReason, isRow: typeof usage === "object", mark: fields(__openclaw) };
 }
 
-const NOTHING: Said = { text: undefined, content: undefined, stopReason: undefined, mark: {} };
+const NOTHING: Said = { text: undefined, content: undefined, stopReason: undefined, isRow: false, mark: {} };

@@ -2,34 +2,36 @@ import { TextReader } from "../protocol/text.ts";
 import type { ChatEvent } from "../types.ts";
 
 interface LateText {
-  readonly reader: TextReader;
+  readonly reader: TextReader | undefined;
   text: string;
 }
 
-/** Bytes of memory for all of them, at two bytes a character. The oldest are let go of first. */
-const MAX_BYTES = 16_777_216;
-
 /**
- * The texts of runs that were given up (errored, aborted, expired), for a final that still comes and has no text of its
- * own: then their deltas are its text.
+ * The texts of runs that have settled, for what still comes of them. Of one that was given up (errored, aborted,
+ * expired), a final without a text of its own has that of the deltas. Of one that was dispatched, a second final is
+ * compared with what was handed over.
  */
 export class LateTexts {
   /** Oldest first. */
   private readonly texts = new Map<string, LateText>();
+  private readonly maxBytes: number;
   private bytes = 0;
 
-  /** A run was given up, with this text and what reads its deltas. */
-  keep(key: string, text: string, reader: TextReader): void {
+  /** `maxBytes` of memory for all of them, at two bytes a character. The oldest are let go of first. */
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  /** A run has settled with this text. `reader`: what reads its deltas. */
+  keep(key: string, text: string, reader?: TextReader): void {
     this.take(key);
     this.put(key, { reader, text });
   }
 
   /** A delta came after the end. */
   read(key: string, event: ChatEvent): void {
-    const late = this.texts.get(key) ?? { reader: new TextReader(), text: "" };
-    this.take(key);
-    late.text = late.reader.read(event, late.text);
-    this.put(key, late);
+    const { reader = new TextReader(), text = "" } = this.texts.get(key) ?? {};
+    this.keep(key, reader.read(event, text), reader);
   }
 
   /** The text so far. */
@@ -55,7 +57,7 @@ export class LateTexts {
     this.texts.set(key, late);
     this.bytes += size(late);
     for (const oldest of this.texts.keys()) {
-      if (this.bytes <= MAX_BYTES) break;
+      if (this.bytes <= this.maxBytes) break;
       this.take(oldest);
     }
   }

@@ -17,6 +17,8 @@ export class Run implements RunProgress {
   recovered = false;
   origin: Origin;
   agentId: string | undefined;
+  /** Of a late run: what its deltas had said. */
+  lateText = "";
   /** The `seq` of its last delta. */
   seq = Number.NEGATIVE_INFINITY;
   /** The connection is new: its next delta may be the first of a second life. */
@@ -91,6 +93,7 @@ export class Run implements RunProgress {
   retire(): void {
     this.actor = noActor;
     this.reader = noReader;
+    this.lateText = "";
   }
 }
 

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { InspectionEvent } from "xstate";
 import { finalText } from "../../machines/run.ts";
 import type { Clock } from "../kit/clock.ts";
@@ -30,6 +31,10 @@ export interface SupervisorOptions extends OutcomeOptions {
   readonly dispatch: (message: ProactiveMessage) => void;
 }
 
+/** Bytes of memory for texts of runs that were given up, and of runs that were handed over. */
+const MAX_LATE_BYTES = 16_777_216;
+const MAX_SAID_BYTES = 4_194_304;
+
 /** What is remembered of a run that has settled. */
 interface SettledRun {
   /** A final that still comes is handed over, marked `late`: the run had errored, aborted, expired or been empty. */
@@ -50,7 +55,8 @@ export class Supervisor {
   /** Solicited runs whose text is wanted all the same; whoever waits for one takes it out again. */
   private readonly awaited = new Set<string>();
   private readonly hints: ExpiringMap<Origin>;
-  private readonly lateTexts = new LateTexts();
+  private readonly lateTexts = new LateTexts(MAX_LATE_BYTES);
+  private readonly saidTexts = new LateTexts(MAX_SAID_BYTES);
 
   constructor(options: SupervisorOptions) {
     this.options = options;
@@ -102,6 +108,8 @@ export class Supervisor {
   /** The Gateway has accepted a connection: its runs may begin again, if it was started anew. */
   begin(gateway: string): void {
     for (const run of this.runs.of(gateway)) run.mayBeginAgain = true;
+    // What a run says that is run again is no second message of it.
+    this.saidTexts.clear();
   }
 
   /** Notes where a run comes from, before or after it has begun. */
@@ -159,6 +167,7 @@ export class Supervisor {
     this.awaited.clear();
     this.hints.clear();
     this.lateTexts.clear();
+    this.saidTexts.clear();
   }
 
   private spawn(routed: HeardEvent): Run | undefined {
@@ -167,6 +176,7 @@ export class Supervisor {
     const { runId, sessionKey } = event;
     const key = runKey(gateway, runId);
     const before = this.settled.get(key);
+    if (before !== undefined && this.isAnother(event, key)) return this.spawn(asAnother(routed));
     if (before !== undefined && !(before.mayStillSpeak && this.speaks(event, key))) {
       report.afterEnd(routed);
       if (before.mayStillSpeak && event.state === "delta") this.lateTexts.read(key, event);
@@ -185,8 +195,20 @@ export class Supervisor {
     this.runs.set(gateway, runId, run);
     report.started(this.runs.size);
     actor.start();
-    if (before !== undefined) actor.send({ type: "delta", text: this.lateTexts.take(key), sessionKey });
+    if (before !== undefined) run.lateText = this.lateTexts.take(key);
     return run;
+  }
+
+  /**
+   * Whether the final of a run that was handed over is another message: what an agent says by its `message` tool comes
+   * as a second final of the run, with a row of its own. One that only repeats or lengthens the first is not: that has been handed over.
+   */
+  private isAnother({ state, messageText = "", isRow }: ChatEvent, key: string): boolean {
+    if (state !== "final" || isRow !== true) return false;
+    const said = this.saidTexts.textOf(key).trim();
+    const text = messageText.trim();
+    if (said === "" || text === "" || isSilence(text)) return false;
+    return !text.startsWith(said) && !said.includes(text);
   }
 
   /** Whether a final says something: itself, or by the deltas that came before it. */
@@ -260,17 +282,18 @@ export class Supervisor {
   private sendFinal(run: Run, event: ChatEvent): void {
     const { handOverSilence } = this.options;
     const { context, late, recovered, origin, agentId } = run;
-    const text = finalText(context, event.messageText);
+    const own = isBlank(event.messageText) && run.lateText !== "" ? run.lateText : event.messageText;
+    const text = finalText(context, own);
     if (this.tooLong(text)) return void this.giveUp(run, "maxTextBytes");
     const sessionKey = event.sessionKey ?? context.sessionKey;
     const { hasMedia } = event;
-    const isBlank = text.trim() === "" && hasMedia !== true;
+    const isEmpty = isBlank(text) && hasMedia !== true;
     const isSilent = !handOverSilence && hasMedia !== true && isSilence(text);
     const isOurs = this.isSolicited(context.runId);
     const finished = { ...context, sessionKey, text, late, recovered, origin, agentId };
-    const decision = isBlank ? undefined : isOurs ? "solicited" : isSilent ? "empty" : decide(finished, this.options);
+    const decision = isEmpty ? undefined : isOurs ? "solicited" : isSilent ? "empty" : decide(finished, this.options);
     const verdict = typeof decision === "string" ? { discard: decision } : { message: decision };
-    run.actor.send({ type: "final", text: event.messageText, sessionKey, hasMedia, ...verdict });
+    run.actor.send({ type: "final", text: own, sessionKey, hasMedia, ...verdict });
   }
 
   private tooLong(text: string): boolean {
@@ -297,8 +320,20 @@ export class Supervisor {
     this.settled.set(key, { mayStillSpeak, startedAt });
     // Of a final there is nothing left to wait for.
     if (mayStillSpeak && status !== "discarded") this.lateTexts.keep(key, output.text, run.reader);
+    if (status === "dispatched") this.saidTexts.keep(key, output.text);
     run.retire();
     if (message !== undefined) dispatch(message);
     else report.settled(withoutMessage(output), output.cause);
   }
+}
+
+/** A second message of a run, as one of its own. Its id is the same on every host. */
+function asAnother(heard: HeardEvent): HeardEvent {
+  const { event } = heard;
+  const mark = hash("sha256", event.messageText ?? "", "base64url").slice(0, 12);
+  return { ...heard, event: { ...event, runId: `${event.runId}#${mark}` } };
+}
+
+function isBlank(text: string | undefined): boolean {
+  return text === undefined || text.trim() === "";
 }

@@ -398,4 +398,26 @@ describe("what the wire is believed", () => {
     hear("r", "final", { ...say("Good morning."), sessionKey: key });
     expect(outcomes).toMatchObject([{ message: { origin: "cron" } }]);
   });
+
+  it("B15: hands over a second final that says something else, under an id of its own, once", () => {
+    open();
+    final("r", { role: "assistant", content: content("Sending it.Sent.") });
+    const byTool = { role: "assistant", content: content("By the message tool"), usage: { input: 0 } };
+    final("r", byTool);
+    final("r", byTool);
+    expect(texts()).toEqual(["Sending it.Sent.", "By the message tool"]);
+    const ids = outcomes.map((outcome) => outcome.status === "dispatched" && outcome.message.id);
+    expect(new Set(ids).size).toBe(2);
+    expect(inbox.stats().afterEnd).toBe(1);
+  });
+
+  it("B15: drops a second final that repeats or lengthens the first", () => {
+    open();
+    final("r", { role: "assistant", content: content("The first half.") });
+    for (const text of ["The first half. And the second.", "first half"]) {
+      final("r", { role: "assistant", content: content(text), usage: { input: 0 } });
+    }
+    expect(texts()).toEqual(["The first half."]);
+    expect(inbox.stats().afterEnd).toBe(2);
+  });
 });
