@@ -102,6 +102,7 @@ class RunningInbox implements Inbox {
     this.links$ = links$;
     this.activity$ = activity$;
     this.alarms$ = alarms$;
+    settings.deliver?.attach?.(this, (name, error) => report.eventUntold(name, error));
   }
 
   /** The host's handler; without one, messages are delivered one by one to whoever loops over them, however long that takes. */

@@ -1,4 +1,5 @@
-import type { ProactiveMessage, Session } from "../types.ts";
+import type { Observable } from "rxjs";
+import type { DeliveryOutcome, LinkStatus, ProactiveMessage, RunOutcome, Session } from "../types.ts";
 
 /** What a {@link Deliver} handler is told about the attempt. */
 export interface DeliverContext {
@@ -6,6 +7,13 @@ export interface DeliverContext {
   readonly attempt: number;
   /** Aborted when the attempt has taken too long or the inbox stops; whatever happens after that is not waited for. */
   readonly signal: AbortSignal;
+}
+
+/** What a handler can watch of the inbox whose handler it is. All of it completes when the inbox stops. */
+export interface Watched {
+  readonly outcomes$: Observable<RunOutcome>;
+  readonly deliveries$: Observable<DeliveryOutcome>;
+  readonly links$: Observable<LinkStatus>;
 }
 
 /**
@@ -16,4 +24,11 @@ export interface DeliverContext {
  * A message may come more than once (a crash between success and its record), always with the same
  * `message.id`: make the effect idempotent on it.
  */
-export type Deliver<S extends Session = Session> = (message: ProactiveMessage<S>, context: DeliverContext) => unknown;
+export interface Deliver<S extends Session = Session> {
+  (message: ProactiveMessage<S>, context: DeliverContext): unknown;
+  /**
+   * For handlers that tell of more than messages: called once, when the inbox is created. `onUntold` counts and logs what
+   * could not be told.
+   */
+  readonly attach?: (inbox: Watched, onUntold: (name: string, error: unknown) => void) => void;
+}

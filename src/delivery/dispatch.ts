@@ -2,6 +2,7 @@ import { errorText, InboxError, isInboxError } from "../errors.ts";
 import { orAborted } from "../kit/deadline.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger, TakeResult } from "../ledger/ledger.ts";
+import type { DeliveryFailure } from "../report/log.ts";
 import type { Report } from "../report/report.ts";
 import type { ProactiveMessage } from "../types.ts";
 import { Backlog } from "./backlog.ts";
@@ -38,7 +39,7 @@ export class Dispatch {
     this.lanes = new Lanes({
       ...options,
       onRetry: (message, attempts, failure, delayMs) => {
-        this.tell(() => ledger.attempted(message.id, attempts, failure.text));
+        this.tell(() => ledger.attempted(message.id, attempts, failure.record));
         report.retried(message, attempts, failure, delayMs);
       },
       onEnd: ({ message }, end) => {
@@ -180,7 +181,8 @@ export class Dispatch {
     const option = this.overLimit(messageBytes(message));
     if (option === undefined) return this.deliver({ message, attempts: 0 });
     report.overPending();
-    this.bury(message, 0, { text: `Over \`${option}\` (${this.options[option]})` });
+    const text = `Over \`${option}\` (${this.options[option]})`;
+    this.bury(message, 0, { text, record: text });
   }
 
   private deliver(entry: Undelivered): void {
@@ -202,12 +204,8 @@ export class Dispatch {
    * letter from here on: kept by the ledger, listed by `deadLetters()`, delivered again by `redeliver()`. Dead letters
    * die nowhere else.
    */
-  private bury(
-    message: ProactiveMessage,
-    attempts: number,
-    failure: { readonly text: string; readonly error?: unknown },
-  ): void {
-    this.tell(() => this.options.ledger.dead(message.id, attempts, failure.text));
+  private bury(message: ProactiveMessage, attempts: number, failure: DeliveryFailure): void {
+    this.tell(() => this.options.ledger.dead(message.id, attempts, failure.record));
     this.options.report.died(message, attempts, failure);
     this.backlog.continue();
   }

@@ -1,10 +1,13 @@
 import { errorText, isInboxError } from "../errors.ts";
+import { answerKeptWith } from "./receiver-answer.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /** Why an attempt failed. Read once from what the handler threw, which may be anything. */
 export interface Failure {
-  /** For the log, the ledger and `deliveries$`: short and well-formed. */
+  /** For the log: short and well-formed. */
   readonly text: string;
+  /** For the ledger and `deliveries$`: the text, and what the receiver answered. */
+  readonly record: string;
   /** No retry can help. */
   readonly permanent: boolean;
   /** The message is not this inbox's any more. */
@@ -17,8 +20,11 @@ export interface Failure {
 
 /** Never throws, although a host's error may: it can be a proxy, or have getters. */
 export function readFailure(error: unknown): Failure {
+  const text = errorText(error);
+  const answer = answerKeptWith(error);
   return {
-    text: errorText(error),
+    text,
+    record: answer === undefined ? text : `${text}: ${answer}`,
     permanent: ifReadable(() => isInboxError(error, "ERR_INBOX_PERMANENT")) ?? false,
     isLeaseLost: ifReadable(() => isInboxError(error, "ERR_INBOX_LEASE")) ?? false,
     retryAfterMs: ifReadable(() => retryAfterMs(error)),

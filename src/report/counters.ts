@@ -90,6 +90,10 @@ export const counters = {
     metric: "messages_lease_lost_total",
     help: "Messages that went over to another inbox while their handler was at work here; that one delivers them.",
   },
+  eventsUntold: {
+    metric: "events_untold_total",
+    help: "Events beside messages (the webhook's `events`) that could not be told.",
+  },
   hostErrors: { metric: "host_errors_total", help: "Times that a function of the host's (`session`, `accept`) threw." },
   sessions: { metric: "sessions", help: "Sessions subscribed to." },
   recoveryPending: { metric: "recovery_pending_sessions", help: "Sessions that wait to be brought up to date." },

@@ -10,6 +10,7 @@ export interface Log {
   retried(message: ProactiveMessage, attempts: number, failure: DeliveryFailure, delayMs: number): void;
   died(message: ProactiveMessage, attempts: number, failure: DeliveryFailure): void;
   leaseLost(message: ProactiveMessage): void;
+  eventUntold(name: string, error: unknown): void;
   linked(status: LinkStatus): void;
   rejected(rejection: Rejection): void;
   unknownState(event: GatewayEvent): void;
@@ -29,7 +30,10 @@ export interface Log {
 
 /** Why an attempt failed. */
 export interface DeliveryFailure {
+  /** For the log. */
   readonly text: string;
+  /** The same, and what a receiver answered, which may repeat the message. */
+  readonly record: string;
   /** What the handler threw, for its stack. */
   readonly error?: unknown;
 }
@@ -81,6 +85,7 @@ export function createLog(log: Logger = silent): Log {
       ),
     died: (message, attempt, { text, error }) =>
       log.error({ ...idsOf(message), attempt, error: text, stack: errorStack(error) }, "delivery gave up: dead letter"),
+    eventUntold: (event, error) => log.warn({ event, ...thrown(error) }, "event could not be told"),
     leaseLost: (message) => log.info(idsOf(message), "message has gone over to another inbox"),
     linked({ state, gateway, owner, reason, ended }) {
       const level = state === "paused" ? "error" : state === "offline" && !ended ? "warn" : "info";

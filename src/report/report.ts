@@ -222,7 +222,13 @@ export class Report {
   died(message: ProactiveMessage, attempts: number, failure: DeliveryFailure): void {
     this.counts.dead += 1;
     this.log.died(message, attempts, failure);
-    this.deliveries.next({ status: "dead", message, attempts, error: failure.text });
+    this.deliveries.next({ status: "dead", message, attempts, error: failure.record });
+  }
+
+  /** The handler could not tell of something that is no message. */
+  eventUntold(name: string, error: unknown): void {
+    this.counts.eventsUntold += 1;
+    this.log.eventUntold(name, error);
   }
 
   // The ledger.

@@ -2,11 +2,17 @@ import { Webhook } from "standardwebhooks";
 import { assertKnownKeys, InboxError, optionError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../kit/clock.ts";
 
+/** Everything that {@link webhook} can tell beside messages. */
+export const WEBHOOK_EVENTS = ["run.errored", "run.expired", "delivery.dead", "link.paused", "link.live"] as const;
+
+export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
+
 /** How {@link webhook} posts. */
 export interface WebhookOptions {
   /**
    * Where to post. `https:`, or `http:` to this machine (`localhost`, `127.0.0.0/8`, `[::1]`): the
-   * signature proves who wrote a message, it does not hide it. No user or password in it; use `headers`.
+   * signature proves who wrote a message, it does not hide it. `allowInsecure` allows `http:` elsewhere. No user or
+   * password in it; use `headers`.
    */
   readonly url: string | URL;
   /**
@@ -39,6 +45,14 @@ export interface WebhookOptions {
    * @default 4_194_304
    */
   readonly maxBodyBytes?: number;
+  /**
+   * What to tell beside messages: `"run.errored"`, `"run.expired"`, `"delivery.dead"`, `"link.paused"`, `"link.live"`.
+   * Each is posted like a message, with `type: "openclaw.run.errored"` and so on, up to 5 times. They wait in memory,
+   * 1,000 at most, and only while the inbox runs.
+   *
+   * @default []
+   */
+  readonly events?: readonly WebhookEvent[];
   /** Time for the signature, the timeout and a `Retry-After` date. Default: the system's. */
   readonly clock?: Clock;
 }
@@ -50,10 +64,11 @@ export interface WebhookTarget {
   readonly headers: Headers;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
+  readonly events: ReadonlySet<WebhookEvent>;
   readonly clock: Clock;
 }
 
-const KNOWN = ["url", "allowInsecure", "secret", "timeoutMs", "headers", "maxBodyBytes", "clock"];
+const KNOWN = ["url", "secret", "timeoutMs", "headers", "maxBodyBytes", "allowInsecure", "events", "clock"];
 
 /** Ours, or the connection's: fetch would refuse some of them only when the first message is there. */
 const RESERVED_HEADERS =
@@ -69,20 +84,22 @@ const LONGEST_TIMEOUT_MS = 300_000;
  */
 export function resolveWebhookOptions(options: WebhookOptions): WebhookTarget {
   assertKnownKeys("webhook()", options, KNOWN);
-  const { timeoutMs = 15_000, maxBodyBytes = 4_194_304, clock = systemClock, allowInsecure = false } = options;
-  if (typeof allowInsecure !== "boolean") throw unquotedOptionError("allowInsecure", "true or false");
+  const { timeoutMs = 15_000, maxBodyBytes = 4_194_304, allowInsecure = false, events = [] } = options;
+  const { clock = systemClock } = options;
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > LONGEST_TIMEOUT_MS) {
     throw optionError("timeoutMs", `an integer from 1 to ${LONGEST_TIMEOUT_MS}`, timeoutMs);
   }
   if (!Number.isInteger(maxBodyBytes) || maxBodyBytes < 1) {
     throw optionError("maxBodyBytes", "an integer >= 1", maxBodyBytes);
   }
+  if (typeof allowInsecure !== "boolean") throw unquotedOptionError("allowInsecure", "true or false");
   return {
     url: readUrl(options.url, allowInsecure),
     signers: readSecrets(options.secret),
     headers: readHeaders(options.headers ?? {}),
     timeoutMs,
     maxBodyBytes,
+    events: readEvents(events),
     clock,
   };
 }
@@ -104,6 +121,13 @@ function readUrl(value: string | URL, allowInsecure: boolean): URL {
 /** A URL's parser has already turned every spelling of an IPv4 address into four decimal numbers. */
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+function readEvents(events: readonly WebhookEvent[]): ReadonlySet<WebhookEvent> {
+  const expected = `an array of ${WEBHOOK_EVENTS.map((name) => `"${name}"`).join(", ")}`;
+  const isKnown = (name: WebhookEvent) => WEBHOOK_EVENTS.includes(name);
+  if (!Array.isArray(events) || !events.every(isKnown)) throw unquotedOptionError("events", expected);
+  return new Set(events);
 }
 
 function readSecrets(secret: string | readonly string[]): readonly Webhook[] {

@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import { errorText } from "../../errors.ts";
+import { exponential } from "../../kit/backoff.ts";
+import { Queue } from "../../kit/queue.ts";
+import { pause } from "../../kit/timer.ts";
+import type { DeliveryOutcome, LinkStatus, RunOutcome } from "../../types.ts";
+import type { Watched } from "../deliver.ts";
+import { readFailure } from "../failure.ts";
+import type { WebhookEvent, WebhookTarget } from "./options.ts";
+import { type Envelope, post, seal } from "./post.ts";
+
+/** How many events wait at most. They are news, not messages: one more is not told. */
+const MAX_WAITING = 1_000;
+const MAX_ATTEMPTS = 5;
+const backoff = exponential(1_000, 60_000);
+
+interface Waiting extends Envelope {
+  readonly name: WebhookEvent;
+}
+
+/** Posts what goes on in an inbox beside its messages, one after the other. */
+export class EventTeller {
+  private readonly target: WebhookTarget;
+
+  constructor(target: WebhookTarget) {
+    this.target = target;
+  }
+
+  /** Tells what the inbox does until its streams are complete. */
+  readonly attach = (inbox: Watched, onUntold: (name: string, error: unknown) => void): void => {
+    const { events, clock } = this.target;
+    const waiting = new Queue<Waiting>();
+    const over = new AbortController();
+    let isTelling = false;
+
+    const tell = (name: WebhookEvent, key: readonly unknown[], data: object) => {
+      if (!events.has(name)) return;
+      if (waiting.size >= MAX_WAITING) return onUntold(name, new Error(`${MAX_WAITING} events wait already`));
+      waiting.push({ name, ...seal(this.target, idOf(name, key), `openclaw.${name}`, clock.now(), data) });
+      if (!isTelling) void tellAll();
+    };
+    const tellAll = async () => {
+      isTelling = true;
+      for (let next = waiting.shift(); next !== undefined && !over.signal.aborted; next = waiting.shift()) {
+        const error = await this.tellOne(next, over.signal);
+        if (error !== undefined) onUntold(next.name, error);
+      }
+      isTelling = false;
+    };
+
+    inbox.outcomes$.subscribe({
+      next: (outcome) => {
+        const { status } = outcome;
+        if (status !== "errored" && status !== "expired") return;
+        tell(`run.${status}`, [outcome.gateway, outcome.runId], runData(outcome));
+      },
+      complete: () => over.abort(),
+    });
+    inbox.deliveries$.subscribe((outcome) => {
+      if (outcome.status === "dead") tell("delivery.dead", [outcome.message.id, clock.now()], deadData(outcome));
+    });
+    inbox.links$.subscribe((status) => {
+      const { state, gateway, owner, since } = status;
+      if (state === "paused" || state === "live") tell(`link.${state}`, [gateway, owner, since], linkData(status));
+    });
+  };
+
+  /** The error of the last attempt, unless one succeeded or the inbox was stopped. */
+  private async tellOne(envelope: Envelope, signal: AbortSignal): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await post(this.target, envelope, signal);
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        const { permanent, retryAfterMs = 0 } = readFailure(error);
+        if (permanent || attempt === MAX_ATTEMPTS) return error;
+        await pause(this.target.clock, Math.max(retryAfterMs, backoff(attempt) * Math.random()), signal);
+        if (signal.aborted) return undefined;
+      }
+    }
+  }
+}
+
+/** The same for the same event on every host that hears it, so that a receiver can tell repeats. */
+function idOf(name: WebhookEvent, key: readonly unknown[]): string {
+  const hash = createHash("sha256").update(JSON.stringify([name, ...key]));
+  return `evt_${hash.digest("base64url").slice(0, 32)}`;
+}
+
+// The texts of messages and runs stay out: these are for whoever runs the service.
+
+function runData(outcome: Exclude<RunOutcome, { status: "dispatched" }>): object {
+  const { gateway, runId, sessionKey, owner, text } = outcome;
+  const run = { gateway, runId, sessionKey, owner, chars: text.length };
+  if (outcome.status !== "errored") return run;
+  return { ...run, error: errorText(outcome.error), errorKind: outcome.errorKind };
+}
+
+function deadData({ message, attempts, error }: Extract<DeliveryOutcome, { status: "dead" }>): object {
+  const { id, gateway, runId, sessionKey, owner } = message;
+  return { id, gateway, runId, sessionKey, owner, attempts, error: errorText(error) };
+}
+
+function linkData({ gateway, owner, state, reason, since }: LinkStatus): object {
+  return { gateway, owner, state, reason, since: new Date(since).toISOString() };
+}

@@ -1,0 +1,90 @@
+import { errorText, InboxError, PermanentError } from "../../errors.ts";
+import { deadline } from "../../kit/deadline.ts";
+import { wellFormed } from "../../kit/well-formed.ts";
+import { readAnswer } from "./answer.ts";
+import type { WebhookTarget } from "./options.ts";
+
+/** One request's content: the same at every attempt. */
+export interface Envelope {
+  /** The header `webhook-id`. */
+  readonly id: string;
+  readonly body: string;
+}
+
+/**
+ * Puts data into the body that receivers know from Standard Webhooks. `at` in ms since the epoch. Every text is made
+ * well-formed: JSON can write half a character, which parsers and databases of other languages refuse.
+ *
+ * @throws {PermanentError} when it cannot be written as JSON, or takes more than `maxBodyBytes`.
+ */
+export function seal({ maxBodyBytes }: WebhookTarget, id: string, type: string, at: number, data: object): Envelope {
+  let body: string;
+  try {
+    body = JSON.stringify({ type, timestamp: new Date(at).toISOString(), data }, (_name, value: unknown) =>
+      typeof value === "string" ? wellFormed(value) : value,
+    );
+  } catch (error) {
+    throw new PermanentError("The message cannot be written as JSON", { id }, error);
+  }
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= maxBodyBytes) return { id, body };
+  throw new PermanentError(`The message takes ${bytes} bytes as JSON, more than \`maxBodyBytes\` (${maxBodyBytes})`, {
+    id,
+    bytes,
+    maxBodyBytes,
+  });
+}
+
+/** One attempt. Rejects when the receiver does not take it, or with the signal's reason. */
+export async function post(target: WebhookTarget, envelope: Envelope, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { url, clock, timeoutMs } = target;
+  const limit = deadline({
+    clock,
+    ms: timeoutMs,
+    signal,
+    reason: () => {
+      const text = `The webhook at ${url.host} did not answer within ${timeoutMs} ms`;
+      return new InboxError("ERR_INBOX_TIMEOUT", text, { host: url.host, timeoutMs });
+    },
+  });
+  const request = {
+    method: "POST",
+    headers: signedHeaders(target, envelope),
+    body: envelope.body,
+    redirect: "manual",
+    signal: limit.signal,
+  } as const;
+  let response: Response;
+  try {
+    response = await fetch(url, request);
+  } catch (error) {
+    limit.release();
+    throw limit.signal.aborted ? limit.signal.reason : unreachable(url, error);
+  }
+  const failure = await readAnswer(url, response, clock.now(), limit.release);
+  if (failure !== undefined) throw failure;
+}
+
+/** Signed anew for each attempt: receivers refuse a timestamp that is more than five minutes off. */
+function signedHeaders({ headers, signers, clock }: WebhookTarget, { id, body }: Envelope): Headers {
+  const at = new Date(clock.now());
+  const signed = new Headers(headers);
+  signed.set("webhook-id", id);
+  signed.set("webhook-timestamp", String(Math.floor(at.getTime() / 1000)));
+  signed.set("webhook-signature", signers.map((signer) => signer.sign(id, at, body)).join(" "));
+  return signed;
+}
+
+/** fetch says only "fetch failed"; the reason is in its cause. */
+function unreachable(url: URL, error: unknown): InboxError {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = (cause as { readonly code?: unknown } | undefined)?.code;
+  const reason = typeof code === "string" ? code : errorText(cause ?? error);
+  return new InboxError(
+    "ERR_INBOX_DELIVERY",
+    `The webhook at ${url.host} could not be reached: ${reason}`,
+    { host: url.host },
+    error,
+  );
+}

@@ -1,0 +1,197 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Webhook } from "standardwebhooks";
+import { afterEach, describe, expect, it } from "vitest";
+import { type WebhookOptions, webhook } from "../../src/delivery/webhook/webhook.ts";
+import { createInbox, type Inbox, type InboxOptions, type Source, type SourceListener } from "../../src/index.ts";
+import { createTestClock } from "../../src/testing/clock.ts";
+import { settle } from "./fixture.ts";
+
+const SECRET = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
+const closing: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+interface Received {
+  readonly id: string;
+  readonly body: { readonly type: string; readonly timestamp: string; readonly data: Record<string, unknown> };
+}
+
+/** A receiver that checks each signature, and answers by `answer`. */
+async function startReceiver(answer: (nth: number) => { readonly status: number; readonly body?: string }) {
+  const received: Received[] = [];
+  const server: Server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const headers = request.headers as Record<string, string>;
+      const body = new Webhook(SECRET).verify(Buffer.concat(chunks), headers) as Received["body"];
+      received.push({ id: headers["webhook-id"] as string, body });
+      const { status, body: words } = answer(received.length);
+      response.writeHead(status).end(words);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closing.push(async () => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { received, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+}
+
+function open(url: string, hook: Partial<WebhookOptions> = {}, options: InboxOptions = {}) {
+  const clock = createTestClock(Date.now());
+  const lines: [object, string][] = [];
+  const note = (fields: object, text: string) => void lines.push([fields, text]);
+  const inbox = createInbox({
+    clock,
+    deliver: webhook({ url, secret: SECRET, clock, ...hook }),
+    logger: { debug: note, info: note, warn: note, error: note },
+    ...options,
+  });
+  closing.push(() => inbox.stop({ drainMs: 0 }));
+  return { inbox, clock, lines };
+}
+
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await settle();
+}
+
+const run = (inbox: Inbox, fields: object) =>
+  inbox.handle({ runId: "r1", sessionKey: "agent:main:main", seq: 2, ...fields });
+
+describe("a receiver's refusal", () => {
+  it("is kept with the dead letter on one line, and is in no log line", async () => {
+    const body = `no such\n\tconversation \u001b[31m${"x".repeat(1_000)}`;
+    const { url } = await startReceiver(() => ({ status: 422, body }));
+    const { inbox, lines } = open(url);
+    run(inbox, { state: "final", message: { content: "Hello" } });
+    await until(() => inbox.stats().dead === 1);
+    const [letter] = await inbox.deadLetters();
+    expect(letter?.error).toMatch(/^The webhook at 127\.0\.0\.1:\d+ answered 422: no such conversation \[31mx+$/);
+    expect(letter?.error?.length).toBeLessThan(300);
+    expect(JSON.stringify(lines)).not.toContain("no such");
+    expect(JSON.stringify(lines)).toContain("answered 422");
+  });
+
+  it("may have no words", async () => {
+    const { url } = await startReceiver(() => ({ status: 422 }));
+    const { inbox } = open(url);
+    run(inbox, { state: "final", message: { content: "Hello" } });
+    await until(() => inbox.stats().dead === 1);
+    expect((await inbox.deadLetters())[0]?.error).toMatch(/ answered 422$/);
+  });
+});
+
+describe("the webhook's `events`", () => {
+  const events = ["run.errored", "run.expired", "delivery.dead", "link.paused", "link.live"] as const;
+
+  it("tells nothing else unless asked", async () => {
+    const { url, received } = await startReceiver(() => ({ status: 204 }));
+    const { inbox } = open(url);
+    run(inbox, { state: "error", errorMessage: "the model is away" });
+    run(inbox, { runId: "r2", state: "final", message: { content: "Hello" } });
+    await until(() => inbox.stats().delivered === 1);
+    expect(received.map(({ body }) => body.type)).toEqual(["openclaw.message"]);
+  });
+
+  it("tells of errored and expired runs, without what the agent said", async () => {
+    const { url, received } = await startReceiver(() => ({ status: 204 }));
+    const { inbox, clock } = open(url, { events }, { ttlMs: 60_000 });
+    run(inbox, { seq: 1, state: "delta", deltaText: "The secret" });
+    run(inbox, { state: "error", errorMessage: "the model is away" });
+    run(inbox, { runId: "r2", seq: 1, state: "delta", deltaText: "The secret" });
+    await until(() => received.length === 1);
+    await settle();
+    clock.advance(60_000);
+    await until(() => received.length === 2);
+    const [errored, expired] = received;
+    const ids = { gateway: "default", sessionKey: "agent:main:main", chars: 10 };
+    expect(errored?.body).toMatchObject({
+      type: "openclaw.run.errored",
+      data: { ...ids, runId: "r1", error: "the model is away" },
+    });
+    expect(expired?.body).toMatchObject({ type: "openclaw.run.expired", data: { ...ids, runId: "r2" } });
+    expect(errored?.id).toMatch(/^evt_[\w-]{32}$/);
+    expect(JSON.stringify(received)).not.toContain("The secret");
+  });
+
+  it("names an event alike on every host", async () => {
+    const { url, received } = await startReceiver(() => ({ status: 204 }));
+    for (const { inbox } of [open(url, { events }), open(url, { events })]) run(inbox, { state: "error" });
+    await until(() => received.length === 2);
+    expect(received[0]?.id).toBe(received[1]?.id);
+  });
+
+  it("tells of dead letters", async () => {
+    const { url, received } = await startReceiver((nth) => ({ status: nth === 1 ? 422 : 204, body: "no" }));
+    const { inbox } = open(url, { events });
+    run(inbox, { state: "final", message: { content: "Hello" } });
+    await until(() => received.length === 2);
+    const { id, ...data } = received[1]?.body.data ?? {};
+    expect(id).toBe(received[0]?.id);
+    expect(received[1]?.body.type).toBe("openclaw.delivery.dead");
+    expect(data).toMatchObject({ runId: "r1", attempts: 1, error: expect.stringMatching(/answered 422: no$/) });
+    expect(JSON.stringify(data)).not.toContain("Hello");
+  });
+
+  it("tells of links that are live and paused", async () => {
+    const { url, received } = await startReceiver(() => ({ status: 204 }));
+    let listener: SourceListener | undefined;
+    const source: Source = {
+      name: "home",
+      open(opened) {
+        listener = opened;
+      },
+      close: async () => {},
+    };
+    const { inbox } = open(url, { events }, { source });
+    void inbox.start();
+    await until(() => listener !== undefined);
+    listener?.link({ type: "connect" });
+    listener?.link({ type: "hello" });
+    listener?.link({ type: "refused", reason: "Pair this host." });
+    await until(() => received.length === 2);
+    expect(received.map(({ body }) => [body.type, body.data["gateway"], body.data["reason"]])).toEqual([
+      ["openclaw.link.live", "home", undefined],
+      ["openclaw.link.paused", "home", "Pair this host."],
+    ]);
+  });
+
+  it("tries an event five times, then counts and logs it, and goes on", async () => {
+    const { url, received } = await startReceiver((nth) => ({ status: nth <= 5 ? 503 : 204 }));
+    const { inbox, clock, lines } = open(url, { events });
+    run(inbox, { state: "error" });
+    run(inbox, { runId: "r2", state: "error" });
+    await until(() => {
+      clock.advance(1_000);
+      return received.length === 6;
+    });
+    expect(new Set(received.slice(0, 5).map(({ id }) => id)).size).toBe(1);
+    expect(received[5]?.body.data["runId"]).toBe("r2");
+    expect(inbox.stats().eventsUntold).toBe(1);
+    expect(lines.at(-1)).toMatchObject([{ event: "run.errored" }, "event could not be told"]);
+  });
+
+  it("lets 1,000 wait, and counts the others", async () => {
+    const { url } = await startReceiver(() => ({ status: 503 }));
+    const { inbox } = open(url, { events });
+    for (let i = 0; i < 1_101; i++) run(inbox, { runId: `r${i}`, state: "error" });
+    expect(inbox.stats().eventsUntold).toBe(100);
+  });
+
+  it("leaves no timer and no request when the inbox stops", async () => {
+    const { url, received } = await startReceiver(() => ({ status: 503 }));
+    const { inbox, clock } = open(url, { events });
+    run(inbox, { state: "error" });
+    await until(() => received.length === 1);
+    await inbox.stop();
+    expect(clock.pending).toBe(0);
+    await settle();
+    expect(received).toHaveLength(1);
+  });
+});
