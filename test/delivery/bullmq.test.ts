@@ -178,6 +178,27 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     expect(job?.opts).toMatchObject({ removeOnComplete: false, removeOnFail: { age: 90_000 } });
   });
 
+  it("keeps the order of each session where sessions share several queues of one job at a time", async () => {
+    const queues = Array.from({ length: 3 }, () => newQueue());
+    const handlers = queues.map((queue) => bullmq(queue));
+    const done: { session: string; n: number }[] = [];
+    const ended = queues.map((queue, q) => {
+      const worker = startWorker(queue, { concurrency: 1 }, (job) => void done.push(job.data.session));
+      return worker.ended([0, 1, 2, 3, 4, 5].filter((session) => session % 3 === q).length * 10);
+    });
+    for (let n = 0; n < 10; n++) {
+      for (let session = 0; session < 6; session++) {
+        const one = { ...message(), sessionKey: `agent:main:${session}`, session: { session, n } };
+        await handlers[session % 3]?.(one, context());
+      }
+    }
+    await Promise.all(ended);
+    for (let session = 0; session < 6; session++) {
+      const order = done.filter((one) => Number(one.session) === session).map(({ n }) => n);
+      expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+  });
+
   it.each(["123", "0", "0:1", "a:b", "a:b:c", "a/b%", "ü"])(
     "makes a job id that BullMQ takes of the message id %j",
     async (id) => {

@@ -1,5 +1,6 @@
 import { assertKnownKeys, errorText, InboxError, optionError } from "../../errors.ts";
 import { MAX_DELAY_MS } from "../../kit/clock.ts";
+import { orAborted } from "../../kit/deadline.ts";
 import type { ProactiveMessage } from "../../types.ts";
 import type { Deliver } from "../deliver.ts";
 import { assertRetention, type RetentionOptions, retentionSeconds } from "./retention.ts";
@@ -60,21 +61,20 @@ const KNOWN = ["jobName", "job", "jobOptions", "retainMs"];
 const REFUSED_JOB_OPTIONS = ["jobId", "deduplication", "debounce", "repeat", "parent"];
 
 /**
- * A handler that adds each message to a BullMQ queue, once for all hosts: the job's id comes from
- * `message.id`, and BullMQ ignores an id that it still holds, be the job waiting, active, completed
- * or failed. A message is delivered when Redis holds the job; what a worker makes of it is BullMQ's
- * to retry.
+ * A handler that adds each message to a BullMQ queue, once for all hosts: the job's id comes from `message.id`, and
+ * BullMQ ignores an id that it still holds, whether the job is waiting, active, completed or failed. A message is
+ * delivered when Redis holds the job. BullMQ retries what a worker fails at.
  *
- * Finished jobs are kept for `retainMs`. A job's own options win over the worker's, so a worker
- * cannot shorten that for our jobs. But when *any* job of a queue finishes, BullMQ applies that
- * job's limits to all finished ones: a job of another producer with `{ count: 100 }`, or one without
- * limits of its own under a worker that has them, evicts ours. So give the inbox a queue of its own;
- * the queue's `defaultJobOptions` are held to the same rule as `jobOptions` for that reason.
- * `clean()`, `obliterate()`, `job.remove()`, and a Redis whose `maxmemory-policy` is not `noeviction` make
- * it forget, too.
+ * Jobs are added in the order of their session. A worker with `concurrency` above 1, several workers, and retries lose
+ * that order; docs/api.md shows how to keep it.
  *
- * Aborting the signal ends the wait, not the command: the job may still be added, and the next
- * attempt then finds it there.
+ * Finished jobs are kept for `retainMs`. A worker cannot shorten that, since a job's own options win over the worker's.
+ * But when *any* job of a queue finishes, BullMQ applies that job's limits to all finished ones: a job of another
+ * producer with `{ count: 100 }`, or one without limits under a worker that has them, evicts ours. So give the inbox a
+ * queue of its own. The queue's `defaultJobOptions` are checked like `jobOptions` for that reason. `clean()`,
+ * `obliterate()`, `job.remove()`, and a Redis whose `maxmemory-policy` is not `noeviction` make it forget, too.
+ *
+ * Aborting the signal ends the wait, not the command: the job may still be added, and the next attempt finds it there.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` at once when an option is wrong.
  */
@@ -92,7 +92,7 @@ export function bullmq<Data = unknown>(queue: BullMqQueue<Data>, options: BullMq
     const jobId = jobIdOf(message.id);
     const data = job(message);
     try {
-      await untilAborted(queue.add(jobName, data, { ...everyJob, jobId }), signal);
+      await orAborted(queue.add(jobName, data, { ...everyJob, jobId }), signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       // No cause: Redis clients attach the failed command to the error, and with it the text.
@@ -136,17 +136,4 @@ function resolveJobOptions(
 /** BullMQ refuses whole numbers, a leading `0:` and most ids with a colon; ids of this package pass through as they are. */
 function jobIdOf(id: string): string {
   return `openclaw-${encodeURIComponent(id)}`;
-}
-
-async function untilAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-  });
-  try {
-    await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
