@@ -57,8 +57,8 @@ export function createWholeInbox(): Rival {
     maxRuns: limits.maxRuns,
     maxBufferedBytes: limits.maxBufferedBytes,
   });
-  void inbox.start();
   return {
+    ready: inbox.start(),
     take: (data) => listener(data),
     messages: () => {
       const messages = said;

@@ -6,6 +6,8 @@ export interface Said {
 
 /** One way of turning frames into messages. */
 export interface Rival {
+  /** Resolves when it can take frames. Default: at once. */
+  readonly ready?: Promise<void>;
   /** Begins many runs at once, for a rival that would take minutes to begin them one by one. */
   beginMany?(runIds: readonly string[]): void;
   /** Takes one frame, as text. */

@@ -40,6 +40,7 @@ export async function measureThroughput(task: ThroughputTask): Promise<Cost> {
     checkMessages(rival.messages(), traffic.takeEnded(), kind.text);
   }
 
+  await rival.ready;
   rival.beginMany?.(traffic.runIds);
   for (const frames of traffic.opening(CHUNK)) await play(frames);
   for (let done = 0; done < warmUpEvents; done += CHUNK) await play(traffic.next(CHUNK));
