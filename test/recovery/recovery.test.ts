@@ -60,7 +60,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.inbox.stats()).toMatchObject({ recovered: 1, liveRuns: 0 });
   });
 
-  it("hears of runs that began and ended meanwhile, in sessions old and new, visible and hidden", async () => {
+  it("hears of runs that began and ended meanwhile, everywhere", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     for (const key of [MAIN, topic(1)]) gateway.transcripts.session(key);
@@ -90,7 +90,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.inbox.stats()).toMatchObject({ recovered: 7, recoveryPending: 0 });
   });
 
-  it("is told the origin that the history knows", async () => {
+  it("reads the origin from the history", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     await hearing.source.cut();
@@ -104,7 +104,7 @@ describe("a listener that was cut off", () => {
     expect([1, 2, 3, 4].map((id) => origins.get(topic(id)))).toEqual(["requested", "cron", "injected", "cron"]);
   });
 
-  it("takes a failed or aborted run for what it was, and the Gateway's notices for nothing", async () => {
+  it("takes failed and aborted runs for what they were", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -131,7 +131,7 @@ describe("a listener that was cut off", () => {
     );
   });
 
-  it("joins the parts of a run around its tool call, and completes what the Gateway cut", async () => {
+  it("joins a run around its tool call, cut texts completed", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -148,7 +148,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.told()).toEqual([[topic(1), `${long}\n\nAnd that is all.`]]);
   });
 
-  it("does not look twice at what it heard to its end just before", async () => {
+  it("does not read what it heard to its end", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     fake.clock.advance(1_000);
@@ -162,7 +162,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.inbox.stats()).toMatchObject({ recovered: 0, afterEnd: 0, alreadyTaken: 0 });
   });
 
-  it("hands nothing over again, however long ago it was told", async () => {
+  it("hands nothing over again", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake, { settledWindowMs: 1 });
     fake.gateway.say("Told already.", { sessionKey: topic(1) });
@@ -200,7 +200,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.inbox.stats().alreadyTaken).toBe(0);
   });
 
-  it("reads many pages of a session, as many as `maxHistoryRows` allows, the newest first", async () => {
+  it("reads as many rows as `maxHistoryRows` allows", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake, { maxHistoryRows: 100 });
@@ -215,7 +215,7 @@ describe("a listener that was cut off", () => {
     );
   });
 
-  it("asks only sessions in which something may have happened", async () => {
+  it("reads only sessions in which something happened", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     for (let id = 0; id < 1_000; id += 1) gateway.transcripts.session(topic(id));
@@ -230,7 +230,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.inbox.stats().sessions).toBe(1_000);
   });
 
-  it("leaves out what is not ours, and what was solicited before the cut", async () => {
+  it("leaves out what is not ours or was solicited", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake, { session: collavre });
     hearing.inbox.solicit("mine");
@@ -246,7 +246,7 @@ describe("a listener that was cut off", () => {
 });
 
 describe("a run that will never end", () => {
-  it("expires by its TTL, its history asked once before, and its successor is handed over once", async () => {
+  it("expires by its TTL, after one look at its history", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake, { ttlMs: 600_000 });
@@ -269,7 +269,7 @@ describe("a run that will never end", () => {
     expect(hearing.messages).toHaveLength(1);
   });
 
-  it("does end when its history says so before the TTL is over", async () => {
+  it("ends when its history says so before its TTL", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake, { ttlMs: 600_000 });
@@ -294,7 +294,7 @@ describe("a run that will never end", () => {
 });
 
 describe("a process", () => {
-  it("hands nothing over that was said before it first came", async () => {
+  it("hands nothing over from before its first start", async () => {
     const fake = await openGateway();
     fake.gateway.say("Long ago.", { sessionKey: topic(1) });
     const hearing = await listen(fake, { ledger: lastingLedger(fake.clock) });
@@ -307,7 +307,7 @@ describe("a process", () => {
     expect(hearing.outcomes).toEqual([]);
   });
 
-  it("catches up on what it missed since it first came, even if it was cut off at once", async () => {
+  it("catches up even if its first round was cut off", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     gateway.say("Long ago.", { sessionKey: topic(1) });
@@ -327,7 +327,7 @@ describe("a process", () => {
     expect(hearing.told()).toEqual([[topic(1), "Just now."]]);
   });
 
-  it("takes up a run that was going on when it first came", async () => {
+  it("takes up a run that was going on at its first start", async () => {
     const fake = await openGateway();
     const run = fake.gateway.run({ sessionKey: topic(1), runId: "run-1" });
     run.delta("Already ");
@@ -339,7 +339,7 @@ describe("a process", () => {
     expect(hearing.told()).toEqual([[topic(1), "Already speaking."]]);
   });
 
-  it("catches up on what it missed when it starts again with its ledger", async () => {
+  it("catches up after a restart with its ledger", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const ledger = lastingLedger(clock);
@@ -367,7 +367,7 @@ describe("a process", () => {
     expect(third.messages).toEqual([]);
   });
 
-  it("tells what it had heard of and not yet told when it ended", async () => {
+  it("hands over after a restart what was pending at its end", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const ledger = lastingLedger(clock);
@@ -384,7 +384,7 @@ describe("a process", () => {
     expect(second.told()).toEqual([[topic(1), "Only a row so far."]]);
   });
 
-  it("does not tell a failure again that it heard before: no ledger would notice", async () => {
+  it("reports no failure again after a restart", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const ledger = lastingLedger(clock);
@@ -417,7 +417,7 @@ describe("a process", () => {
     expect(second.told()).toEqual([[topic(1), "New."]]);
   });
 
-  it("takes a ledger's entry that it cannot read for none", async () => {
+  it("ignores a ledger's entry that it cannot read", async () => {
     const fake = await openGateway();
     fake.gateway.say("Long ago.", { sessionKey: topic(1) });
     for (const kept of ["", "{", "null", '{"from":"x","heard":-1}', '{"from":1e99}']) {
@@ -456,7 +456,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.inbox.stats().recoveryFailed).toBe(0);
   });
 
-  it("is asked again later for a session that it could not read, and not for the others", async () => {
+  it("is asked again a minute later for a session that it could not read", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -480,7 +480,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.told()[1]).toEqual([topic(1), "Unreadable now."]);
   });
 
-  it("is asked again later when it does not say which sessions there are", async () => {
+  it("is asked again a minute later for its list of sessions", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -503,7 +503,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.told()).toEqual([[topic(1), "Missed."]]);
   });
 
-  it("is believed that a session is busy, though not with what: its last run is told a little later", async () => {
+  it("is believed that a session is busy, though not with what", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -521,7 +521,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.messages).toMatchObject([{ text: "Perhaps not all.", recovered: true }]);
   });
 
-  it("does not keep the link from becoming live, nor live runs from being heard", async () => {
+  it("keeps neither the link from being live nor runs from being heard", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     gateway.respond("sessions.list", () => new Promise(() => {}));
@@ -537,7 +537,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.told()).toEqual([[topic(1), "Live all the same."]]);
   });
 
-  it("that knows none of the methods is listened to as far as that goes", async () => {
+  it("is listened to though it knows none of the methods", async () => {
     const fake = await openGateway();
     const unknown = () => {
       throw new GatewayRefusal({ code: "INVALID_REQUEST", message: "unknown method" });
@@ -604,7 +604,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.inbox.links()[0]?.state).toBe("live");
   });
 
-  it("may set its clock wrong: the time of one event does not make us deaf to the past", async () => {
+  it("may date one event wrong", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -617,7 +617,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.told()).toEqual([[topic(1), "Missed."]]);
   });
 
-  it("may cut us off in the middle of catching up: the next round finds it all", async () => {
+  it("may cut us off in the middle of catching up", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);

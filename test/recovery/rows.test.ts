@@ -22,7 +22,7 @@ async function later({ gateway, clock }: { gateway: FakeGateway; clock: TestCloc
 }
 
 describe("a row of a run that only subscribers hear the end of", () => {
-  it("is completed before it is handed over, where the Gateway cut it", async () => {
+  it("is completed where the Gateway cut it", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     const long = Array.from({ length: 4_000 }, (_, word) => `w${word}`).join(" ");
@@ -42,7 +42,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), long]]);
   });
 
-  it("ends as an error that says so, where the Gateway does not give all of it", async () => {
+  it("ends as an error where the Gateway does not give all of it", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     const cut = { role: "assistant", content: text("The beginning\n...(truncated)..."), stopReason: "stop" };
@@ -72,7 +72,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), "Let me look.\n\nNothing there."]]);
   });
 
-  it("waits for the history where it is known not to be all, until that can be had", async () => {
+  it("waits for the history where it is known not to be all", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -110,7 +110,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), "The first half, the second half."]]);
   });
 
-  it("waits while the session is busy with something that the Gateway does not name", async () => {
+  it("waits while the session is busy with something unnamed", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -172,7 +172,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
 });
 
 describe("a run that is only said to be over", () => {
-  it("is looked up in the history, where its own end and its rows were lost on the way", async () => {
+  it("is looked up where its end and its rows were lost", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -190,7 +190,7 @@ describe("a run that is only said to be over", () => {
     expect(hearing.messages[0]).toMatchObject({ recovered: false, startedAt: NOON });
   });
 
-  it("is not looked up when it has been heard to its end, well or not", async () => {
+  it("is not looked up when it was heard to its end", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -215,7 +215,7 @@ describe("a cron job that is bound to a conversation", () => {
     expect(hearing.messages[0]).toMatchObject({ runId: `cron:job-1:${NOON}`, origin: "cron" });
   });
 
-  it("is handed over in the conversation, once, where every key is ours; its own run is relocated", async () => {
+  it("is handed over once where every key is ours, its own run relocated", async () => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(topic(1));
     const hearing = await listen(fake);
@@ -328,7 +328,7 @@ describe("where a run comes from", () => {
     expect(hearing.messages.map((message) => message.origin)).toEqual([told]);
   });
 
-  it("is told by the prompt before it: a cron job into a named session", async () => {
+  it("is told by the cron prompt before it", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     gateway.transcripts.session(topic(1));
@@ -385,7 +385,7 @@ describe("a source that cannot ask", () => {
     expect(hearing.inbox.stats().recoveryRequests).toBe(0);
   });
 
-  it("does not have a run ended by a row of it, as long as the run is heard itself", async () => {
+  it("does not end a run by a row while the run is heard", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake, {}, { canAsk: false });

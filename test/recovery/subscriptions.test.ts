@@ -14,7 +14,7 @@ async function kept(ledger: Ledger): Promise<readonly string[]> {
 }
 
 describe("an inbox", () => {
-  it("subscribes to every session there is, and so hears what is told to subscribers only", async () => {
+  it("subscribes to every session, and hears what subscribers hear", async () => {
     const { gateway, clock } = await openGateway();
     for (const key of [MAIN, topic(1)]) gateway.transcripts.session(key);
     const hearing = await listen({ gateway, clock });
@@ -28,7 +28,7 @@ describe("an inbox", () => {
     expect(hearing.messages[0]).toMatchObject({ origin: "heartbeat", recovered: false, late: false });
   });
 
-  it("hands over a run once that it hears as a row and as a final, with the final's text", async () => {
+  it("hands over once what it hears as a row and as a final", async () => {
     const { gateway, clock } = await openGateway();
     gateway.transcripts.session(MAIN);
     const hearing = await listen({ gateway, clock });
@@ -68,7 +68,7 @@ describe("an inbox", () => {
     expect(hearing.messages[0]?.recovered).toBe(false);
   });
 
-  it("leaves sessions alone that are not its own, and counts a `session` function that throws", async () => {
+  it("leaves alone what is not its own, and counts a `session` that throws", async () => {
     const { gateway, clock } = await openGateway();
     for (const key of [MAIN, topic(1), topic(2)]) gateway.transcripts.session(key);
     const session = (key: string) => {
@@ -86,7 +86,7 @@ describe("an inbox", () => {
     expect(gateway.connections()[0]?.subscriptions.has("agent:main:other")).toBe(false);
   });
 
-  it("asks the host's function again after a while: a conversation may become ours", async () => {
+  it("asks the host again after a minute whether a session is ours", async () => {
     const { gateway, clock } = await openGateway();
     const ours = new Set([topic(1)]);
     const hearing = await listen({ gateway, clock }, { session: (key) => (ours.has(key) ? {} : undefined) });
@@ -101,7 +101,7 @@ describe("an inbox", () => {
     expect(hearing.told()).toEqual([[topic(2), "Ours now."]]);
   });
 
-  it("subscribes anew after each reconnect: a subscription dies with its socket", async () => {
+  it("subscribes anew after each reconnect", async () => {
     const { gateway, clock } = await openGateway();
     gateway.transcripts.session(MAIN);
     const hearing = await listen({ gateway, clock });
@@ -115,7 +115,7 @@ describe("an inbox", () => {
     expect(hearing.told()).toEqual([[MAIN, "Still here."]]);
   });
 
-  it("subscribes to thousands of sessions a few at a time, and hears live runs meanwhile", async () => {
+  it("subscribes to thousands of sessions, eight at a time", async () => {
     const { gateway, clock } = await openGateway();
     for (let id = 0; id < 3_000; id += 1) gateway.transcripts.session(topic(id));
     let underway = 0;
@@ -143,7 +143,7 @@ describe("an inbox", () => {
     expect(hearing.inbox.stats()).toMatchObject({ sessions: 3_000, sessionsOverLimit: 0, recoveryPending: 0 });
   });
 
-  it("subscribes to the latest `maxSessions` only, counts the others, and hears their rows all the same", async () => {
+  it("subscribes to the latest `maxSessions`, and hears rows of the others", async () => {
     const { gateway, clock } = await openGateway();
     for (const id of [1, 2, 3]) {
       gateway.transcripts.session(topic(id));
@@ -159,7 +159,7 @@ describe("an inbox", () => {
     expect(hearing.told()).toEqual([[topic(1), "Not subscribed to."]]);
   });
 
-  it("asks again for a subscription that was refused, when it next hears of the session", async () => {
+  it("asks again for a subscription that was refused", async () => {
     const { gateway, clock } = await openGateway();
     gateway.transcripts.session(topic(1));
     let refused = 0;
@@ -175,7 +175,7 @@ describe("an inbox", () => {
     expect(hearing.inbox.stats().sessions).toBe(1);
   });
 
-  it("lets go of a session that is deleted, and of its place in the history", async () => {
+  it("lets go of a session that is deleted", async () => {
     const { gateway, clock } = await openGateway();
     gateway.run({ sessionKey: topic(1), runId: "run-1" }).final("Before.");
     const run = gateway.run({ sessionKey: topic(2) });
@@ -194,7 +194,7 @@ describe("an inbox", () => {
     expect(await kept(ledger)).toEqual([topic(1)]);
   });
 
-  it("sees a session that moves to the front of the list while it is read", async () => {
+  it("sees a session that moves to the front of the list meanwhile", async () => {
     const { gateway, clock } = await openGateway();
     for (let id = 0; id < 250; id += 1) {
       gateway.transcripts.session(topic(id));
