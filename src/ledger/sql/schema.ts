@@ -36,7 +36,8 @@ export function schema({ prefix, integer, counter, json }: SchemaDialect): reado
   error text,
   taken_at ${integer} not null,
   changed_at ${integer} not null,
-  body ${json}
+  body ${json},
+  checksum ${integer} not null
 )`,
     // Each is only as large as what it is for: what is undelivered, unowned, dead, or waits to be forgotten.
     `create index messages_by_lane on ${prefix}messages (lane, owner) where state = 'taken'`,

@@ -5,7 +5,7 @@
  */
 export interface Statements {
   /**
-   * Takes a message on: `id, gateway, sessionKey, lane, runId, now, body, owner`. A row with the `owner` it got (the empty
+   * Takes a message on: `id, gateway, sessionKey, lane, runId, now, body, checksum, owner`. A row with the `owner` it got (the empty
    * string: its lane is another's) or none: the id is known, or the run is solicited.
    */
   readonly take: string;
@@ -60,13 +60,13 @@ export interface Statements {
 }
 
 /** What a row of `messages` is read from; see `rows.ts`. */
-const ENTRY = "id, state, attempts, error, changed_at, position, body";
+const ENTRY = "id, state, attempts, error, changed_at, position, body, checksum";
 
 /** @param prefix Put before each table's name, as for the schema. @param options Where engines differ. */
 export function statements(prefix: string, { claimLock = "" }: { readonly claimLock?: string } = {}): Statements {
   const messages = `${prefix}messages`;
   const insert = `insert into ${messages}
-  (id, gateway, session_key, lane, run_id, state, taken_at, changed_at, body, owner, attempts, error)`;
+  (id, gateway, session_key, lane, run_id, state, taken_at, changed_at, body, checksum, owner, attempts, error)`;
   // Nobody else owns a message of the lane. In two ranges, so that both are one step in the index.
   const laneIsFree = (lane: string, me: string) =>
     `not exists (select 1 from ${messages} o where o.state = 'taken' and o.lane = ${lane} and o.owner > '' and o.owner < ${me})
@@ -74,15 +74,15 @@ export function statements(prefix: string, { claimLock = "" }: { readonly claimL
   return {
     // With unowned ones in its lane the message must wait, too, or it would overtake them.
     take: `${insert}
-select $1, $2, $3, $4, $5, 'taken', $6, $6, $7,
-  case when exists (select 1 from ${messages} o where o.state = 'taken' and o.lane = $4 and o.owner < $8)
-    or exists (select 1 from ${messages} o where o.state = 'taken' and o.lane = $4 and o.owner > $8)
-  then '' else $8 end, 0, null
+select $1, $2, $3, $4, $5, 'taken', $6, $6, $7, $8,
+  case when exists (select 1 from ${messages} o where o.state = 'taken' and o.lane = $4 and o.owner < $9)
+    or exists (select 1 from ${messages} o where o.state = 'taken' and o.lane = $4 and o.owner > $9)
+  then '' else $9 end, 0, null
 where not exists (select 1 from ${prefix}solicited s where s.run_id = $5 and s.until > $6)
 on conflict (id) do nothing returning owner`,
     isKnown: `select 1 from ${messages} where id = $1`,
     takeAnyway: `${insert}
-values ($1, $2, $3, $4, $5, 'taken', $6, $6, $7, $8, $9, $10) on conflict (id) do nothing`,
+values ($1, $2, $3, $4, $5, 'taken', $6, $6, $7, $8, $9, $10, $11) on conflict (id) do nothing`,
     attempted: `update ${messages} set attempts = $3, error = $4 where id = $1 and owner = $2 and state = 'taken'`,
     delivered: `update ${messages} set state = 'delivered', attempts = $3, changed_at = $4, error = null, body = null
 where id = $1 and owner = $2 and state = 'taken'`,
