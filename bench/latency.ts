@@ -56,7 +56,7 @@ async function measureBy(clock: ClockMs, { eventsPerSecond, seconds, ledger }: L
   const { source, take } = createHandSource();
   const inbox = createInbox({
     source,
-    ...(ledger === "file" && { ledger: join(folder, "bench.lmdb") }),
+    ...(ledger === "file" && { ledger: join(folder, "bench.db") }),
     deliver({ runId, text }) {
       const due = dueAt.get(runId);
       if (due === undefined || text !== kind.text) throw new Error("A message that nobody sent");

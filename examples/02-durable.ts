@@ -16,7 +16,7 @@ async function listen(): Promise<void> {
     console.log(`${host}: ${text} (${id.slice(0, 8)}${recovered ? ", caught up on" : ""})`);
     if (host === "first host") process.kill(process.pid, "SIGKILL");
   };
-  const inbox = createInbox({ gateway: { url, token }, ledger: `${folder}/inbox.lmdb`, deliver });
+  const inbox = createInbox({ gateway: { url, token }, ledger: `${folder}/inbox.db`, deliver });
   const bothDelivered = lastValueFrom(inbox.deliveries$.pipe(take(2)));
   await inbox.start();
   process.send?.("live");

@@ -5,8 +5,8 @@ import type { Inbox, StartOptions, StopOptions } from "./inbox-api.ts";
 import { MAX_DELAY_MS } from "./kit/clock.ts";
 import { deadline, orAborted } from "./kit/deadline.ts";
 import type { DeadLetterPage, Ledger, LedgerEntry } from "./ledger/ledger.ts";
-import { createLmdbLedger } from "./ledger/lmdb.ts";
 import { createMemoryLedger } from "./ledger/memory.ts";
+import { createSqliteLedger } from "./ledger/sqlite/sqlite.ts";
 import { type InboxOptions, type InboxSettings, resolveOptions } from "./options.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { MAX_ID_CHARS, readId } from "./protocol/fields.ts";
@@ -253,7 +253,7 @@ class RunningInbox implements Inbox {
 function openLedger({ ledger, clock, retainMs }: InboxSettings): Ledger {
   if (typeof ledger === "object") return ledger;
   if (ledger === undefined) return createMemoryLedger({ clock, retainMs });
-  return createLmdbLedger(ledger, { clock, retainMs });
+  return createSqliteLedger(ledger, { retainMs });
 }
 
 function checkStart(options: StartOptions): StartOptions {

@@ -6,9 +6,9 @@ export { createInbox } from "./inbox.ts";
 export type { Inbox, StartOptions, StopOptions } from "./inbox-api.ts";
 export type { Clock } from "./kit/clock.ts";
 export type { DeadLetterPage, Ledger, LedgerEntry, LedgerHost, LedgerState, TakeResult } from "./ledger/ledger.ts";
-export { createLmdbLedger, type LedgerStats, type LmdbLedger } from "./ledger/lmdb.ts";
-export type { LmdbLedgerOptions } from "./ledger/lmdb-options.ts";
 export { createMemoryLedger, type MemoryLedgerOptions } from "./ledger/memory.ts";
+export type { SqliteLedgerOptions } from "./ledger/sqlite/options.ts";
+export { createSqliteLedger } from "./ledger/sqlite/sqlite.ts";
 export type { InboxOptions, RetryOptions } from "./options.ts";
 export { type DistinctWithinOptions, distinctWithin } from "./pipeline/distinct-within.ts";
 export {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { InboxError } from "../errors.ts";
 import { systemClock } from "../kit/clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { createLmdbLedger } from "../ledger/lmdb.ts";
+import { createSqliteLedger } from "../ledger/sqlite/sqlite.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The option of commands that look into a ledger. */
@@ -44,7 +44,7 @@ export async function visitLedger<T>(place: string, look: (ledger: Ledger) => Pr
   if (!isDatabase(place) && !existsSync(place))
     throw new InboxError("ERR_INBOX_LEDGER", `There is no ledger ${place}`, { file: place });
   const opened = await openLedger(place, undefined);
-  const ledger = typeof opened === "string" ? createLmdbLedger(opened) : opened;
+  const ledger = typeof opened === "string" ? createSqliteLedger(opened) : opened;
   try {
     await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
     return await look(ledger);

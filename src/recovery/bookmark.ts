@@ -278,9 +278,12 @@ export class Bookmark {
 
   private meet(met: Met): void {
     if (this.stopped) return;
+    // What a crash must not undo: until the first time is written, all of the past counts as older than us.
+    const isFirst = this.met?.all !== met.all;
     this.met = met;
     this.metChanged = true;
-    this.saveLater();
+    if (isFirst) this.save();
+    else this.saveLater();
   }
 
   private touch(address: Address): void {

@@ -1,3 +1,4 @@
+import type { Clock } from "../../src/kit/clock.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 
 /**
@@ -46,10 +47,10 @@ export function planned(plan: Death | undefined): Reach {
   };
 }
 
-/** `ledger`, with the death that is planned in it. */
-export function death(ledger: Ledger, plan: Death | undefined, reach = planned(plan)): Ledger {
+/** `ledger`, with the death that is planned in it, and a clock of its own. */
+export function death(ledger: Ledger, plan: Death | undefined, clock?: Clock, reach = planned(plan)): Ledger {
   return {
-    open: (host) => ledger.open(host),
+    open: (host) => ledger.open(clock === undefined ? host : { ...host, clock }),
     async take(message) {
       reach("before-take");
       const result = await ledger.take(message);

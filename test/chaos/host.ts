@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import type { Deliver } from "../../src/delivery/deliver.ts";
 import { createInbox } from "../../src/index.ts";
-import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
+import { createSqliteLedger } from "../../src/ledger/sqlite/sqlite.ts";
 import { sayLast } from "../helpers/child.ts";
 import { death, type Point, planned } from "./death.ts";
 import { createDoneIds, openEffects } from "./effects.ts";
@@ -75,13 +75,7 @@ async function handle(id: string, text: string, attempt: number, signal?: AbortS
 
 const reach = planned(die);
 const shared = options.postgres && connectPostgres(options.postgres, life);
-const ledger =
-  shared?.ledger ??
-  createLmdbLedger(options.ledger, {
-    retainMs: options.retainMs,
-    ...(clock && { clock }),
-    onAlarm: (error) => error && say({ said: "alarm", error: error.message }),
-  });
+const ledger = shared?.ledger ?? createSqliteLedger(options.ledger, { retainMs: options.retainMs });
 const queue = options.redis && connectQueue(options.redis, seed, (id, text, attempt) => handle(id, text, attempt));
 const inTransaction = shared?.deliver({
   effects,
@@ -97,15 +91,14 @@ const deliver: Deliver =
 const inbox = createInbox({
   gateway: { url: options.url, token: options.token, name: GATEWAY },
   deliver,
-  ledger: death(ledger, die, reach),
+  ledger: death(ledger, die, clock, reach),
   retainMs: options.retainMs,
   timeoutMs: TIMEOUT_MS,
   ...(options.log && { logger: pino({ base: { life } }, pino.destination(2)) }),
   retry: { firstDelayMs: 20, maxDelayMs: 200 },
 });
 
-if (shared !== undefined) inbox.alarms$.subscribe(({ error }) => error && say({ said: "alarm", error: error.message }));
-
+inbox.alarms$.subscribe(({ error }) => error && say({ said: "alarm", error: error.message }));
 process.on("message", () => void stop());
 process.on("disconnect", () => process.exit(stopping ? 0 : 1));
 

@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
 import { createFakeGateway, createTestClock } from "../../src/testing/index.ts";
 import { type OwnPostgres, startPostgres } from "../helpers/postgres.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { messageOf } from "../ledger/messages.ts";
+import { openLedger } from "../ledger/open-ledger.ts";
 import { check, countDisordered, type Tally } from "./checker.ts";
 import { createDoneIds, readEffects } from "./effects.ts";
 import { createEmitter, type Sent } from "./emitter.ts";
@@ -114,7 +114,7 @@ export async function runTrial(options: TrialOptions): Promise<Verdict | undefin
 async function makeLedgers({ mode, kills, folder }: TrialOptions): Promise<readonly string[]> {
   mkdirSync(join(folder, "ledgers"));
   const own = mode.shares === "queue";
-  const files = Array.from({ length: mode.hosts }, (_, index) => join(folder, "ledgers", `${own ? index : 0}.lmdb`));
+  const files = Array.from({ length: mode.hosts }, (_, index) => join(folder, "ledgers", `${own ? index : 0}.db`));
   if (kills > 0) for (const file of new Set(files)) await fillWithOld(file, kills);
   return files;
 }
@@ -122,7 +122,7 @@ async function makeLedgers({ mode, kills, folder }: TrialOptions): Promise<reado
 /** Delivered ids that come of age one after the other, 200 of them, within 6 seconds, for each of the `lives`. */
 async function fillWithOld(file: string, lives: number): Promise<void> {
   const clock = createTestClock(Date.now() - RETAIN_MS);
-  const ledger = createLmdbLedger(file, { clock, retainMs: 2 * RETAIN_MS });
+  const ledger = await openLedger(file, { clock, retainMs: 2 * RETAIN_MS });
   for (let step = 0; step < lives * 2; step += 1) {
     const ids = Array.from({ length: 100 }, (_, index) => `old-${step}-${index}`);
     await Promise.all(ids.map((id) => ledger.take(messageOf(id))));
@@ -256,7 +256,7 @@ async function withFiles(
 async function countLeft(files: readonly string[]): Promise<number> {
   let left = 0;
   for (const file of files) {
-    const ledger = createLmdbLedger(file);
+    const ledger = await openLedger(file);
     left += (await ledger.claim(1_000_000)).length + (await ledger.deadLetters({ limit: 1_000_000 })).length;
     await ledger.close();
   }

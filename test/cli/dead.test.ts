@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Ledger } from "../../src/ledger/ledger.ts";
-import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
+import { openLedger } from "../ledger/open-ledger.ts";
 import { runCli, temporaryFile } from "./run-cli.ts";
 
 const message = (n: number): ProactiveMessage => ({
@@ -24,8 +24,8 @@ let file: string;
 let ledger: Ledger;
 
 beforeEach(async () => {
-  file = temporaryFile("inbox.lmdb");
-  ledger = createLmdbLedger(file);
+  file = temporaryFile("inbox.db");
+  ledger = await openLedger(file);
   onTestFinished(() => ledger.close());
   for (const n of [1, 2]) {
     await ledger.take(message(n));
@@ -116,7 +116,7 @@ describe("dead, while an inbox has the ledger open", () => {
 });
 
 it("does not make a ledger where there is none", async () => {
-  const missing = temporaryFile("missing.lmdb");
+  const missing = temporaryFile("missing.db");
   const cli = runCli(["dead", "list", "--ledger", missing]);
   expect(await cli.ended).toEqual({ code: 1, signal: null });
   expect(cli.stderr).toBe(`openclaw-inbox: There is no ledger ${missing}\n`);

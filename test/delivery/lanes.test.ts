@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   createInbox,
-  createLmdbLedger,
   createMemoryLedger,
+  createSqliteLedger,
   type DeliveryOutcome,
   type Inbox,
   InboxError,
@@ -291,7 +291,7 @@ describe("a ledger that cannot take a message", () => {
   it("is looked after with a misspelt or impossible option refused", () => {
     expect(() => createMemoryLedger({ maxEntires: 5 } as never)).toThrow("got `maxEntires`");
     expect(() => createMemoryLedger({ retainMs: 0 })).toThrow("Expected `retainMs` to be an integer >= 1");
-    expect(() => createLmdbLedger("x.lmdb", { retain: 5 } as never)).toThrow("got `retain`");
+    expect(() => createSqliteLedger("x.db", { retain: 5 } as never)).toThrow("got `retain`");
   });
 });
 

@@ -42,7 +42,7 @@ describe("docs/errors.md", () => {
 
   it("has a row for each reason for which a ledger does not open, and for which a frame is rejected", () => {
     expect(wordsOf("reason")).toEqual(
-      [...unionIn("src/ledger/lmdb-check.ts", "LedgerProblem"), ...unionIn("src/types.ts", "RejectReason")].sort(),
+      [...unionIn("src/ledger/sqlite/problems.ts", "LedgerProblem"), ...unionIn("src/types.ts", "RejectReason")].sort(),
     );
   });
 

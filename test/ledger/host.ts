@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
-import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
 import { messageOf } from "./messages.ts";
+import { openLedger } from "./open-ledger.ts";
 
 /**
  * A process with a ledger, for the tests that need several, or one to kill. It says what it did, a
@@ -15,7 +15,7 @@ import { messageOf } from "./messages.ts";
  * - `close`: answers `closed`, and the process ends by itself
  * - `leave`: answers `left`, with the ledger still open, and the process ends by itself
  */
-const ledger = createLmdbLedger(process.argv[2] as string, { retainMs: Number(process.argv[3] ?? 86_400_000) });
+const ledger = await openLedger(process.argv[2] as string, { retainMs: Number(process.argv[3] ?? 86_400_000) });
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const input = createInterface({ input: process.stdin });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
@@ -12,12 +12,23 @@ export interface SmallDisk {
   makeRoom(): void;
 }
 
-const MiB = 1_048_576;
+/** Writes until there is no room for another byte. */
+function fillUp(file: string): void {
+  const fd = openSync(file, "w");
+  for (let bytes = 65_536; bytes >= 1; bytes /= 2) {
+    try {
+      for (;;) writeSync(fd, Buffer.alloc(bytes));
+    } catch {
+      // Full, for so many bytes.
+    }
+  }
+  closeSync(fd);
+}
 
 function mount(): string {
   const folder = mkdtempSync(join(tmpdir(), "disk-"));
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], { stdio: "ignore" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], { stdio: "ignore" });
   } catch (error) {
     rmdirSync(folder);
     throw error;
@@ -51,7 +62,7 @@ export function useSmallDisk(): SmallDisk {
   const ballast = () => join(folder, "ballast");
   return {
     path: (name) => join(folder, name),
-    fill: () => writeFileSync(ballast(), Buffer.alloc(48 * MiB)),
+    fill: () => fillUp(ballast()),
     makeRoom: () => rmSync(ballast(), { force: true }),
   };
 }

@@ -31,7 +31,7 @@ export async function createInboxProcess(url: string, token: string): Promise<In
     ...process.env,
     LIVE_URL: url,
     LIVE_TOKEN: token,
-    LIVE_LEDGER: path.join(folder, "inbox.lmdb"),
+    LIVE_LEDGER: path.join(folder, "inbox.db"),
     LIVE_DELIVERIES: deliveries,
   };
   // The file is the truth, what the process prints only says when to look: a killed one may not have come to print.

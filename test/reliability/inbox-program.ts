@@ -1,5 +1,5 @@
 import { createInbox } from "../../src/index.ts";
-import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
+import { createSqliteLedger } from "../../src/ledger/sqlite/sqlite.ts";
 import { death, type Point } from "../chaos/death.ts";
 import { sayLast } from "../helpers/child.ts";
 
@@ -20,7 +20,7 @@ const [file, handler, point] = process.argv.slice(2) as [string, "works" | "hang
 const say = (report: Report) => process.send?.(report);
 
 const inbox = createInbox({
-  ledger: death(createLmdbLedger(file), point && { point, after: 1 }),
+  ledger: death(createSqliteLedger(file), point && { point, after: 1 }),
   deliver({ runId }, { attempt, signal }) {
     say({ said: "called", runId, attempt });
     if (handler === "works") return;

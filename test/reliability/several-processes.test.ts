@@ -9,22 +9,23 @@ vi.setConfig({ testTimeout: 60_000 });
 describe("processes that share a ledger", () => {
   it("hand each message over once, though both hear it at the same time", async () => {
     const both = await Promise.all([
-      startProcess(inFolder("inbox.lmdb"), "works"),
-      startProcess(inFolder("inbox.lmdb"), "works"),
+      startProcess(inFolder("inbox.db"), "works"),
+      startProcess(inFolder("inbox.db"), "works"),
     ]);
     const runIds = Array.from({ length: 500 }, (_, index) => `run-${index}`);
     for (const [index, runId] of runIds.entries()) {
       for (const one of both) one.tell(finalOf(runId, `agent:main:${index % 20}`));
     }
+    const called = () => both.flatMap(({ calls }) => calls().map(({ runId }) => runId));
+    await Promise.race(both.map((one) => one.until(() => called().length >= 500)));
     for (const one of both) one.tell({ stop: 30_000 });
     await Promise.all(both.map(({ ended }) => ended));
-    const called = both.flatMap(({ calls }) => calls().map(({ runId }) => runId));
-    expect(called.sort()).toEqual([...runIds].sort());
+    expect(called().sort()).toEqual([...runIds].sort());
     expect(both.map(({ taken }) => taken()).reduce((sum, one) => sum + one)).toBe(500);
   });
 
   it("take up what one of them handed back at `stop`: attempted, waiting for its session, or not yet begun", async () => {
-    const first = await startProcess(inFolder("inbox.lmdb"), "hangs");
+    const first = await startProcess(inFolder("inbox.db"), "hangs");
     // 16 sessions fill the handler; their second messages and a seventeenth session wait.
     const runIds = Array.from({ length: 34 }, (_, index) => `run-${String(index).padStart(2, "0")}`);
     for (const [index, runId] of runIds.entries()) first.tell(finalOf(runId, `agent:main:${index % 17}`));
@@ -33,7 +34,7 @@ describe("processes that share a ledger", () => {
     expect(await first.ended).toEqual([0, null]);
     expect(first.calls()).toHaveLength(16);
 
-    const second = await startProcess(inFolder("inbox.lmdb"), "works");
+    const second = await startProcess(inFolder("inbox.db"), "works");
     await second.until(() => second.calls().length === 34);
     second.tell({ stop: 10_000 });
     await second.ended;
@@ -43,7 +44,7 @@ describe("processes that share a ledger", () => {
       const ofSession = called.filter((runId) => Number(runId.slice(4)) % 17 === session);
       expect(ofSession).toEqual([...ofSession].sort());
     }
-    const third = await startProcess(inFolder("inbox.lmdb"), "works");
+    const third = await startProcess(inFolder("inbox.db"), "works");
     third.tell({ stop: 0 });
     await third.ended;
     expect(third.calls()).toEqual([]);
