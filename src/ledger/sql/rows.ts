@@ -80,14 +80,14 @@ export interface MessageRow {
   readonly position: number | string;
   /** JSON, as text or read already. */
   readonly body: unknown;
-  readonly checksum: number | string;
+  /** Absent or null where the engine has checksums of its own. */
+  readonly checksum?: number | string | null;
 }
 
 /** What a row says; undefined when its message cannot be read. */
 export function entryOf(row: MessageRow): LedgerEntry | undefined {
   const { id, state, attempts, error, changed_at, body } = row;
-  // Where the engine has read the JSON itself, its text may have changed; such engines have checksums of their own.
-  const isWhole = typeof body !== "string" || checksumOf(String(id), body) === Number(row.checksum);
+  const isWhole = row.checksum == null || checksumOf(String(id), String(body)) === Number(row.checksum);
   const message = isWhole ? decode(body) : undefined;
   if (message === undefined) return undefined;
   return {

@@ -37,7 +37,7 @@ export function schema({ prefix, integer, counter, json }: SchemaDialect): reado
   taken_at ${integer} not null,
   changed_at ${integer} not null,
   body ${json},
-  checksum ${integer} not null
+  checksum ${integer}
 )`,
     // Each is only as large as what it is for: what is undelivered, unowned, dead, or waits to be forgotten.
     `create index messages_by_lane on ${prefix}messages (lane, owner) where state = 'taken'`,
