@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createInbox, type Inbox, type Ledger, type ProactiveMessage, type Source } from "../../src/index.ts";
-import { createLmdbLedger } from "../../src/ledger/lmdb.ts";
+import { createSqliteLedger } from "../../src/ledger/sqlite/sqlite.ts";
 import { createFakeGateway, createTestClock, type FakeGateway, type TestClock } from "../../src/testing/index.ts";
 import { returningSource } from "../recovery/returning-source.ts";
 
@@ -130,7 +130,7 @@ const ALL = ["backlog one", "backlog two", "backlog three", "missed one", "misse
 
 function watched(delivered: Set<string>, file: string, gates: Gates | undefined): Inbox {
   const source = returningSource(gateway);
-  const ledger = createLmdbLedger(file);
+  const ledger = createSqliteLedger(file);
   return createInbox({
     clock,
     source: gates === undefined ? source : gatedSource(source, gates),
