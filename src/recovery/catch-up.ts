@@ -60,8 +60,8 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   bookmark.beginRound();
   try {
     // Refused by a Gateway that does not know it, this is counted and logged; the rest works without.
-    await requests.ask("sessions.subscribe", {}, { urgent: true }).catch(unlessCancelled);
-    await bound.load(requests);
+    const subscribed = requests.ask("sessions.subscribe", {}, { urgent: true }).catch(unlessCancelled);
+    await Promise.all([subscribed, bound.load(requests)]);
     for await (const page of listSessions(requests)) {
       if (at === undefined) bookmark.lookAtClock(page.at);
       at ??= page.at;

@@ -148,6 +148,29 @@ describe("a listener that was cut off", () => {
     expect(hearing.told()).toEqual([[topic(1), `${long}\n\nAnd that is all.`]]);
   });
 
+  it("has a hidden run whole that was cut off in the middle of its tool call", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    gateway.transcripts.session(MAIN);
+    const hearing = await listen(fake);
+    const said = { role: "assistant", content: text("Let me look."), openclawStreamFallback: { source: "segment" } };
+    const call = { role: "assistant", content: [{ type: "toolCall" }], stopReason: "toolUse" };
+    for (const row of [said, call]) {
+      const { row: message } = gateway.transcripts.add(MAIN, row, { runId: "hidden" });
+      gateway.emit("session.message", { sessionKey: MAIN, message });
+    }
+    await heard(gateway, hearing);
+    await hearing.source.cut();
+    clock.advance(6_000);
+    gateway.transcripts.add(
+      MAIN,
+      { role: "assistant", content: text("Nothing there."), stopReason: "stop" },
+      { runId: "hidden" },
+    );
+    await hearing.comeBack();
+    expect(hearing.told()).toEqual([[MAIN, "Let me look.\n\nNothing there."]]);
+  });
+
   it("does not read what it heard to its end", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
