@@ -1,5 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import type { ProactiveMessage, RunOutcome } from "../../src/index.ts";
+import { textOf } from "./message-text.ts";
 import type { GatewayEvent, Operator } from "./operator.ts";
 import type { Stage } from "./scenario.ts";
 import type { LocalInbox, TestedInbox } from "./tested-inbox.ts";
@@ -64,6 +67,39 @@ export async function forceCron(operator: Operator, jobId: string): Promise<Gate
   const isEnd = ({ event, payload }: GatewayEvent): boolean =>
     event === "cron" && payload.jobId === jobId && payload.action === "finished";
   return operator.heard.when(`cron job ${jobId} to finish`, isEnd, before);
+}
+
+/** Waits until the driving connection has heard the agent say a text, and resolves with the key of the session it was said in; not among the oldest `after` events. */
+export async function said(operator: Operator, text: string, after = 0): Promise<string> {
+  const start = text.slice(0, 60);
+  const isIt = ({ event, payload }: GatewayEvent): boolean => {
+    const message = payload.message as { readonly role?: string; readonly content?: unknown } | undefined;
+    if (event !== "session.message" && !(event === "chat" && payload.state === "final")) return false;
+    return message?.role === "assistant" && textOf(message).startsWith(start);
+  };
+  const { payload } = await operator.heard.when(`the agent to say "${start}"`, isIt, after);
+  return String(payload.sessionKey);
+}
+
+/** Has the main agent's heart beat once, with an instruction. */
+export async function beat(
+  { operator, gateway }: Pick<Stage, "operator" | "gateway">,
+  instruction: string,
+): Promise<void> {
+  const { jobs } = await operator.request<{ jobs: { id: string; agentId?: string; payload?: { kind?: string } }[] }>(
+    "cron.list",
+    { includeDisabled: true },
+  );
+  const heartbeat = jobs.find((job) => job.payload?.kind === "heartbeat" && job.agentId === "main");
+  if (heartbeat) {
+    // A cron job like others: a forced run takes the path of one by the clock.
+    await operator.request("cron.scratch.set", { id: heartbeat.id, content: `- ${instruction}` });
+    await forceCron(operator, heartbeat.id);
+  } else {
+    // On old Gateways it is no job; a wake that names no session is one, of every agent.
+    await writeFile(path.join(gateway.workspace, "HEARTBEAT.md"), `- ${instruction}\n`);
+    await operator.request("wake", { mode: "now", text: instruction });
+  }
 }
 
 /** Waits for the message with this text. Throws when it came, but one of the fields in `like` has another value. */

@@ -4,22 +4,30 @@ import type { TestedInbox } from "./tested-inbox.ts";
 import { readReplies } from "./transcript.ts";
 
 /**
- * Compares what was expected of a session with what the inbox handed over and with the Gateway's
+ * Compares what was expected of a session with what each inbox handed over and with the Gateway's
  * transcript: the same texts, each as often. Throws with the first difference.
  *
- * Expectations of one inbox and session belong together: pass all of them.
+ * `expectations` are all that belong to the session: those of one inbox add up, and of several inboxes
+ * each text is in the transcript once.
  */
-export async function checkSession(operator: Operator, expectations: readonly Expectation[]): Promise<void> {
+export async function checkSession(
+  operator: Operator,
+  version: string,
+  expectations: readonly Expectation[],
+): Promise<void> {
   const [first] = expectations;
   if (!first) return;
-  const { inbox, sessionKey, transcriptKey = sessionKey } = first;
-  const expected = expectations.flatMap((expectation) => expectation.texts);
-  const delivered = inbox.messages.items
-    .filter((message) => message.sessionKey === sessionKey)
-    .map((message) => message.text.trimEnd());
-  const said = (await readReplies(operator, transcriptKey)).map((reply) => reply.text);
-  same(`the Gateway's transcript of ${transcriptKey}`, said, expected);
-  same(`what was handed over of ${sessionKey}`, delivered, expected);
+  const { sessionKey, transcriptKey = sessionKey } = first;
+  const said = (await readReplies(operator, transcriptKey, version)).map((reply) => reply.text);
+  const expected = expectations.flatMap(({ texts }) => texts);
+  same(`the Gateway's transcript of ${transcriptKey}`, said, [...new Set(expected)]);
+  for (const inbox of new Set(expectations.map((expectation) => expectation.inbox))) {
+    const delivered = inbox.messages.items
+      .filter((message) => message.sessionKey === sessionKey)
+      .map((message) => message.text.trimEnd());
+    const own = expectations.filter((expectation) => expectation.inbox === inbox).flatMap(({ texts }) => texts);
+    same(`what was handed over of ${sessionKey}`, delivered, own);
+  }
 }
 
 /** Throws when an inbox handed over a message id, or a run, twice. */

@@ -1,5 +1,9 @@
+import { isAtLeast } from "./releases.ts";
+
 /** What the configuration of a {@link LiveGateway} depends on. */
 export interface GatewayConfigInput {
+  /** The release that reads it: a Gateway refuses to start with a field it does not know. */
+  readonly version: string;
   readonly port: number;
   readonly token: string;
   readonly modelUrl: string;
@@ -14,7 +18,8 @@ export interface GatewayConfigInput {
  * scenario asks for one.
  */
 export function gatewayConfig(input: GatewayConfigInput): object {
-  const { port, token, modelUrl, workspace, logFile, trustedProxies } = input;
+  const { version, port, token, modelUrl, workspace, logFile, trustedProxies } = input;
+  const [since81, since96] = [isAtLeast(version, "2026.8.1"), isAtLeast(version, "2026.9.6")];
   return {
     gateway: {
       mode: "local",
@@ -22,12 +27,11 @@ export function gatewayConfig(input: GatewayConfigInput): object {
       bind: "loopback",
       auth: { mode: "token", token },
       controlUi: { enabled: false },
-      terminal: { enabled: false },
-      cliAgents: { enabled: false },
       ...(trustedProxies && { trustedProxies }),
+      ...(since81 && { terminal: { enabled: false }, cliAgents: { enabled: false } }),
     },
     update: { checkOnStart: false },
-    telemetry: { enabled: false },
+    ...(since81 && { telemetry: { enabled: false }, skills: { workshop: { autonomous: { mode: "off" } } } }),
     discovery: { mdns: { mode: "off" } },
     // A rejected key puts its whole provider on hold, so the failing scenario has one of its own.
     models: { mode: "replace", providers: { stub: provider(modelUrl), failing: provider(modelUrl) } },
@@ -39,13 +43,14 @@ export function gatewayConfig(input: GatewayConfigInput): object {
         heartbeat: { every: "6h", target: "none" },
         maxConcurrent: 16,
       },
-      entries: { main: {}, second: {} },
+      ...(since81
+        ? { entries: { main: {}, second: {} } }
+        : { list: [{ id: "main", default: true }, { id: "second" }] }),
     },
-    session: { notifyOnCreate: false },
+    ...(since96 && { session: { notifyOnCreate: false } }),
     logging: { file: logFile },
     plugins: { enabled: false },
     browser: { enabled: false },
-    skills: { workshop: { autonomous: { mode: "off" } } },
     cron: { enabled: true },
   };
 }

@@ -13,8 +13,12 @@ import { within } from "./within.ts";
 
 /** A real Gateway on loopback with a home, configuration and token of its own. */
 export interface LiveGateway {
+  /** The release it is, such as `2026.9.6`. */
+  readonly version: string;
   readonly port: number;
   readonly token: string;
+  /** The folder its agents work in. */
+  readonly workspace: string;
   /** Where its log is, for a person who wants to know why it failed. */
   readonly logFile: string;
   /** Sends it the signal and resolves when its process has ended. */
@@ -46,7 +50,14 @@ export async function createGateway(installation: Installation, modelUrl: string
   };
   const workspace = path.join(folder, "workspace");
   for (const name of [files.state, files.home, workspace]) await mkdir(name);
-  const input = { port, token, modelUrl, workspace, logFile: path.join(folder, "gateway.jsonl") };
+  const input = {
+    version: installation.version,
+    port,
+    token,
+    modelUrl,
+    workspace,
+    logFile: path.join(folder, "gateway.jsonl"),
+  };
   const configure = (change: Partial<GatewayConfigInput> = {}) =>
     writeFile(files.config, JSON.stringify(gatewayConfig({ ...input, ...change })));
   await configure();
@@ -59,8 +70,10 @@ export async function createGateway(installation: Installation, modelUrl: string
     await within(END_TIMEOUT_MS, `the Gateway to end after ${signal}`, ended);
   };
   return {
+    version: installation.version,
     port,
     token,
+    workspace,
     logFile,
     kill,
     configure,

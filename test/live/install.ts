@@ -1,18 +1,20 @@
 import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** The Gateway that is tested against, and the Node it needs: its own install refuses an older one. */
-const OPENCLAW_VERSION = "2026.9.6";
-const NODE_RANGE = "24";
+/** The Nodes that a release may ask for, those that most accept first. */
+const NODE_MAJORS = ["24", "22", "26"] as const;
 const INSTALL_TIMEOUT_MS = 600_000;
+const INSTALLED = "installed.json";
 
-/** Where the Gateway's program and its Node are. */
+/** Where the program of one release of the Gateway and its Node are. */
 export interface Installation {
+  readonly version: string;
   readonly node: string;
   readonly entry: string;
 }
@@ -23,46 +25,61 @@ export class InstallError extends Error {
 }
 
 /**
- * Finds the Gateway in the cache folder, or installs it there (about 800 MB) from the npm registry.
+ * Finds a release of the Gateway in the cache folder, or installs it there (350 to 900 MB) from the npm registry, with the
+ * first Node that its `engines` accept.
  *
  * The folder is `$OPENCLAW_INBOX_LIVE_DIR`, or `openclaw-inbox-live` in the folder for temporary files.
  *
  * @throws {InstallError} when it is neither there nor could be installed.
  */
-export async function installGateway(progress: (line: string) => void): Promise<Installation> {
-  const folder = process.env.OPENCLAW_INBOX_LIVE_DIR ?? path.join(os.tmpdir(), "openclaw-inbox-live");
-  const bin = path.join(folder, "node_modules", ".bin");
-  const installation = {
-    node: path.join(bin, "node"),
-    entry: path.join(folder, "node_modules", "openclaw", "openclaw.mjs"),
-  };
-  if (await works(installation)) return installation;
-  progress(`installing openclaw@${OPENCLAW_VERSION} into ${folder}; this takes a minute or two`);
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(path.join(folder, "package.json"), JSON.stringify({ name: "openclaw-inbox-live", private: true }));
-    await npm(folder, process.env.PATH ?? "", `node@${NODE_RANGE}`);
-    await npm(folder, `${bin}${path.delimiter}${process.env.PATH ?? ""}`, `openclaw@${OPENCLAW_VERSION}`);
-  } catch (error) {
-    throw new InstallError(`npm failed: ${lastLines((error as { stderr?: string }).stderr ?? String(error))}`);
+export async function installGateway(version: string, progress: (line: string) => void): Promise<Installation> {
+  const root = process.env.OPENCLAW_INBOX_LIVE_DIR ?? path.join(os.tmpdir(), "openclaw-inbox-live");
+  const folder = path.join(root, `openclaw-${version}`);
+  const entry = path.join(folder, "node_modules", "openclaw", "openclaw.mjs");
+  const known = await installed(folder);
+  if (known) return { version, node: known, entry };
+  progress(`installing openclaw@${version} into ${folder}; this takes a minute or two`);
+  let refusal = "";
+  for (const major of NODE_MAJORS) {
+    try {
+      const node = await installNode(root, major);
+      await install(folder, `openclaw@${version}`, node);
+      await run(node, [entry, "--version"], { timeout: 60_000 });
+      await writeFile(path.join(folder, INSTALLED), JSON.stringify({ node }));
+      return { version, node, entry };
+    } catch (error) {
+      refusal = lastLines((error as { stderr?: string }).stderr || String(error));
+      if (!/EBADENGINE|Unsupported engine/.test(refusal)) break;
+    }
   }
-  if (!(await works(installation))) throw new InstallError(`npm installed something into ${folder} that does not run`);
-  return installation;
+  throw new InstallError(`npm could not install openclaw@${version}: ${refusal}`);
 }
 
-function npm(folder: string, searchPath: string, spec: string): Promise<unknown> {
-  const args = ["install", "--no-audit", "--no-fund", "--loglevel=error", spec];
-  return run("npm", args, { cwd: folder, env: { ...process.env, PATH: searchPath }, timeout: INSTALL_TIMEOUT_MS });
-}
-
-// Asks the program itself: a folder alone may be what an interrupted install left behind.
-async function works({ node, entry }: Installation): Promise<boolean> {
+// The Node that a finished installation was made with: the file is written last, so what an interrupted one left behind has none.
+async function installed(folder: string): Promise<string | undefined> {
   try {
-    const { stdout } = await run(node, [entry, "--version"], { timeout: 60_000 });
-    return stdout.includes(OPENCLAW_VERSION);
+    const { node } = JSON.parse(await readFile(path.join(folder, INSTALLED), "utf8")) as { node: string };
+    return existsSync(node) ? node : undefined;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+async function installNode(root: string, major: string): Promise<string> {
+  if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
+  const folder = path.join(root, `node-${major}`);
+  const node = path.join(folder, "node_modules", ".bin", "node");
+  if (!existsSync(node)) await install(folder, `node@${major}`, process.execPath);
+  return node;
+}
+
+// With `engine-strict` npm itself tells whether the release runs on this Node.
+async function install(folder: string, spec: string, node: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, "package.json"), JSON.stringify({ name: "openclaw-inbox-live", private: true }));
+  const args = ["install", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error", spec];
+  const env = { ...process.env, PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ""}` };
+  await run("npm", args, { cwd: folder, env, timeout: INSTALL_TIMEOUT_MS });
 }
 
 function lastLines(text: string): string {

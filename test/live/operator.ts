@@ -1,4 +1,5 @@
 import { GatewayClient } from "@openclaw/gateway-client";
+import { breakageIn } from "./breakage.ts";
 import { createHeard, type Heard } from "./heard.ts";
 import { within } from "./within.ts";
 
@@ -13,6 +14,8 @@ export interface Operator {
   /** Waits for the connection when the Gateway is being restarted, then asks. */
   request<T = Record<string, unknown>>(method: string, params: object): Promise<T>;
   readonly heard: Heard<GatewayEvent>;
+  /** What the Gateway said when it told that its own state is broken. */
+  broken(): string | undefined;
   close(): Promise<void>;
 }
 
@@ -22,6 +25,7 @@ const HELLO_TIMEOUT_MS = 60_000;
 export function connectOperator(url: string, token: string): Operator {
   const heard = createHeard<GatewayEvent>();
   let live = deferred();
+  let broken: string | undefined;
   const client = new GatewayClient({
     url,
     token,
@@ -36,15 +40,24 @@ export function connectOperator(url: string, token: string): Operator {
     onClose: () => {
       live = deferred();
     },
-    onEvent: (frame) => heard.add({ event: frame.event, payload: (frame.payload ?? {}) as Record<string, unknown> }),
+    onEvent: (frame) => {
+      const payload = (frame.payload ?? {}) as Record<string, unknown>;
+      // A run that was asked for ends in a chat error, a job in a cron event that has one.
+      broken ??= breakageIn(payload.errorMessage) ?? breakageIn(payload.error);
+      heard.add({ event: frame.event, payload });
+    },
   });
   client.start();
   return {
     heard,
     async request<T>(method: string, params: object) {
       await within(HELLO_TIMEOUT_MS, "the driving connection", live.promise);
-      return client.request<T>(method, params);
+      return client.request<T>(method, params).catch((error: unknown) => {
+        broken ??= breakageIn((error as Error).message);
+        throw error;
+      });
     },
+    broken: () => broken,
     close: () => client.stopAndWait(),
   };
 }

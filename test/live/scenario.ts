@@ -1,5 +1,6 @@
 import type { LiveGateway } from "./gateway.ts";
 import type { Operator } from "./operator.ts";
+import type { StubModel } from "./stub-model.ts";
 import type { LocalInbox, TestedInbox } from "./tested-inbox.ts";
 
 /** One way an agent can speak, or one way to miss it. */
@@ -12,6 +13,11 @@ export interface Scenario {
    * - `"gateway"`: one after the other, after the rest; the Gateway itself ends.
    */
   readonly place: "quiet" | "crowd" | "gateway";
+  /**
+   * Why this cannot work with a release, whatever we do; undefined where it must work. It is played
+   * nevertheless: a gap that has closed is told.
+   */
+  gap?(version: string): string | undefined;
   /** Plays it, and returns when everything it expects has been heard. Throws when that does not come. */
   play(stage: Stage): Promise<readonly Expectation[]>;
 }
@@ -20,6 +26,7 @@ export interface Scenario {
 export interface Stage {
   readonly operator: Operator;
   readonly gateway: LiveGateway;
+  readonly model: StubModel;
   /** The inbox that listens from before the first scenario until after the last. */
   readonly inbox: LocalInbox;
   /** Runs at the end, last first. */

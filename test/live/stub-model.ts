@@ -7,20 +7,23 @@ import { type Plan, planReply } from "./stub-script.ts";
 export interface StubModel {
   /** The base URL of an OpenAI-compatible provider, ending in `/v1`. */
   readonly url: string;
+  /** What it says to a prompt that does not tell. For one scenario at a time. */
+  otherwise: string;
   stop(): Promise<void>;
 }
 
 /** Starts the stub model on a free port of loopback. */
 export async function startStubModel(): Promise<StubModel> {
   const server = createServer((request, response) => {
-    answer(request, response).catch(() => response.destroy());
+    answer(request, response, model.otherwise).catch(() => response.destroy());
   });
+  const model = { url: "", otherwise: "stub: the prompt holds no directive", stop: () => close(server) };
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", resolve);
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/v1`, stop: () => close(server) };
+  return Object.assign(model, { url: `http://127.0.0.1:${port}/v1` });
 }
 
 function close(server: Server): Promise<void> {
@@ -34,14 +37,14 @@ interface CompletionRequest {
   readonly messages?: readonly unknown[];
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, otherwise: string): Promise<void> {
   if (request.method === "GET") {
     return json(response, 200, { object: "list", data: [{ id: "stub-1", object: "model", owned_by: "stub" }] });
   }
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
   const body = JSON.parse(Buffer.concat(parts).toString("utf8")) as CompletionRequest;
-  const plan = planReply(body.messages ?? []);
+  const plan = planReply(body.messages ?? [], otherwise);
   if (plan.kind === "fail") {
     return json(response, plan.status, {
       error: { message: `stub says ${plan.status}`, type: "stub_error", code: "stub_error" },

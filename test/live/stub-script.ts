@@ -23,19 +23,22 @@ interface Spoken {
  *
  * `DELAY=ms` anywhere in the prompt sets the pause between the pieces (20 ms unless told).
  *
+ * A prompt without any of them is answered with `otherwise`: before 2026.8 the text of a wake or a reminder
+ * never reaches the model.
+ *
  * An agent adds context of its own as further user messages, and a prompt may arrive quoted inside
  * other text. So the whole current turn is searched, newest first: everything since the last
  * assistant message that made no tool call.
  */
-export function planReply(messages: readonly unknown[]): Plan {
+export function planReply(messages: readonly unknown[], otherwise = "stub: the prompt holds no directive"): Plan {
   const turn = currentTurn(messages as readonly Message[]);
-  const prompts = turn.filter((message) => message.role === "user").map((message) => textOf(message.content));
+  const prompts = turn.filter((message) => message.role === "user").map((message) => promptText(message.content));
   const prompt = prompts.findLast((text) => DIRECTIVE.test(text)) ?? "";
   const fail = last(prompt, /\bFAIL(\d{3})\b/g);
   if (fail) return { kind: "fail", status: Number(fail[1]) };
   const delayMs = Number(last(prompt, /\bDELAY=(\d+)/g)?.[1] ?? 20);
   const tool = last(prompt, /\bTOOL:(.*?)\|\|(.*?)\|\|(.*?)\|\|(.*?)(?:;;|\n|$)/g);
-  if (!tool) return { kind: "say", delayMs, ...spoken(prompt) };
+  if (!tool) return { kind: "say", delayMs, ...(spoken(prompt) ?? inWords(otherwise)) };
   const [, before = "", toolName = "", toolArgs = "", after = ""] = tool;
   if (turn.some((message) => message.role === "tool"))
     return { kind: "say", delayMs, text: after, pieces: wordsOf(after) };
@@ -62,7 +65,7 @@ function currentTurn(messages: readonly Message[]): readonly Message[] {
   return messages.slice(lastReply + 1);
 }
 
-function spoken(prompt: string): Pick<Spoken, "text" | "pieces"> {
+function spoken(prompt: string): Pick<Spoken, "text" | "pieces"> | undefined {
   const say = last(prompt, /\bSAY:(.*?)(?:;;|\\*"|\n|$)/g);
   if (say) return inWords((say[1] ?? "").trim());
   const long = last(prompt, /\bLONG:(\d+)/g);
@@ -71,7 +74,7 @@ function spoken(prompt: string): Pick<Spoken, "text" | "pieces"> {
   if (slow) return inWords(numberedWords(Number(slow[1])));
   if (/\bSILENT\b/.test(prompt)) return inWords("NO_REPLY");
   if (/\bHBOK\b/.test(prompt)) return inWords("HEARTBEAT_OK");
-  return inWords("stub: the prompt holds no directive");
+  return undefined;
 }
 
 function inWords(text: string): Pick<Spoken, "text" | "pieces"> {
@@ -92,7 +95,7 @@ function wordsOf(text: string): readonly string[] {
   return text.match(/\s*\S+|\s+$/g) ?? [];
 }
 
-function textOf(content: unknown): string {
+function promptText(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
   return content.map((part: unknown) => (part as { text?: string } | null)?.text ?? "").join("\n");

@@ -25,7 +25,7 @@ export interface LocalInbox extends TestedInbox {
 /** The Gateway's name in every inbox of the live tests. */
 export const GATEWAY_NAME = "live";
 
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 
 /** Starts an inbox as a host would, and resolves when its link is live. */
 export async function openInbox(url: string, token: string, options: InboxOptions = {}): Promise<LocalInbox> {

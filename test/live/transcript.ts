@@ -1,4 +1,6 @@
+import { textOf } from "./message-text.ts";
 import type { Operator } from "./operator.ts";
+import { isAtLeast } from "./releases.ts";
 
 /** One thing the agent said, according to the Gateway's own transcript. */
 export interface Reply {
@@ -23,24 +25,38 @@ interface Page {
   readonly nextOffset?: number;
 }
 
-/** What the agent said in a session, oldest first: no prompts, no notices, nothing that failed or was aborted. */
-export async function readReplies(operator: Operator, sessionKey: string): Promise<readonly Reply[]> {
-  const replies: { runId?: string; text: string }[] = [];
+/**
+ * What the agent said in a session, oldest first: no prompts, no notices, nothing that failed or was aborted.
+ *
+ * Rows of one run are one reply. Before 2026.8 rows name no run: a row that calls a tool goes on in the next one.
+ */
+export async function readReplies(operator: Operator, sessionKey: string, version: string): Promise<readonly Reply[]> {
+  const replies: { runId?: string; text: string; goesOn: boolean }[] = [];
+  // How the Gateway itself joins the texts of one run, live.
+  const separator = isAtLeast(version, JOINED_BY_BLANK_LINE_SINCE) ? "\n\n" : "";
   for (const row of await readRows(operator, sessionKey)) {
-    const text = textOf(row.content);
-    if (!isReply(row) || text.trim() === "") continue;
+    const text = textOf(row).trimEnd();
+    if (!isReply(row) || text === "") continue;
     const runId = row.__openclaw?.runId;
-    const earlier = replies.find((reply) => runId !== undefined && reply.runId === runId);
-    if (earlier) earlier.text += `\n\n${text.trimEnd()}`;
-    else replies.push({ ...(runId === undefined ? {} : { runId }), text: text.trimEnd() });
+    const goesOn = row.stopReason === "toolUse";
+    const last = replies.at(-1);
+    const earlier =
+      runId === undefined ? (last?.goesOn ? last : undefined) : replies.find((reply) => reply.runId === runId);
+    if (earlier) {
+      earlier.text += `${separator}${text}`;
+      earlier.goesOn = goesOn;
+    } else replies.push({ ...(runId !== undefined && { runId }), text, goesOn });
   }
   return replies;
 }
+
+const JOINED_BY_BLANK_LINE_SINCE = "2026.9.5";
 
 function isReply(row: Row): boolean {
   return (
     row.role === "assistant" &&
     row.stopReason !== "error" &&
+    row.stopReason !== "aborted" &&
     row.openclawAbort === undefined &&
     row.provenance?.sourceTool === undefined
   );
@@ -51,22 +67,15 @@ async function readRows(operator: Operator, sessionKey: string): Promise<readonl
   const rows: Row[] = [];
   let offset: number | undefined = 0;
   while (offset !== undefined) {
+    // Old Gateways know no offset, and refuse the parameter.
     const page: Page = await operator.request<Page>("chat.history", {
       sessionKey,
       limit: 500,
-      offset,
       maxChars: 500_000,
+      ...(offset > 0 && { offset }),
     });
     rows.unshift(...page.messages);
     offset = page.hasMore ? page.nextOffset : undefined;
   }
   return rows;
-}
-
-function textOf(content: unknown): string {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return "";
-  return content
-    .map((block: { type?: string; text?: string }) => (block.type === "text" ? (block.text ?? "") : ""))
-    .join("");
 }

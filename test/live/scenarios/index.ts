@@ -1,17 +1,16 @@
 import type { Scenario } from "../scenario.ts";
-import { clientScenarios } from "./client.ts";
-import { cronScenarios } from "./cron.ts";
+import { scenariosOf } from "../way.ts";
 import { cutScenarios } from "./cut.ts";
 import { gatewayRestartScenarios } from "./gateway-restart.ts";
-import { heartbeatScenarios } from "./heartbeat.ts";
 import { ownRestartScenarios } from "./own-restart.ts";
 import { pairingScenarios } from "./pairing.ts";
+import { silenceScenarios } from "./silence.ts";
+import { ways } from "./ways.ts";
 
 /** All scenarios, in the order they are begun. */
 export const scenarios: readonly Scenario[] = [
-  ...cronScenarios,
-  ...heartbeatScenarios,
-  ...clientScenarios,
+  ...scenariosOf(ways),
+  ...silenceScenarios,
   ...cutScenarios,
   ...ownRestartScenarios,
   ...gatewayRestartScenarios,

@@ -1,0 +1,155 @@
+import { askAgent, handedOver, newSession, unique } from "./acts.ts";
+import { checkOnce, checkSession } from "./check.ts";
+import type { Installation } from "./install.ts";
+import type { Expectation, Scenario } from "./scenario.ts";
+import { type OpenStage, openStage } from "./stage.ts";
+
+/** How a scenario went with one release. */
+export interface Result {
+  readonly name: string;
+  /** `"gap"`: it failed, and the release cannot do it. `"closed"`: it has a gap there, and yet it passed. */
+  readonly status: "ok" | "failed" | "gap" | "closed";
+  /** Why it failed, or what the gap is. */
+  readonly reason?: string;
+  readonly seconds: number;
+}
+
+// A Gateway on a busy machine takes minutes for six at once.
+const CROWD_SIZE = 3;
+/** New Gateways in place of broken ones, at most, for one release. */
+const MAX_REPLACED = 4;
+
+/** Plays scenarios with one release of the Gateway. `print` is told of each result as it comes. */
+export async function playRelease(
+  installation: Installation,
+  chosen: readonly Scenario[],
+  print: (line: string) => void,
+): Promise<readonly Result[]> {
+  const player = new Player(installation, print);
+  const at = (place: Scenario["place"]): readonly Scenario[] => chosen.filter((scenario) => scenario.place === place);
+  try {
+    await player.open();
+    await player.inTurn(at("quiet"), 1);
+    await player.inTurn(at("crowd"), CROWD_SIZE);
+    await player.inTurn(at("gateway"), 1);
+    await player.checkAll();
+  } finally {
+    await player.close();
+  }
+  return player.results;
+}
+
+class Player {
+  readonly results: Result[] = [];
+  readonly #installation: Installation;
+  readonly #print: (line: string) => void;
+  #stage: Promise<OpenStage>;
+  readonly #replaced = new Set<OpenStage>();
+  #expectations: Expectation[] = [];
+
+  constructor(installation: Installation, print: (line: string) => void) {
+    this.#installation = installation;
+    this.#print = print;
+    this.#stage = openStage(installation);
+    // Whoever plays first awaits it and is told.
+    this.#stage.catch(() => undefined);
+  }
+
+  open(): Promise<void> {
+    return this.#timed("the Gateway starts", undefined, async () => void (await this.#stage));
+  }
+
+  async inTurn(list: readonly Scenario[], atOnce: number): Promise<void> {
+    const waiting = [...list];
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await this.#play(next);
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
+  }
+
+  /**
+   * Once more when everything is over: what comes too late, or again after a reconnect, must not have come
+   * at all. One more run, and every inbox has it: what was sent before it has come by then.
+   */
+  async checkAll(): Promise<void> {
+    await this.#timed("nothing twice, nothing more, to the end", undefined, async () => {
+      const { operator, inbox, gateway } = await this.#stage;
+      const inboxes = new Set([inbox, ...this.#expectations.map((expectation) => expectation.inbox)]);
+      const [lastSession, lastWord] = [newSession(), unique("The last word.")];
+      await askAgent(operator, lastSession, `SAY:${lastWord}`);
+      await Promise.all([...inboxes].map((each) => handedOver(each, lastSession, lastWord)));
+      for (const key of new Set(this.#expectations.map(({ sessionKey }) => sessionKey)))
+        await checkSession(operator, gateway.version, this.#of(key));
+      for (const each of inboxes) checkOnce(each);
+    });
+  }
+
+  async close(): Promise<void> {
+    const stage = await this.#stage.catch(() => undefined);
+    await stage?.close(this.results.some(({ status }) => status === "failed"));
+  }
+
+  #play(scenario: Scenario): Promise<void> {
+    const gap = scenario.gap?.(this.#installation.version);
+    return this.#timed(scenario.name, gap, async () => {
+      for (;;) {
+        const stage = await this.#stage;
+        try {
+          await this.#playOn(stage, scenario);
+          // A scenario beside this one may have found it broken meanwhile.
+          if (!this.#replaced.has(stage)) return;
+        } catch (error) {
+          // Only what the Gateway itself called broken is repeated; everything else is a failure.
+          const broken = stage.operator.broken();
+          if (broken === undefined || !this.#renew(stage, broken)) throw error;
+        }
+      }
+    });
+  }
+
+  async #playOn(stage: OpenStage, scenario: Scenario): Promise<void> {
+    const added = await scenario.play(stage);
+    if (this.#replaced.has(stage)) return;
+    this.#expectations.push(...added);
+    for (const { sessionKey } of added) await checkSession(stage.operator, stage.gateway.version, this.#of(sessionKey));
+  }
+
+  /** Puts a new Gateway with a fresh home in place of a broken one, once for all that play on it. False when that was done too often. */
+  #renew(stage: OpenStage, broken: string): boolean {
+    if (this.#replaced.has(stage)) return true;
+    if (this.#replaced.size >= MAX_REPLACED) return false;
+    this.#replaced.add(stage);
+    this.#print(`THE GATEWAY ${this.#installation.version} BROKE BY ITSELF: "${broken}". A NEW ONE IS STARTED.`);
+    for (const inbox of new Set([stage.inbox, ...this.#expectations.map((expectation) => expectation.inbox)]))
+      checkOnce(inbox);
+    this.#expectations = [];
+    this.#stage = stage.close(true).then(() => openStage(this.#installation));
+    this.#stage.catch(() => undefined);
+    return true;
+  }
+
+  #of(sessionKey: string): readonly Expectation[] {
+    return this.#expectations.filter((expectation) => expectation.sessionKey === sessionKey);
+  }
+
+  async #timed(name: string, gap: string | undefined, work: () => Promise<void>): Promise<void> {
+    const startedAt = Date.now();
+    const end = (status: Result["status"], reason?: string): void => {
+      const seconds = (Date.now() - startedAt) / 1000;
+      this.results.push({ name, status, seconds, ...(reason !== undefined && { reason }) });
+      this.#print(
+        `${WORDS[status]} ${name} (${seconds.toFixed(1)} s)${reason === undefined ? "" : `\n     ${reason}`}`,
+      );
+    };
+    try {
+      await work();
+      if (gap === undefined) end("ok");
+      else end("closed", `it has no gap any more: ${gap}`);
+    } catch (error) {
+      if (gap === undefined) end("failed", error instanceof Error ? error.message : String(error));
+      else end("gap", gap);
+    }
+  }
+}
+
+const WORDS = { ok: "ok  ", failed: "FAIL", gap: "gap ", closed: "FAIL" } as const;

@@ -1,0 +1,38 @@
+import { askAgent, beat, MAIN_SESSION, newSession, onTheWire, settled } from "../acts.ts";
+import type { GatewayEvent } from "../operator.ts";
+import type { Expectation, Scenario, Stage } from "../scenario.ts";
+
+/** Runs that end without a message. */
+export const silenceScenarios: readonly Scenario[] = [
+  { name: "heartbeat that is silent", place: "quiet", play: silent },
+  { name: "model failure", place: "crowd", play: failure },
+  { name: "abort", place: "crowd", play: abort },
+];
+
+async function silent(stage: Stage): Promise<readonly Expectation[]> {
+  const { operator, model, inbox } = stage;
+  const isStart = ({ payload }: GatewayEvent): boolean =>
+    payload.phase === "start" && payload.sessionKey === MAIN_SESSION;
+  const started = operator.heard.when("the heartbeat's run to start", isStart, operator.heard.items.length);
+  model.otherwise = "HEARTBEAT_OK";
+  await beat(stage, "HBOK");
+  await settled(inbox, "discarded", String((await started).payload.runId));
+  return [{ inbox, sessionKey: MAIN_SESSION, texts: [] }];
+}
+
+// A rejected key fails at once; the Gateway would repeat a server error for more than a minute.
+async function failure({ operator, inbox }: Stage): Promise<readonly Expectation[]> {
+  const sessionKey = newSession();
+  await operator.request("sessions.patch", { key: sessionKey, model: "failing/stub-1" });
+  await settled(inbox, "errored", await askAgent(operator, sessionKey, "FAIL401"));
+  return [{ inbox, sessionKey, texts: [] }];
+}
+
+async function abort({ operator, inbox }: Stage): Promise<readonly Expectation[]> {
+  const sessionKey = newSession();
+  const runId = await askAgent(operator, sessionKey, "SLOW:60 DELAY=200");
+  await onTheWire(operator, runId, "delta");
+  await operator.request("chat.abort", { sessionKey, runId });
+  await settled(inbox, "aborted", runId);
+  return [{ inbox, sessionKey, texts: [] }];
+}

@@ -1,0 +1,187 @@
+import { randomUUID } from "node:crypto";
+import { askAgent, beat, MAIN_SESSION, newSession, open, runCron, said, unique } from "../acts.ts";
+import { isAtLeast } from "../releases.ts";
+import type { Stage } from "../scenario.ts";
+import { numberedWords } from "../stub-script.ts";
+import type { Speech, Spoken, Way } from "../way.ts";
+
+/** Each way an agent can speak, alone and in the background as well as asked by somebody else. */
+export const ways: readonly Way[] = [
+  { name: "cron, main session", place: "quiet", prepare: cronMain },
+  { name: "wake with a session key", place: "quiet", prepare: wake },
+  { name: "heartbeat that speaks", place: "quiet", prepare: heartbeat },
+  { name: "sub-agent's report", place: "quiet", prepare: subagent },
+  { name: "cron, main session, 20,000 characters", place: "quiet", prepare: cronMainLong },
+  { name: "cron, isolated", place: "crowd", prepare: cronIsolated },
+  { name: "cron, named session", place: "crowd", prepare: cronNamed },
+  { name: "cron, current", place: "crowd", prepare: cronCurrent },
+  { name: "agent, by another client", place: "crowd", prepare: agent },
+  { name: "chat.send, by another client", place: "crowd", prepare: chatSend },
+  { name: "chat.inject", place: "crowd", prepare: inject },
+  { name: "tool call in the middle", place: "crowd", prepare: tool },
+];
+
+async function cronMain(stage: Stage): Promise<Speech> {
+  const text = unique("Time to stretch.");
+  return () => remindMain(stage, text, `SAY:${text}`);
+}
+
+let longTexts = 0;
+
+async function cronMainLong(stage: Stage): Promise<Speech> {
+  longTexts += 1;
+  const words = 3_500 + longTexts;
+  return () => remindMain(stage, numberedWords(words), `LONG:${words} DELAY=5`);
+}
+
+async function remindMain(stage: Stage, text: string, prompt: string): Promise<Spoken> {
+  const { operator, model } = stage;
+  model.otherwise = text;
+  const heard = said(operator, text, operator.heard.items.length);
+  await runCron(operator, { sessionTarget: "main", payload: { kind: "systemEvent", text: prompt } });
+  // From 2026.5.28 to 2026.7 the job runs under a key of its own.
+  return { sessionKey: await heard, texts: [text] };
+}
+
+async function heartbeat(stage: Stage): Promise<Speech> {
+  const { operator, model } = stage;
+  const text = unique("Heads up, the disk is nearly full.");
+  return async () => {
+    model.otherwise = text;
+    const heard = said(operator, text);
+    await beat(stage, `SAY:${text}`);
+    await heard;
+    return { sessionKey: MAIN_SESSION, texts: [text] };
+  };
+}
+
+async function wake(stage: Stage): Promise<Speech> {
+  const { operator, model } = stage;
+  // An agent of its own: the Gateway counts the wakes of each.
+  const sessionKey = newSession("second");
+  const opening = await open(stage, sessionKey);
+  const text = unique("Woken up inside the custom session.");
+  return async () => {
+    model.otherwise = text;
+    await operator.request("wake", { mode: "now", text: `SAY:${text}`, sessionKey });
+    await said(operator, text);
+    return { sessionKey, texts: [opening, text] };
+  };
+}
+
+// The job is kept: when it is removed after its run, the Gateway's transcript of it goes, too.
+async function cronIsolated({ operator }: Stage): Promise<Speech> {
+  const text = unique("The nightly report is ready.");
+  return async () => {
+    const { payload } = await runCron(operator, {
+      deleteAfterRun: false,
+      sessionTarget: "isolated",
+      payload: { kind: "agentTurn", message: `SAY:${text}` },
+      delivery: { mode: "none" },
+    });
+    const sessionKey = String(payload.sessionKey);
+    return { sessionKey, texts: [text], like: { origin: "cron" }, transcriptKey: `agent:main:cron:${payload.jobId}` };
+  };
+}
+
+async function cronNamed({ operator }: Stage): Promise<Speech> {
+  const sessionKey = newSession();
+  const text = unique("Cron into a named session.");
+  return async () => {
+    const payload = { kind: "agentTurn", message: `SAY:${text}` };
+    await runCron(operator, { sessionTarget: `session:${sessionKey}`, payload, delivery: { mode: "none" } });
+    return { sessionKey, texts: [text] };
+  };
+}
+
+// What "remind me tomorrow" makes. From 2026.8 on it runs under a key of its own, and only its copy is in the conversation.
+async function cronCurrent(stage: Stage): Promise<Speech> {
+  const sessionKey = newSession();
+  const opening = await open(stage, sessionKey);
+  const text = unique("The reminder you asked for.");
+  return async () => {
+    const payload = { kind: "agentTurn", message: `SAY:${text}` };
+    await runCron(stage.operator, { sessionTarget: "current", sessionKey, payload });
+    return { sessionKey, texts: [opening, text] };
+  };
+}
+
+async function agent(stage: Stage): Promise<Speech> {
+  const sessionKey = newSession();
+  const opening = await open(stage, sessionKey);
+  const text = unique("Asked for by somebody else.");
+  return async () => {
+    await askAgent(stage.operator, sessionKey, `SAY:${text}`);
+    await said(stage.operator, text);
+    return { sessionKey, texts: [opening, text] };
+  };
+}
+
+async function chatSend({ operator }: Stage): Promise<Speech> {
+  const sessionKey = newSession();
+  const text = unique("An answer to another client.");
+  return async () => {
+    const idempotencyKey = `send-${randomUUID()}`;
+    await operator.request("chat.send", { sessionKey, message: `SAY:${text}`, idempotencyKey });
+    await said(operator, text);
+    return { sessionKey, texts: [text], like: { origin: "requested" } };
+  };
+}
+
+async function inject(stage: Stage): Promise<Speech> {
+  const { operator } = stage;
+  const sessionKey = newSession();
+  const opening = await open(stage, sessionKey);
+  const [labelled, plain] = [unique("A note with a label."), unique("A note without one.")];
+  return async () => {
+    await operator.request("chat.inject", { sessionKey, message: labelled, label: "bridge" });
+    await operator.request("chat.inject", { sessionKey, message: plain });
+    await said(operator, plain);
+    const texts = [opening, `[bridge]\n\n${labelled}`, plain];
+    return { sessionKey, texts, like: { origin: "injected" } };
+  };
+}
+
+async function tool({ operator, gateway }: Stage): Promise<Speech> {
+  const sessionKey = newSession();
+  const [before, after] = [unique("Let me look first."), unique("Nothing unusual there.")];
+  return async () => {
+    await askAgent(operator, sessionKey, `TOOL:${before}||session_status||{}||${after}`);
+    await said(operator, after);
+    return { sessionKey, texts: [joined(gateway.version, before, after)] };
+  };
+}
+
+// The helper's own run is internal; what its parent announces of it is the message.
+async function subagent({ operator, gateway, model }: Stage): Promise<Speech> {
+  const sessionKey = newSession();
+  const [before, after, report] = [
+    unique("Sending a helper."),
+    unique("It is on its way."),
+    unique("Report from the helper."),
+  ];
+  const task = { task: `SAY:${report}`, label: "helper" };
+  const call = isAtLeast(gateway.version, "2026.9.1")
+    ? `tool_call||${JSON.stringify({ id: "sessions_spawn", args: task })}`
+    : `sessions_spawn||${JSON.stringify(task)}`;
+  return async () => {
+    model.otherwise = report;
+    const announced = operator.heard.when(
+      "the helper's report",
+      ({ event, payload }) =>
+        event === "chat" &&
+        payload.state === "final" &&
+        payload.sessionKey === sessionKey &&
+        String(payload.runId).startsWith("announce:"),
+    );
+    await askAgent(operator, sessionKey, `TOOL:${before}||${call}||${after}`);
+    await announced;
+    const texts = [joined(gateway.version, before, after), report];
+    return { sessionKey, texts, like: { origin: "announcement" } };
+  };
+}
+
+// As the Gateway's own final has it.
+function joined(version: string, before: string, after: string): string {
+  return `${before}${isAtLeast(version, "2026.9.5") ? "\n\n" : ""}${after}`;
+}

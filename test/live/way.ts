@@ -1,0 +1,73 @@
+import type { ProactiveMessage } from "../../src/index.ts";
+import { handedOver } from "./acts.ts";
+import { startProxy, type TcpProxy } from "./proxy.ts";
+import type { Expectation, Scenario, Stage } from "./scenario.ts";
+import { type LocalInbox, openInbox } from "./tested-inbox.ts";
+
+/** One way an agent can speak. It is a scenario twice: heard live, and missed and caught up. */
+export interface Way {
+  readonly name: string;
+  readonly place: Scenario["place"];
+  /** Why it cannot be heard live; see {@link Scenario.gap}. */
+  heardGap?(version: string): string | undefined;
+  /** Why it cannot be caught up. */
+  missedGap?(version: string): string | undefined;
+  /** Makes what it needs while the inbox still listens, and resolves with what makes the agent speak. */
+  prepare(stage: Stage): Promise<Speech>;
+}
+
+/** Has the agent speak, and resolves once the driving connection has seen that it did. */
+export type Speech = () => Promise<Spoken>;
+
+/** What the agent said. */
+export interface Spoken {
+  readonly sessionKey: string;
+  /** All that the inbox must have handed over of the session, in order; the last of it is new. */
+  readonly texts: readonly string[];
+  /** What the new message must say of itself, however it was found. */
+  readonly like?: Partial<ProactiveMessage>;
+  readonly transcriptKey?: string;
+}
+
+/** Both scenarios of each way. */
+export function scenariosOf(ways: readonly Way[]): readonly Scenario[] {
+  return ways.flatMap((way) => [
+    scenario(way, way.name, way.heardGap, (stage) => heard(way, stage)),
+    scenario(way, `missed: ${way.name}`, way.missedGap, (stage) => missed(way, stage)),
+  ]);
+}
+
+/** An inbox of its own whose connection can be cut. */
+export async function behindProxy(stage: Stage): Promise<{ readonly inbox: LocalInbox; readonly proxy: TcpProxy }> {
+  const proxy = await startProxy(stage.gateway.port);
+  stage.defer(() => proxy.close());
+  const inbox = await openInbox(proxy.url, stage.gateway.token);
+  stage.defer(() => inbox.stop());
+  return { inbox, proxy };
+}
+
+function scenario({ place }: Way, name: string, gap: Scenario["gap"], play: Scenario["play"]): Scenario {
+  return { name, place, play, ...(gap && { gap }) };
+}
+
+async function heard(way: Way, stage: Stage): Promise<readonly Expectation[]> {
+  const speak = await way.prepare(stage);
+  return [await expectation(stage.inbox, await speak())];
+}
+
+async function missed(way: Way, stage: Stage): Promise<readonly Expectation[]> {
+  const { inbox, proxy } = await behindProxy(stage);
+  const speak = await way.prepare({ ...stage, inbox });
+  proxy.cut();
+  const spoken = await speak();
+  proxy.mend();
+  const caughtUp = { ...spoken, like: { ...spoken.like, recovered: true } };
+  // The inbox that was never cut has heard it, too.
+  return Promise.all([expectation(inbox, caughtUp), expectation(stage.inbox, spoken)]);
+}
+
+async function expectation(inbox: LocalInbox, spoken: Spoken): Promise<Expectation> {
+  const { sessionKey, texts, like, transcriptKey } = spoken;
+  await handedOver(inbox, sessionKey, texts.at(-1) ?? "", like);
+  return { inbox, sessionKey, texts, ...(transcriptKey !== undefined && { transcriptKey }) };
+}
