@@ -17,6 +17,8 @@ export interface LiveGateway {
   readonly version: string;
   readonly port: number;
   readonly token: string;
+  /** All of its files are here. */
+  readonly folder: string;
   /** The folder its agents work in. */
   readonly workspace: string;
   /** Where its log is, for a person who wants to know why it failed. */
@@ -73,6 +75,7 @@ export async function createGateway(installation: Installation, modelUrl: string
     version: installation.version,
     port,
     token,
+    folder,
     workspace,
     logFile,
     kill,
