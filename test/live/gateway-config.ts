@@ -44,7 +44,7 @@ export function gatewayConfig(input: GatewayConfigInput): object {
         maxConcurrent: 16,
       },
       ...(since81
-        ? { entries: { main: {}, second: {} } }
+        ? { entries: { main: { default: true }, second: {} } }
         : { list: [{ id: "main", default: true }, { id: "second" }] }),
     },
     ...(since96 && { session: { notifyOnCreate: false } }),

@@ -2,8 +2,8 @@
 //
 //   npm run record -- --openclaw 2026.7.1 [--only NAME]
 //
-// Writes src/testing/recordings/<version>-<scenario>.subscribed.ndjson (a connection that subscribes as an inbox does) and
-// test/recordings/<version>-<scenario>.driver.json (what was asked for). The expectations beside them are written by hand.
+// Writes <version>-<scenario>.subscribed.ndjson (a connection that subscribes as an inbox does) and
+// <version>-<scenario>.driver.json (what was asked for) to test/recordings/generations/. The expectations are written by hand.
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -16,8 +16,7 @@ import { createDirector, type DriverStep, scripts } from "./script.ts";
 import { createScrubber } from "./scrub.ts";
 import { openWire } from "./wire.ts";
 
-const RECORDINGS = fileURLToPath(new URL("../../../src/testing/recordings/", import.meta.url));
-const DRIVERS = fileURLToPath(new URL("../../recordings/", import.meta.url));
+const FOLDER = fileURLToPath(new URL("../../recordings/generations/", import.meta.url));
 /** Of the connection, not of the scenario. */
 const LEFT_OUT: ReadonlySet<unknown> = new Set([
   "health",
@@ -43,16 +42,16 @@ for (const version of chosenReleases(values.openclaw)) {
       const beganAtMs = Date.now();
       const steps: DriverStep[] = [];
       const wire = await openWire(`ws://127.0.0.1:${port}`, token, { subscribes: true });
-      await play(createDirector(stage, steps));
+      await play(createDirector(stage, steps, name));
       await delay(TAIL_MS);
       wire.close();
-      const scrub = createScrubber({ token, folder, port }, beganAtMs);
+      const scrub = createScrubber(`${version}-${name}`, { token, folder, port }, beganAtMs);
       const lines = wire.frames
         .filter(({ frame }) => !LEFT_OUT.has(frame.event))
         .map(({ t, frame }) => scrub(JSON.stringify({ t, conn: "subscribed", frame })));
-      await writeFile(path.join(RECORDINGS, `${version}-${name}.subscribed.ndjson`), `${lines.join("\n")}\n`);
+      await writeFile(path.join(FOLDER, `${version}-${name}.subscribed.ndjson`), `${lines.join("\n")}\n`);
       await writeFile(
-        path.join(DRIVERS, `${version}-${name}.driver.json`),
+        path.join(FOLDER, `${version}-${name}.driver.json`),
         `${scrub(JSON.stringify(steps, null, 1))}\n`,
       );
       print(`${version}-${name}: ${lines.length} frames`);

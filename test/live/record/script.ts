@@ -14,6 +14,8 @@ export interface DriverStep {
 export interface Director {
   readonly stage: OpenStage;
   readonly topic: (id: number) => string;
+  /** The id of the run that a client asks for. */
+  readonly runId: (of: string) => string;
   call(method: string, params: object): Promise<Record<string, unknown>>;
   /** Notes an act that is no call. */
   note(step: DriverStep): void;
@@ -39,17 +41,17 @@ export const scripts: ReadonlyMap<string, (director: Director) => Promise<void>>
   ["no-reply", noReply],
 ]);
 
-async function agent({ call, ended, topic }: Director): Promise<void> {
+async function agent({ call, ended, topic, runId }: Director): Promise<void> {
   await call("agent", {
     message: "SAY:Words for another client.",
     sessionKey: topic(500),
-    idempotencyKey: "run-agent",
+    idempotencyKey: runId("run"),
   });
   await ended(topic(500));
 }
 
-async function chatSend({ call, ended, topic }: Director): Promise<void> {
-  const params = { message: "SAY:Sent by another client.", sessionKey: topic(501), idempotencyKey: "send-other" };
+async function chatSend({ call, ended, topic, runId }: Director): Promise<void> {
+  const params = { message: "SAY:Sent by another client.", sessionKey: topic(501), idempotencyKey: runId("send") };
   await call("chat.send", params);
   await ended(topic(501));
 }
@@ -75,8 +77,8 @@ async function cronNamed({ call, ended, topic }: Director): Promise<void> {
   await ended(topic(502));
 }
 
-async function cronCurrent({ stage, call, ended, heard, topic }: Director): Promise<void> {
-  await call("agent", { message: "SAY:opening turn", sessionKey: topic(503), idempotencyKey: "run-opening" });
+async function cronCurrent({ stage, call, ended, heard, topic, runId }: Director): Promise<void> {
+  await call("agent", { message: "SAY:opening turn", sessionKey: topic(503), idempotencyKey: runId("opening") });
   await ended(topic(503));
   const text = "The reminder you asked for.";
   const spoken = heard("the reminder in its conversation", (event) => {
@@ -93,8 +95,8 @@ async function cronCurrent({ stage, call, ended, heard, topic }: Director): Prom
   if (!isAtLeast(stage.gateway.version, "2026.8.1")) await heard("its run to end", endOf(topic(503)));
 }
 
-async function inject({ call, ended, heard, topic }: Director): Promise<void> {
-  await call("agent", { message: "SAY:opening turn", sessionKey: topic(504), idempotencyKey: "run-opening" });
+async function inject({ call, ended, heard, topic, runId }: Director): Promise<void> {
+  await call("agent", { message: "SAY:opening turn", sessionKey: topic(504), idempotencyKey: runId("opening") });
   await ended(topic(504));
   const first = heard("the first note", saying("[bridge]"));
   await call("chat.inject", { sessionKey: topic(504), message: "A note with a label.", label: "bridge" });
@@ -104,14 +106,14 @@ async function inject({ call, ended, heard, topic }: Director): Promise<void> {
   await second;
 }
 
-async function tool({ call, ended, topic }: Director): Promise<void> {
+async function tool({ call, ended, topic, runId }: Director): Promise<void> {
   const message = "TOOL:Let me look first.||session_status||{}||Nothing unusual there.";
-  await call("agent", { message, sessionKey: topic(505), idempotencyKey: "run-tool" });
+  await call("agent", { message, sessionKey: topic(505), idempotencyKey: runId("run") });
   await ended(topic(505));
 }
 
-async function wake({ stage, call, ended, heard, topic }: Director): Promise<void> {
-  await call("agent", { message: "SAY:opening turn", sessionKey: topic(506), idempotencyKey: "run-opening" });
+async function wake({ stage, call, ended, heard, topic, runId }: Director): Promise<void> {
+  await call("agent", { message: "SAY:opening turn", sessionKey: topic(506), idempotencyKey: runId("opening") });
   await ended(topic(506));
   const text = "Woken up inside the session.";
   stage.model.otherwise = text;
@@ -133,14 +135,14 @@ async function heartbeat({ stage, note, heard }: Director): Promise<void> {
   await heard("the heartbeat's run to end", endOf("agent:main:main"));
 }
 
-async function abort({ call, ended, heard, topic }: Director): Promise<void> {
+async function abort({ call, ended, heard, topic, runId }: Director): Promise<void> {
   const delta = heard("the first words", ({ event, payload }) => {
     return event === "chat" && payload.state === "delta" && payload.sessionKey === topic(507);
   });
   const end = ended(topic(507));
-  await call("agent", { message: "SLOW:60 DELAY=200", sessionKey: topic(507), idempotencyKey: "run-abort" });
+  await call("agent", { message: "SLOW:60 DELAY=200", sessionKey: topic(507), idempotencyKey: runId("run") });
   await delta;
-  await call("chat.abort", { sessionKey: topic(507), runId: "run-abort" });
+  await call("chat.abort", { sessionKey: topic(507), runId: runId("run") });
   await end;
 }
 
@@ -168,13 +170,14 @@ function endOf(sessionKey: string): (event: GatewayEvent) => boolean {
 }
 
 /** What has been driven is told by events that this connection hears. */
-export function createDirector(stage: OpenStage, steps: DriverStep[]): Director {
+export function createDirector(stage: OpenStage, steps: DriverStep[], scenario: string): Director {
   const { operator } = stage;
   const from = operator.heard.items.length;
   const heard: Director["heard"] = (what, matches) => operator.heard.when(what, matches, from);
   return {
     stage,
     heard,
+    runId: (of) => `${of}-${stage.gateway.version}-${scenario}`,
     topic: (id) => `agent:main:collavre:42:creative:100:topic:${id}`,
     note: (step) => steps.push(step),
     ended: (part) => nextEnd(operator, part, from),

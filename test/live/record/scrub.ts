@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import os from "node:os";
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
@@ -13,13 +14,18 @@ export interface Secrets {
 
 /**
  * Replaces what a recording must not tell, and what differs from one to the next: tokens, folders, host and
- * user names, addresses, ids (numbered as they appear) and times (counted from 1 January 2026). One for all files of a scenario,
- * so that one id is one id in each.
+ * user names, addresses, ids (numbered as they appear, unlike those of other scenarios) and times (counted from
+ * 1 January 2026). One for all files of a scenario, so that one id is one id in each.
  */
-export function createScrubber({ token, folder, port }: Secrets, beganAtMs: number): (line: string) => string {
+export function createScrubber(
+  scenario: string,
+  { token, folder, port }: Secrets,
+  beganAtMs: number,
+): (line: string) => string {
+  const own = createHash("sha256").update(scenario).digest("hex").slice(0, 8);
   const ids = new Map<string, string>();
   const idFor = (id: string): string => {
-    const known = ids.get(id) ?? `00000000-0000-4000-8000-${String(ids.size + 1).padStart(12, "0")}`;
+    const known = ids.get(id) ?? `${own}-0000-4000-8000-${String(ids.size + 1).padStart(12, "0")}`;
     ids.set(id, known);
     return known;
   };
