@@ -61,7 +61,7 @@ export async function runCron(operator: Operator, job: object): Promise<GatewayE
 }
 
 /** Runs a cron job now, and resolves with its `finished` event. */
-export async function forceCron(operator: Operator, jobId: string): Promise<GatewayEvent> {
+async function forceCron(operator: Operator, jobId: string): Promise<GatewayEvent> {
   const before = operator.heard.items.length;
   await operator.request("cron.run", { id: jobId, mode: "force" });
   const isEnd = ({ event, payload }: GatewayEvent): boolean =>

@@ -2,7 +2,7 @@
  * The releases that the matrix runs: of each generation of the wire the first, the last and some
  * between, oldest first. Releases up to 2026.5.7 speak protocol 3, which the official client refuses.
  */
-export const MATRIX_RELEASES = [
+const MATRIX_RELEASES = [
   "2026.5.12",
   "2026.5.28",
   "2026.6.11",

@@ -14,7 +14,7 @@ export async function writeReport(results: ReadonlyMap<string, readonly Result[]
 }
 
 /** The table in Markdown, with the reasons of what is missing below it. */
-export function table(results: ReadonlyMap<string, readonly Result[]>): string {
+function table(results: ReadonlyMap<string, readonly Result[]>): string {
   const versions = [...results.keys()];
   const names = [...new Set([...results.values()].flat().map(({ name }) => name))];
   const reasons: string[] = [];

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { recordingNames } from "../../src/testing/recordings.ts";
 import { expectations } from "./expected.ts";
+import { generationNames } from "./expected-generations.ts";
 import { numberedWords } from "./expected-runs.ts";
 import { isChat, loadFrames, runOf } from "./variations.ts";
 
@@ -17,24 +18,28 @@ interface DriverStep {
   };
 }
 
+const allNames = [...recordingNames(), ...generationNames()].sort();
+
 /** The scenario that a recording shows: its name without the connection it was taken on. */
 const scenarioOf = (recording: string): string => recording.replace(/\.(subscribed|roster)$/, "");
 
 /** What the Gateway was made to say in a scenario, where the driver file alone tells. */
 function scriptOf(scenario: string): readonly string[] {
-  const file = new URL(`${scenario}.driver.json`, import.meta.url);
+  const isOld = generationNames().some((name) => scenarioOf(name) === scenario);
+  const file = new URL(`${isOld ? "generations/" : ""}${scenario}.driver.json`, import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as readonly DriverStep[]).flatMap(({ do: method, params = {} }) => {
     if (method === "chat.inject")
       return [`${params.label === undefined ? "" : `[${params.label}]\n\n`}${params.message}`];
     const prompt =
       params.message ?? params.content ?? params.text ?? params.payload?.message ?? params.payload?.text ?? "";
-    return saidTo(prompt);
+    // Before 2026.9.5 nothing stands between the texts around a tool call.
+    return saidTo(prompt, isOld ? "" : "\n\n");
   });
 }
 
-function saidTo(prompt: string): readonly string[] {
+function saidTo(prompt: string, separator: string): readonly string[] {
   const tool = /^TOOL:(.*?)\|\|.*\|\|(.*)$/.exec(prompt);
-  if (tool !== null) return [`${tool[1]}\n\n${tool[2]}`];
+  if (tool !== null) return [`${tool[1]}${separator}${tool[2]}`];
   const numbered = /^LONG:(\d+)/.exec(prompt);
   if (numbered !== null) return [numberedWords(Number(numbered[1]))];
   const said = /^(?:- )?SAY:(.*?)(?:;;|$)/.exec(prompt);
@@ -43,7 +48,7 @@ function saidTo(prompt: string): readonly string[] {
 
 describe("the expectations", () => {
   it("speak of every recording once", () => {
-    expect(expectations.map(({ recording }) => recording).sort()).toEqual(recordingNames());
+    expect(expectations.map(({ recording }) => recording).sort()).toEqual(allNames);
   });
 
   it("name each run once, and only runs that their recording shows", () => {
@@ -60,8 +65,12 @@ describe("the expectations", () => {
   });
 
   it("know the script of most scenarios", () => {
-    const scenarios = [...new Set(recordingNames().map(scenarioOf))];
+    const scenarios = [...new Set(allNames.map(scenarioOf))];
     expect(scenarios.filter((scenario) => scriptOf(scenario).length === 0)).toEqual([
+      "2026.7.1-abort",
+      "2026.7.1-no-reply",
+      "2026.9.1-abort",
+      "2026.9.1-no-reply",
       "d2-heartbeat-silent",
       "g1-error-500",
       "g4-cut-mid-stream",
@@ -74,7 +83,7 @@ describe("the expectations", () => {
     ]);
   });
 
-  it.each([...new Set(recordingNames().map(scenarioOf))])("hold all that the model was told to say: %s", (scenario) => {
+  it.each([...new Set(allNames.map(scenarioOf))])("hold all that the model was told to say: %s", (scenario) => {
     const texts = new Set(
       expectations
         .filter(({ recording }) => scenarioOf(recording) === scenario)

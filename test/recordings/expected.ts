@@ -7,6 +7,7 @@
  * left out. Outcomes stand in the order in which the runs end on the wire.
  */
 import type { DiscardReason } from "../../src/types.ts";
+import { generationExpectations } from "./expected-generations.ts";
 import {
   abortedCall,
   abortedCron,
@@ -213,6 +214,7 @@ export const expectations: readonly Expectation[] = [
     because: "SLOW:40: SIGTERM waits for the run",
     outcomes: [says("run-7389e01b", topic(410), numberedWords(40))],
   },
+  ...generationExpectations,
 ];
 
 /** How much of a Gateway is listened to: chat events, their sessions' rows too, its history too. */

@@ -3,6 +3,7 @@
  * may change which messages come out in the end.
  */
 import { readRecording } from "../../src/testing/recordings.ts";
+import { generationNames, generationPath } from "./expected-generations.ts";
 
 /** One recorded frame, read. */
 export interface RecordedFrame {
@@ -24,7 +25,11 @@ interface WirePayload {
   readonly seq?: number;
   readonly sessionKey?: string;
   readonly deltaText?: string;
-  readonly message?: { readonly content?: unknown; readonly __openclaw?: { readonly runId?: string } };
+  readonly message?: {
+    readonly content?: unknown;
+    readonly model?: string;
+    readonly __openclaw?: { readonly runId?: string; readonly transcriptPosition?: object };
+  };
 }
 
 const loaded = new Map<string, readonly RecordedFrame[]>();
@@ -33,7 +38,8 @@ const loaded = new Map<string, readonly RecordedFrame[]>();
 export function loadFrames(recording: string): readonly RecordedFrame[] {
   let frames = loaded.get(recording);
   if (frames === undefined) {
-    frames = readRecording(recording).map(({ t, frame }) => ({ atMs: t, frame: frame as unknown as WireFrame }));
+    const file = generationNames().includes(recording) ? generationPath(recording) : recording;
+    frames = readRecording(file).map(({ t, frame }) => ({ atMs: t, frame: frame as unknown as WireFrame }));
     loaded.set(recording, frames);
   }
   return frames;
@@ -91,15 +97,25 @@ function withoutField(recorded: RecordedFrame, field: "message" | "deltaText"): 
   return { ...recorded, frame: { ...recorded.frame, payload } };
 }
 
-/** Frames of different runs in any order among each other, those of one run (or of none) in their own. */
+/**
+ * Frames of different runs in any order among each other, those of one run (or of none) in their own. Where rows
+ * name no run, their place in the session tells it: those of one session stay in order.
+ */
 export function shuffledByRun(frames: readonly RecordedFrame[], seed: number): readonly RecordedFrame[] {
+  const laneOf = frames.some(namesNoRun) ? ({ frame }: RecordedFrame) => frame.payload?.sessionKey : runOf;
   const lanes = new Map<string | undefined, RecordedFrame[]>();
   for (const frame of frames) {
-    const lane = lanes.get(runOf(frame));
-    if (lane === undefined) lanes.set(runOf(frame), [frame]);
+    const lane = lanes.get(laneOf(frame));
+    if (lane === undefined) lanes.set(laneOf(frame), [frame]);
     else lane.push(frame);
   }
   return interleaved([...lanes.values()], seed);
+}
+
+// A row as before 2026.8: since then all have a position in the transcript, also those that belong to no run.
+function namesNoRun({ frame: { event, payload } }: RecordedFrame): boolean {
+  const mark = payload?.message?.__openclaw;
+  return event === "session.message" && mark?.runId === undefined && mark?.transcriptPosition === undefined;
 }
 
 /** Several lists woven into one, each in its own order. */
