@@ -1,3 +1,4 @@
+import { nearest } from "./kit/nearest.ts";
 import { wellFormed } from "./kit/well-formed.ts";
 
 /**
@@ -94,21 +95,55 @@ function quoted(value: unknown): string {
 }
 
 /**
- * Refuses an option that is not one of `known`, so that a typo is an error and not a silent default.
- * The value is not quoted: it may be a secret.
+ * Refuses options that are no object, and an option that is not one of `known`, so that a typo is an error and not a
+ * silent default. The value is not quoted: it may be a secret.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` naming the option and the known ones.
+ * @throws {InboxError} `ERR_INBOX_OPTION` naming the option, and the one that was likely meant or those that there are.
  */
 export function assertKnownKeys(of: string, options: object, known: readonly string[]): void {
-  for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue;
-    throw new InboxError(
-      "ERR_INBOX_OPTION",
-      `Expected the options of ${of} to be of ${known.map((name) => `\`${name}\``).join(", ")}, got \`${key}\``,
-      { option: key },
-    );
+  if (typeof options !== "object" || options === null)
+    throw optionError("options", `an object: the options of ${of}`, typeof options);
+  const typo = Object.keys(options).find((key) => !known.includes(key));
+  if (typo === undefined) return;
+  const option = typo.slice(0, MAX_NAME_CHARS);
+  const text = `Expected an option of ${of}, got \`${option}\`; ${meant(typo, known)}`;
+  throw new InboxError("ERR_INBOX_OPTION", text, { option });
+}
+
+/** The error for an option that there is not. `path` leads to it: `retry.`. */
+export function unknownOption(name: string, known: readonly string[], path = ""): InboxError {
+  const option = path + name.slice(0, MAX_NAME_CHARS);
+  return new InboxError("ERR_INBOX_OPTION", `There is no option \`${option}\`; ${meant(name, known, path)}`, {
+    option,
+  });
+}
+
+function meant(name: string, known: readonly string[], path = ""): string {
+  const near = nearest(name, known);
+  return near === undefined ? `there are ${known.join(", ")}` : `did you mean \`${path}${near}\`?`;
+}
+
+/**
+ * What `read` returns. An error of it about an option is thrown as one about an option of `path`: `url` becomes
+ * `gateway.url`.
+ */
+export function atPath<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!isInboxError(error, "ERR_INBOX_OPTION")) throw error;
+    const { option } = error.details;
+    if (typeof option !== "string") throw error;
+    const whole = option === "options" ? path : `${path}.${option}`;
+    const message = error.message
+      .replace(`\`${option}\``, `\`${whole}\``)
+      .replace("did you mean `", `did you mean \`${path}.`);
+    throw new InboxError("ERR_INBOX_OPTION", message, { ...error.details, option: whole }, error.cause);
   }
 }
+
+/** How much of a name that there is not is quoted, in characters. */
+const MAX_NAME_CHARS = 100;
 
 /** The longest text of an error that is logged or kept, in characters. */
 const MAX_ERROR_CHARS = 4_096;

@@ -62,7 +62,7 @@ class RunningInbox implements Inbox {
     const { logger, retry } = settings;
     const report = new Report({ logger, joined: () => this.#supervisor.joined() });
     const parts = { ...settings, ...retry, report, inspect: inspection(settings, report) };
-    const sources = toSources(settings.sources);
+    const sources = toSources(settings);
     this.#report = report;
     this.#ledger = openLedger(settings);
     this.#dispatch = new Dispatch({ ...parts, ...this.#handler(), ledger: this.#ledger });

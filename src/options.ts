@@ -1,6 +1,6 @@
 import type { InspectionEvent, Observer } from "xstate";
 import type { Deliver } from "./delivery/deliver.ts";
-import { InboxError, optionError } from "./errors.ts";
+import { InboxError, optionError, unknownOption } from "./errors.ts";
 import { type Clock, MAX_DELAY_MS, systemClock } from "./kit/clock.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { GatewayOptions } from "./source/gateway/options.ts";
@@ -20,9 +20,9 @@ export interface RetryOptions {
 /** Options of `createInbox`. Everything is optional; a misspelt option is an error. */
 export interface InboxOptions<S extends Session = Session> {
   /** The Gateways to listen to: addresses, sources, or both. With neither this nor `source`, feed `handle()`. */
-  readonly gateway?: GatewayOptions | Source | readonly (GatewayOptions | Source)[];
+  readonly gateway?: string | GatewayOptions | Source | readonly (string | GatewayOptions | Source)[];
   /** The same as `gateway`, for code that reads better with this word. Both may be given. */
-  readonly source?: GatewayOptions | Source | readonly (GatewayOptions | Source)[];
+  readonly source?: string | GatewayOptions | Source | readonly (string | GatewayOptions | Source)[];
   /**
    * Reads a session key, as the Gateway writes it (in lower case, but for ids such as those of Matrix rooms): the session, or undefined when the conversation is not ours.
    * Must be quick and must not throw; a throw counts as not ours. Default: all are ours, `{}`.
@@ -96,49 +96,7 @@ export interface InboxOptions<S extends Session = Session> {
   readonly random?: () => number;
 }
 
-/** The defaults of everything that has a plain one. */
-export const defaults = {
-  session: (): Session => ({}),
-  timeoutMs: 30_000,
-  concurrency: 16,
-  ordering: "session",
-  retainMs: 86_400_000,
-  accept: () => true,
-  ttlMs: 1_800_000,
-  dedupWindowMs: 30_000,
-  settledWindowMs: 60_000,
-  includeSubagents: false,
-  handOverSilence: false,
-  maxRuns: 100_000,
-  maxSettledRuns: 100_000,
-  maxTextBytes: 4_194_304,
-  maxBufferedBytes: 268_435_456,
-  maxFrameBytes: 26_214_400,
-  maxDedupKeys: 300_000,
-  maxPending: 100_000,
-  maxPendingBytes: 268_435_456,
-  maxSessions: 10_000,
-  maxHistoryRows: 1_000,
-  recoveryTimeoutMs: 60_000,
-  clock: systemClock,
-  inspectText: false,
-  random: Math.random,
-} as const satisfies Omit<InboxOptions, "retry">;
-
-/** The defaults of `retry`. */
-export const retryDefaults = { maxAttempts: 10, firstDelayMs: 1_000, maxDelayMs: 300_000 } as const;
-
-/** {@link InboxOptions}, checked and filled in. */
-export type InboxSettings = Readonly<
-  Omit<Required<InboxOptions>, keyof typeof optional | "retry" | "gateway" | "source"> &
-    Pick<InboxOptions, keyof typeof optional> & {
-      retry: Required<RetryOptions>;
-      sources: readonly (GatewayOptions | Source)[];
-    }
->;
-
-const optional = { deliver: true, ledger: true, logger: true, inspect: true } as const;
-
+/** A way to check a value. */
 interface Check {
   readonly expected: string;
   readonly holds: (value: unknown) => boolean;
@@ -156,10 +114,6 @@ function orInfinity({ expected, holds }: Check): Check {
   return { expected: `${expected}, or Infinity`, holds: (value) => value === Number.POSITIVE_INFINITY || holds(value) };
 }
 
-const delay = integer(0, MAX_DELAY_MS);
-const flag: Check = { expected: "a boolean", holds: (value) => typeof value === "boolean" };
-const callable: Check = { expected: "a function", holds: (value) => typeof value === "function" };
-
 function shapedLike(noun: string, ...methods: string[]): Check {
   return {
     expected: `${noun} (an object with ${methods.map((method) => `\`${method}\``).join(", ")})`,
@@ -170,6 +124,9 @@ function shapedLike(noun: string, ...methods: string[]): Check {
   };
 }
 
+const flag: Check = { expected: "a boolean", holds: (value) => typeof value === "boolean" };
+const callable: Check = { expected: "a function", holds: (value) => typeof value === "function" };
+const delay = integer(0, MAX_DELAY_MS);
 const ledgerShape = shapedLike(
   "a path or a Ledger",
   "open",
@@ -190,64 +147,99 @@ const ledgerShape = shapedLike(
 );
 const observerShape = shapedLike("a function or an observer", "next");
 
-const checks: Record<Exclude<keyof InboxOptions, "gateway" | "source" | "retry">, Check> = {
-  session: callable,
+/** An option: how it is checked, and what it is when it is absent. */
+interface Option<T> {
+  readonly check: Check;
+  readonly fallback: T;
+}
+
+function option<const T>(fallback: T, check: Check): Option<T> {
+  return { check, fallback };
+}
+
+/** Every option that has a plain default. What `defaults` holds and what is checked follow from here. */
+const plain = {
+  session: option((): Session => ({}), callable),
+  timeoutMs: option(30_000, orInfinity(integer(1, MAX_DELAY_MS))),
+  concurrency: option(16, integer(1)),
+  ordering: option("session", {
+    expected: '"session" or "none"',
+    holds: (value) => value === "session" || value === "none",
+  }),
+  retainMs: option(86_400_000, integer(1)),
+  accept: option((): boolean => true, callable),
+  ttlMs: option(1_800_000, integer(1, MAX_DELAY_MS)),
+  dedupWindowMs: option(30_000, integer(0)),
+  settledWindowMs: option(60_000, integer(0)),
+  includeSubagents: option(false, flag),
+  handOverSilence: option(false, flag),
+  maxRuns: option(100_000, integer(1)),
+  maxSettledRuns: option(100_000, integer(1)),
+  maxTextBytes: option(4_194_304, integer(1)),
+  maxBufferedBytes: option(268_435_456, integer(1)),
+  maxFrameBytes: option(26_214_400, integer(1)),
+  maxDedupKeys: option(300_000, integer(1)),
+  maxPending: option(100_000, integer(1)),
+  maxPendingBytes: option(268_435_456, integer(1)),
+  maxSessions: option(10_000, integer(1)),
+  maxHistoryRows: option(1_000, integer(50)),
+  recoveryTimeoutMs: option(60_000, integer(1, MAX_DELAY_MS)),
+  clock: option(systemClock, shapedLike("a clock", "now", "setTimeout", "clearTimeout")),
+  inspectText: option(false, flag),
+  random: option(Math.random, callable),
+} satisfies { readonly [K in keyof InboxOptions]?: Option<InboxOptions[K]> };
+
+/** Options that may stay absent. */
+const optional = {
   deliver: callable,
-  timeoutMs: orInfinity(integer(1, MAX_DELAY_MS)),
-  concurrency: integer(1),
-  ordering: { expected: '"session" or "none"', holds: (value) => value === "session" || value === "none" },
   ledger: {
     expected: ledgerShape.expected,
     holds: (value) => (typeof value === "string" && value !== "") || ledgerShape.holds(value),
   },
-  retainMs: integer(1),
-  accept: callable,
-  ttlMs: integer(1, MAX_DELAY_MS),
-  dedupWindowMs: integer(0),
-  settledWindowMs: integer(0),
-  includeSubagents: flag,
-  handOverSilence: flag,
-  maxRuns: integer(1),
-  maxSettledRuns: integer(1),
-  maxTextBytes: integer(1),
-  maxBufferedBytes: integer(1),
-  maxFrameBytes: integer(1),
-  maxDedupKeys: integer(1),
-  maxPending: integer(1),
-  maxPendingBytes: integer(1),
-  maxSessions: integer(1),
-  maxHistoryRows: integer(50),
-  recoveryTimeoutMs: integer(1, MAX_DELAY_MS),
   logger: shapedLike("a logger", "debug", "info", "warn", "error"),
-  clock: shapedLike("a clock", "now", "setTimeout", "clearTimeout"),
   inspect: { expected: observerShape.expected, holds: (value) => callable.holds(value) || observerShape.holds(value) },
-  inspectText: flag,
-  random: callable,
-};
+} satisfies { readonly [K in keyof InboxOptions]?: Check };
 
-const retryChecks: Record<keyof RetryOptions, Check> = {
-  maxAttempts: orInfinity(integer(1)),
-  firstDelayMs: delay,
-  maxDelayMs: delay,
-};
+const retryOptions = {
+  maxAttempts: option(10, orInfinity(integer(1))),
+  firstDelayMs: option(1_000, delay),
+  maxDelayMs: option(300_000, delay),
+} satisfies { readonly [K in keyof RetryOptions]-?: Option<number> };
+
+type Table = Readonly<Record<string, Option<unknown>>>;
+type Defaults<T extends Table> = { readonly [K in keyof T]: T[K]["fallback"] };
+
+function defaultsOf<T extends Table>(table: T): Defaults<T> {
+  return Object.fromEntries(Object.entries(table).map(([name, { fallback }]) => [name, fallback])) as Defaults<T>;
+}
+
+function checksOf(table: Table): Record<string, Check> {
+  return Object.fromEntries(Object.entries(table).map(([name, { check }]) => [name, check]));
+}
+
+/** The defaults of everything that has a plain one. */
+export const defaults = defaultsOf(plain);
+
+/** The defaults of `retry`. */
+export const retryDefaults = defaultsOf(retryOptions);
+
+/** {@link InboxOptions}, checked and filled in. */
+export type InboxSettings = Readonly<
+  Required<Pick<InboxOptions, keyof typeof plain>> &
+    Pick<InboxOptions, keyof typeof optional | "gateway" | "source"> & { retry: Required<RetryOptions> }
+>;
+
+const checks: Readonly<Record<string, Check>> = { ...checksOf(plain), ...optional };
+/** Checked elsewhere. */
+const others = ["gateway", "source", "retry"];
 
 /** Throws for the first option that is unknown or does not hold; undefined counts as absent. */
-function check(
-  options: object,
-  table: Readonly<Record<string, Check>>,
-  prefix = "",
-  others: readonly string[] = [],
-): void {
+function check(options: object, table: Readonly<Record<string, Check>>, path = "", others: readonly string[] = []) {
   for (const [name, value] of Object.entries(options)) {
+    if (others.includes(name)) continue;
     const test = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (test === undefined) {
-      if (others.includes(name)) continue;
-      const known = [...Object.keys(table), ...others].join(", ");
-      throw new InboxError("ERR_INBOX_OPTION", `There is no option \`${prefix}${name}\`; there are ${known}`, {
-        option: prefix + name,
-      });
-    }
-    if (value !== undefined && !test.holds(value)) throw optionError(prefix + name, test.expected, value);
+    if (test === undefined) throw unknownOption(name, [...Object.keys(table), ...others], path);
+    if (value !== undefined && !test.holds(value)) throw optionError(path + name, test.expected, value);
   }
 }
 
@@ -257,16 +249,34 @@ function given<T extends object>(options: T): T {
 }
 
 /**
- * Checks the options and fills in the defaults.
+ * Checks the options and fills in the defaults. The Gateways are checked when they become sources.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for the first option that is wrong, with its name and value.
  */
 export function resolveOptions(options: InboxOptions): InboxSettings {
   if (typeof options !== "object" || options === null) throw optionError("options", "an object", options);
-  check(options, checks, "", ["gateway", "source", "retry"]);
-  const { gateway = [], source = [], retry = {}, ...rest } = options;
+  check(options, checks, "", others);
+  const { retry = {} } = options;
   if (typeof retry !== "object" || retry === null) throw optionError("retry", "an object", retry);
-  check(retry, retryChecks, "retry.");
-  const sources = [gateway, source].flat() as readonly (GatewayOptions | Source)[];
-  return Object.freeze({ ...defaults, ...given(rest), retry: { ...retryDefaults, ...given(retry) }, sources });
+  check(retry, checksOf(retryOptions), "retry.");
+  const settings = { ...defaults, ...given(options), retry: { ...retryDefaults, ...given(retry) } };
+  const { session, accept } = settings;
+  return Object.freeze({
+    ...settings,
+    session: (sessionKey: string) => answered("session", session(sessionKey)) ?? undefined,
+    accept: (message: ProactiveMessage) => answered("accept", accept(message)),
+  });
+}
+
+/** What a function of the host's answered. A promise is no answer: it counts as a throw, and its rejection is not lost. */
+function answered<T>(name: string, answer: T): T {
+  if (typeof (answer as { then?: unknown } | null | undefined)?.then !== "function") return answer;
+  Promise.resolve(answer).catch(() => {});
+  throw new InboxError(
+    "ERR_INBOX_OPTION",
+    `Expected \`${name}\` to answer at once, got a promise: it must not be async`,
+    {
+      option: name,
+    },
+  );
 }

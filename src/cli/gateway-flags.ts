@@ -1,4 +1,5 @@
 import { createDevice } from "../source/gateway/device-file.ts";
+import { gatewaySource } from "../source/gateway/gateway.ts";
 import type { GatewayOptions } from "../source/gateway/options.ts";
 import type { Source } from "../source/source.ts";
 import { toSources } from "../source/to-sources.ts";
@@ -64,12 +65,12 @@ export function gatewaysFrom(
   configured?: readonly GatewayOptions[],
 ): readonly Source[] {
   const options = gatewayOptionsFrom(values, nameOf, configured);
-  if (configured !== undefined && configured.length > 0) return toSources(options);
+  if (configured !== undefined && configured.length > 0) return toSources({ gateway: options });
   const names = new Map([
     ...["url", "token", "password", "name", "owner"].map((option) => [option, nameOf(option)] as const),
     ["tlsFingerprint", nameOf("tls-fingerprint")] as const,
   ]);
-  return fromFlags(names, () => toSources(options));
+  return fromFlags(names, () => options.map(gatewaySource));
 }
 
 /** The only Gateway of a command that takes one. */

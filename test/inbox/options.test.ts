@@ -41,10 +41,53 @@ describe("options", () => {
     expect(refusal(options as object)).toContain(message);
   });
 
-  it("that are misspelt are refused, with those that there are", () => {
-    expect(refusal({ ttl: 5 })).toMatch(/^There is no option `ttl`; there are .*ttlMs/);
-    expect(refusal({ retry: { attempts: 5 } })).toMatch(/^There is no option `retry.attempts`; there are maxAttempts/);
-    expect(refusal({ constructor: 5 })).toMatch(/^There is no option `constructor`/);
+  it.each([
+    [{ ttlM: 5 }, "There is no option `ttlM`; did you mean `ttlMs`?"],
+    [{ maxRun: 5 }, "There is no option `maxRun`; did you mean `maxRuns`?"],
+    [{ zzzzzz: 5 }, "There is no option `zzzzzz`; there are session, timeoutMs, "],
+    [{ retry: { maxAttempt: 5 } }, "There is no option `retry.maxAttempt`; did you mean `retry.maxAttempts`?"],
+    [{ gateway: { tokn: "s3cret" } }, "got `gateway.tokn`; did you mean `gateway.token`?"],
+    [{ source: [{ urll: "x" }] }, "got `source[0].urll`; did you mean `source[0].url`?"],
+    [{ constructor: 5 }, "There is no option `constructor`"],
+  ])("%j, misspelt, are refused with the one that was meant", (options, message) => {
+    expect(refusal(options)).toContain(message);
+    expect(refusal(options)).not.toContain("s3cret");
+  });
+
+  it.each([
+    [
+      { gateway: { url: "http://h" } },
+      "Expected `gateway.url` to be a ws:// or wss:// address, got `http://h` (string)",
+    ],
+    [{ gateway: "http://h" }, "Expected `gateway.url` to be a ws:// or wss:// address"],
+    [{ gateway: [{ url: "ws://h" }, { url: "ws://h", token: 5 }] }, "Expected `gateway[1].token` to be a string"],
+    [{ gateway: 5 }, "Expected `gateway` to be an address (ws:// or wss://), the options of a Gateway, or a source"],
+    [{ gateway: [null] }, "Expected `gateway[0]` to be an address"],
+    [{ source: { url: "ws://h", name: "" } }, "Expected `source.name` to be a string that is not empty"],
+  ])("of a Gateway are named by their path: %j", (options, message) => {
+    expect(refusal(options)).toContain(message);
+  });
+
+  it("take a Gateway by its address alone", async () => {
+    const inbox = createInbox({ gateway: "ws://127.0.0.1:9" });
+    expect(inbox.links()).toMatchObject([{ gateway: "default", state: "offline" }]);
+    await inbox.stop();
+  });
+
+  it.each([
+    ["rejects", () => Promise.reject(new Error("nobody hears this"))],
+    ["answers", async () => false],
+  ])("take no async function, which %s: no session, but the message", async (_, async) => {
+    const outcomes: unknown[] = [];
+    for (const [i, options] of [{ session: async }, { accept: async }].entries()) {
+      const inbox = createInbox(options as never);
+      inbox.outcomes$.subscribe(({ status }) => outcomes.push(status));
+      inbox.handle({ runId: `r${i}`, sessionKey: "k", state: "final", message: { content: "Hi" } });
+      await new Promise(setImmediate);
+      expect(inbox.stats().hostErrors).toBe(1);
+      await inbox.stop();
+    }
+    expect(outcomes).toEqual(["discarded", "dispatched"]);
   });
 
   it("that are undefined count as absent", async () => {
@@ -56,7 +99,7 @@ describe("options", () => {
 
   it("never quote a token", () => {
     const message = refusal({ gateway: { url: "http://127.0.0.1", token: "s3cret" } });
-    expect(message).toContain("`url`");
+    expect(message).toContain("`gateway.url`");
     expect(message).not.toContain("s3cret");
   });
 

@@ -709,7 +709,7 @@ describe("the options of a Gateway source", () => {
       { url: "wss://h", tlsFingerprint: "ab" },
       "Expected `tlsFingerprint` to be a SHA-256 fingerprint (64 hex digits, colons allowed), got `ab` (string)",
     ],
-    [{ url, tokn: token }, "Expected `tokn` to be absent (there is no such option), got string"],
+    [{ url, tokn: token }, "Expected an option of gatewaySource(), got `tokn`; did you mean `token`?"],
   ])("are checked at once: %j", (options, message) => {
     let thrown: unknown;
     try {

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
-import { InboxError, optionError } from "../../errors.ts";
+import { assertKnownKeys, InboxError, optionError } from "../../errors.ts";
 import { MAX_DELAY_MS } from "../../kit/clock.ts";
 import { assertLabels } from "../source.ts";
 import { deviceIdOf } from "./device.ts";
@@ -79,7 +79,7 @@ export interface GatewaySettings extends GatewayOptions {
   readonly address: string;
 }
 
-const known: ReadonlySet<string> = new Set([
+const known: readonly string[] = [
   "url",
   "token",
   "password",
@@ -90,16 +90,14 @@ const known: ReadonlySet<string> = new Set([
   "tlsFingerprint",
   "device",
   "requestTimeoutMs",
-] satisfies (keyof GatewayOptions)[]);
+] satisfies (keyof GatewayOptions)[];
 
 const fingerprint = /^(sha256:)?([0-9a-f]{64}|([0-9a-f]{2}:){31}[0-9a-f]{2})$/i;
 
 /** Checks a caller's options. Throws `ERR_INBOX_OPTION` naming the option; a secret's value is never in the message. */
 export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
   if (typeof options !== "object" || options === null) throw optionError("options", "an object", options);
-  const typo = Object.keys(options).find((key) => !known.has(key));
-  if (typo !== undefined)
-    throw secretError(typo, "absent (there is no such option)", typeof options[typo as keyof GatewayOptions]);
+  assertKnownKeys("gatewaySource()", options, known);
   const url = readUrl(options.url);
   const { name = "default", scopes = ["operator.read"], requestTimeoutMs = 30_000, allowInsecure = false } = options;
   for (const secret of ["token", "password"] as const) {
