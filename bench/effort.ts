@@ -12,6 +12,8 @@ export interface Effort {
   readonly memoryLive: number;
   readonly latencySeconds: number;
   readonly words: readonly number[];
+  /** Messages of each rival in the section about what is on disk. */
+  readonly durableMessages: number;
   /** Sockets, the whole inbox, the ledger file and `distinctWithin`: of no budget. */
   readonly everything: boolean;
 }
@@ -26,6 +28,7 @@ export const full: Effort = {
   memoryLive: 100_000,
   latencySeconds: 6,
   words: [1_000, 10_000, 50_000, 200_000],
+  durableMessages: 5_000,
   everything: true,
 };
 
@@ -39,5 +42,6 @@ export const brief: Effort = {
   memoryLive: 20_000,
   latencySeconds: 2,
   words: [1_000, 200_000],
+  durableMessages: 500,
   everything: false,
 };

@@ -1,4 +1,5 @@
 import { measureDistinct } from "./distinct.ts";
+import { measureDurable } from "./durable.ts";
 import { measureInspection } from "./inspection.ts";
 import { measureLatency } from "./latency.ts";
 import { measureLongReply } from "./long-replies.ts";
@@ -17,4 +18,5 @@ export const questions = {
   inspection: measureInspection,
   longReply: measureLongReply,
   distinct: measureDistinct,
+  durable: measureDurable,
 };

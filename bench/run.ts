@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { durableSection } from "./durable-section.ts";
 import { brief, type Effort, full } from "./effort.ts";
 import { type Budget, budgetTable, isKept, isKeptWithSlack, type Section, sectionText } from "./report.ts";
 import {
@@ -31,6 +32,7 @@ async function measure(effort: Effort): Promise<readonly Section[]> {
   const parts = effort.everything
     ? [
         throughputSection,
+        durableSection,
         spawnSection,
         socketSection,
         memorySection,

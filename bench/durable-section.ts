@@ -1,0 +1,79 @@
+import { type AnswerTo, askInRounds } from "./ask.ts";
+import type { DurableRival, DurableTask } from "./durable.ts";
+import type { Effort } from "./effort.ts";
+import type { Section } from "./report.ts";
+import { type BenchServer, findPostgres, startRedis } from "./servers.ts";
+import { digits, spread, withSpread } from "./spread.ts";
+
+const order: readonly DurableRival[] = [
+  "inbox, in memory",
+  "inbox, file",
+  "inbox, Postgres",
+  "BullMQ, everysec",
+  "BullMQ, always",
+  "graphile-worker",
+  "pg-boss",
+  "bare fdatasync",
+  "bare SQLite",
+  "bare Postgres",
+];
+
+const kinds = [
+  { sessions: 1_000, chars: 1_000 },
+  { sessions: 1_000, chars: 10_000 },
+  { sessions: 1, chars: 1_000 },
+] as const;
+
+export async function durableSection({ durableMessages, rounds, everything }: Effort): Promise<Section> {
+  const everysec = await startRedis("everysec");
+  const always = await startRedis("always");
+  const postgres = await findPostgres();
+  const serverOf = (rival: DurableRival): BenchServer | undefined | "none" => {
+    if (rival === "BullMQ, everysec") return everysec;
+    if (rival === "BullMQ, always") return always;
+    return /postgres|graphile|boss/i.test(rival) ? postgres : "none";
+  };
+  const tasks: DurableTask[] = [];
+  const missing = new Set<string>();
+  for (const kind of everything ? kinds : kinds.slice(0, 1)) {
+    for (const rival of order) {
+      const server = serverOf(rival);
+      if (server === undefined) missing.add(rival);
+      else tasks.push({ rival, ...kind, messages: durableMessages, ...(server !== "none" && { url: server.url }) });
+    }
+  }
+  if (missing.size > 0) console.error(`\n!!! NOT MEASURED, WITHOUT THEIR SERVERS: ${[...missing].join("; ")} !!!\n`);
+  let answers: readonly (readonly AnswerTo<"durable">[])[];
+  try {
+    answers = await askInRounds("durable", tasks, rounds);
+  } finally {
+    await everysec?.stop();
+    await always?.stop();
+  }
+  return {
+    title: "Messages that are on disk",
+    text: `From a message's arrival to the record that its handler, which does nothing, has returned; bursts of 250, with 16 at
+once. CPU time is that of this process alone: Redis and Postgres spend theirs in processes of their own, SQLite does its work
+in ours. What each promises differs:
+
+- The inbox records a message before the handler is called and again after it, once for each id and in the order of its
+  session; with a file or Postgres both are on disk. What it does beside (frames, runs, dedup) is in its figures.
+- BullMQ records a job in Redis, once for each id, without order between jobs. With \`everysec\` up to a second of them is
+  lost when the machine loses power; with \`always\` none.
+- graphile-worker, with a queue for each session, keeps their order; it has each job on disk before and after.
+- pg-boss fetches jobs in batches, twice a second unless it is told of new ones, as here; it keeps no order.
+- Bare: an insert and an update, each a transaction that is on disk; no order, no retries, no memory of what was delivered.`,
+    header: ["", "sessions", "characters", "messages/s", "CPU µs per message"],
+    rows: tasks.map(({ rival, sessions, chars }, i) => {
+      const measured = answers[i] ?? [];
+      return [
+        rival,
+        digits(sessions),
+        digits(chars),
+        digits(1_000_000 / spread(measured.map(({ wallUs }) => wallUs)).median),
+        withSpread(spread(measured.map(({ cpuUs }) => cpuUs))),
+      ];
+    }),
+    budgets: [],
+  };
+}
