@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import type { WebhookEvent } from "../delivery/webhook/options.ts";
 import { errorText, isInboxError } from "../errors.ts";
 import { nearest } from "../kit/nearest.ts";
 import { defaults, type InboxOptions } from "../options.ts";
@@ -28,6 +29,7 @@ export interface WebhookConfig {
   readonly timeoutMs?: number;
   readonly maxBodyBytes?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly events?: readonly WebhookEvent[];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -56,7 +58,7 @@ const keys = {
     "requestTimeoutMs",
   ],
   accept: ["origin", "agent", "sessionPrefix"],
-  webhook: ["url", "secretFile", "allowInsecure", "timeoutMs", "maxBodyBytes", "headers"],
+  webhook: ["url", "secretFile", "allowInsecure", "timeoutMs", "maxBodyBytes", "headers", "events"],
 } as const;
 const origins: readonly Origin[] = ["cron", "heartbeat", "announcement", "injected", "requested", "unknown"];
 

@@ -1,4 +1,4 @@
-import type { WebhookOptions } from "../delivery/webhook/options.ts";
+import type { WebhookEvent, WebhookOptions } from "../delivery/webhook/options.ts";
 import type { NameOf } from "./command.ts";
 import type { WebhookConfig } from "./config.ts";
 import { UsageError } from "./usage-error.ts";
@@ -6,12 +6,14 @@ import { UsageError } from "./usage-error.ts";
 /** The option of commands that post. */
 export const webhookFlags = {
   webhook: { type: "string", value: "URL", help: "post each message to this address" },
+  events: { type: "string", value: "NAMES", help: "post these, too: run.errored,delivery.dead,..." },
 } as const;
 
 const SECRET = "OPENCLAW_INBOX_WEBHOOK_SECRET";
 
 interface WebhookValues {
   readonly webhook?: string;
+  readonly events?: string;
   readonly "allow-insecure"?: boolean;
 }
 
@@ -19,6 +21,7 @@ interface WebhookValues {
 export function webhookNames(values: WebhookValues, nameOf: NameOf): ReadonlyMap<string, string> {
   return new Map([
     ["url", values.webhook === undefined ? "webhook.url" : nameOf("webhook")],
+    ["events", values.events === undefined ? "webhook.events" : nameOf("events")],
     ["secret", process.env[SECRET] === undefined ? "webhook.secretFile" : SECRET],
   ]);
 }
@@ -41,5 +44,12 @@ export function webhookOptionsFrom(
   const secret = fromEnvironment.length > 0 ? fromEnvironment : secrets;
   if (secret === undefined)
     throw new UsageError(`Expected the secret of ${webhookNames(values, nameOf).get("url")} in ${SECRET}`);
-  return { ...rest, url, secret, ...(values["allow-insecure"] === true && { allowInsecure: true }) };
+  return {
+    ...rest,
+    url,
+    secret,
+    // What is no such event, `webhook()` refuses.
+    ...(values.events !== undefined && { events: values.events.split(",") as WebhookEvent[] }),
+    ...(values["allow-insecure"] === true && { allowInsecure: true }),
+  };
 }

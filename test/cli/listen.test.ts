@@ -114,6 +114,20 @@ describe("listen", () => {
     expect(cli.stderr).not.toContain(secret);
   });
 
+  it("posts the events that it is asked for", async () => {
+    const gateway = await fakeGateway();
+    const hook = await receiver();
+    const cli = runCli(["listen", "--url", gateway.url, "--webhook", hook.url, "--events", "link.live,run.errored"], {
+      OPENCLAW_GATEWAY_TOKEN: gateway.token,
+      OPENCLAW_INBOX_WEBHOOK_SECRET: secret,
+    });
+    const { body, headers, response } = await hook.next();
+    expect(new Webhook(secret).verify(body, headers)).toMatchObject({ type: "openclaw.link.live" });
+    response.writeHead(204).end();
+    cli.child.kill("SIGTERM");
+    expect(await cli.ended).toEqual({ code: 0, signal: null });
+  });
+
   it.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
