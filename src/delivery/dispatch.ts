@@ -9,7 +9,7 @@ import { Backlog } from "./backlog.ts";
 import { Lanes, type LanesOptions, type Undelivered } from "./lanes.ts";
 import { messageBytes } from "./message-bytes.ts";
 
-export interface DispatchOptions extends Omit<LanesOptions, "onRetry" | "onEnd" | "onLeaseLost"> {
+export interface DispatchOptions extends Omit<LanesOptions, "onRetry" | "onEnd" | "isOurs" | "onLeaseLost"> {
   readonly ledger: Ledger;
   readonly report: Report;
   readonly maxPending: number;
@@ -49,6 +49,7 @@ export class Dispatch {
         report.delivered(message, end.attempts);
         this.backlog.continue();
       },
+      isOurs: ({ id }) => ledger.holds?.(id) ?? true,
       onLeaseLost: ({ message }) => {
         report.pending(-1, -messageBytes(message));
         report.leaseLost(message);

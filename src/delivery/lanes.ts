@@ -34,6 +34,8 @@ export interface LanesOptions {
   readonly onRetry: (message: ProactiveMessage, attempts: number, failure: Failure, delayMs: number) => void;
   /** The message was delivered or is dead. */
   readonly onEnd: (entry: Undelivered, end: LaneEnd) => void;
+  /** Whether the message is still this inbox's to deliver. */
+  readonly isOurs: (message: ProactiveMessage) => boolean;
   /** The message is not this inbox's any more, and was dropped. */
   readonly onLeaseLost: (entry: Undelivered) => void;
 }
@@ -162,7 +164,9 @@ export class Lanes {
   }
 
   private attempt(lane: Lane): void {
-    const { message, attempts } = lane.entries.peek() as Undelivered;
+    const entry = lane.entries.peek() as Undelivered;
+    const { message, attempts } = entry;
+    if (!this.options.isOurs(message)) return this.drop(lane, entry);
     const number = lane.actor?.getSnapshot().context.attempts ?? attempts + 1;
     const attempt = new Attempt(message, number, this.attemptOptions);
     this.running.set(attempt, lane);

@@ -40,11 +40,6 @@ export interface LedgerHost {
   onAlarm(error: InboxError | undefined): void;
   /** There may be something to `claim`. Must not throw. */
   onClaimable(): void;
-  /**
-   * These undelivered messages went over to another inbox while this one could not be seen to live: they are not to be
-   * attempted here any more, and have no outcome here. Must not throw.
-   */
-  onLost?(ids: readonly string[]): void;
 }
 
 /** Which dead letters to list. */
@@ -78,6 +73,11 @@ export interface Ledger {
    * answers from memory and says so through `onAlarm`.
    */
   take(message: ProactiveMessage): TakeResult | Promise<TakeResult>;
+  /**
+   * Whether a message that was taken or claimed here is still this inbox's to deliver: it may have gone over to another
+   * while this one could not be seen to live. Left out by ledgers where that cannot be.
+   */
+  holds?(id: string): boolean;
   /** Reports that an attempt failed and another will follow. Returns at once. */
   attempted(id: string, attempts: number, error: string): void;
   /** Reports that the handler succeeded. The text is forgotten, the id is remembered for the retention time. */

@@ -71,6 +71,7 @@ export function death(ledger: Ledger, plan: Death | undefined, clock?: Clock, re
     attempted: (...report) => ledger.attempted(...report),
     dead: (...report) => ledger.dead(...report),
     deadLetters: (page) => ledger.deadLetters(page),
+    holds: (id) => ledger.holds?.(id) ?? true,
     deadLetter: (id) => ledger.deadLetter(id),
     revive: (id) => ledger.revive(id),
     drop: (id) => ledger.drop(id),

@@ -146,6 +146,25 @@ describe("a message that has gone over to another inbox", () => {
   });
 });
 
+describe("a message that went over to another inbox while it waited", () => {
+  it("is not attempted any more", async () => {
+    const { inbox } = open({
+      ledger: { ...createMemoryLedger(), holds: (id: string) => id !== firstId },
+      deliver: ({ text }) => void calls.push(text),
+    });
+    const calls: string[] = [];
+    let firstId = "";
+    inbox.messages$.subscribe(({ id, text }) => {
+      if (text === "first") firstId = id;
+    });
+    say(inbox, "first");
+    say(inbox, "second");
+    while (inbox.stats().pending > 0) await settle();
+    expect(calls).toEqual(["second"]);
+    expect(inbox.stats()).toMatchObject({ leaseLost: 1, delivered: 1 });
+  });
+});
+
 describe("a ledger of the host's own that throws", () => {
   const broken = () => {
     throw new Error("no");

@@ -43,6 +43,7 @@ export function openLanes(options: Partial<LanesOptions> = {}) {
     onRetry: ({ id }, attempts, { text }, delayMs) => void told.push(`${id} retry ${attempts} in ${delayMs}: ${text}`),
     onEnd: ({ message: { id } }, end) =>
       void told.push(`${id} ${end.status} ${end.attempts}${end.status === "dead" ? `: ${end.failure.text}` : ""}`),
+    isOurs: () => true,
     onLeaseLost: ({ message: { id } }) => void told.push(`${id} lost`),
     ...options,
   });

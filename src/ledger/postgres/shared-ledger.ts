@@ -136,13 +136,8 @@ export class SharedLedger implements PostgresLedger {
       where not exists (select from ${prefix}messages m where m.id = h.id and (m.state = 'taken' and m.owner in ($2, '') or m.state = 'delivered' and m.owner = $2))`,
       [ids.map(keyOf), lease.id],
     );
-    this.forget(rows.map(({ number }) => ids[Number(number) - 1] as string));
-  }
-
-  /** They belong to another inbox now. */
-  private forget(ids: readonly string[]): void {
-    for (const id of ids) this.held.delete(id);
-    if (ids.length > 0) this.host?.onLost?.(ids);
+    // They belong to another inbox now.
+    for (const { number } of rows) this.held.delete(ids[Number(number) - 1] as string);
   }
 
   private lost(lease: Lease, error: unknown): void {
@@ -207,11 +202,17 @@ export class SharedLedger implements PostgresLedger {
     try {
       take = this.pending.take(message, this.host?.ordering ?? "session", this.now);
     } catch (error) {
+      // It is delivered from memory.
+      this.held.add(message.id);
       return Promise.reject(error);
     }
     if (this.isImpatient) this.answerFromMemory(take);
     this.work();
     return take.answer;
+  }
+
+  holds(id: string): boolean {
+    return this.held.has(id);
   }
 
   attempted(id: string, attempts: number, error: string): void {
@@ -517,7 +518,7 @@ export class SharedLedger implements PostgresLedger {
     const isOurs = what === "taken" || what === "mine";
     if (isAnswered) {
       // Another host has recorded it meanwhile, and delivers it.
-      if (!isOurs && this.held.has(message.id)) this.forget([message.id]);
+      if (!isOurs) this.held.delete(message.id);
       return;
     }
     if (isOurs) this.held.add(message.id);

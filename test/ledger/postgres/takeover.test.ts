@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import pg from "pg";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/kit/clock.ts";
+import { type PostgresLedger, postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
+import { usePostgres } from "../../helpers/postgres.ts";
+
+const postgres = await usePostgres("TAKING OVER FROM HOSTS THAT DIE");
+const url = postgres?.url as string;
+const program = fileURLToPath(new URL("./host-process.ts", import.meta.url));
+afterAll(() => postgres?.stop());
+
+describe.skipIf(postgres === undefined)("a host that dies", () => {
+  let schema: string;
+  let ledger: PostgresLedger;
+  let claimable: () => void;
+  const children: ChildProcess[] = [];
+
+  beforeEach(async () => {
+    schema = postgres?.schema() as string;
+    ledger = postgresLedger({ connectionString: url, schema });
+    await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable: () => claimable() });
+    claimable = () => {};
+  });
+
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill("SIGKILL");
+    await ledger.close();
+  });
+
+  async function startHost(...before: string[]): Promise<ChildProcess> {
+    const [command = "", ...args] = [
+      ...before,
+      process.execPath,
+      "--import",
+      "tsx",
+      program,
+      JSON.stringify({ url, schema }),
+    ];
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+    children.push(child);
+    await heard(child, "ready");
+    return child;
+  }
+
+  async function heard(child: ChildProcess, word: string): Promise<void> {
+    for (;;) {
+      const [text] = await once(child.stdout as NodeJS.ReadableStream, "data");
+      if (String(text).includes(word)) return;
+    }
+  }
+
+  /** Claims when told that there may be something. Resolves with the ids and how long it took. */
+  async function takeOver(): Promise<{ readonly ids: readonly string[]; readonly ms: number }> {
+    const begun = performance.now();
+    for (;;) {
+      const told = new Promise<void>((resolve) => {
+        claimable = resolve;
+      });
+      await told;
+      const claimed = await ledger.claim(10);
+      if (claimed.length > 0) return { ids: claimed.map(({ message }) => message.id), ms: performance.now() - begun };
+    }
+  }
+
+  it("by kill -9 is taken over within two seconds", async () => {
+    const child = await startHost();
+    child.kill("SIGKILL");
+    const { ids, ms } = await takeOver();
+    expect(ids).toEqual(["a", "b"]);
+    expect(ms).toBeLessThan(2_000);
+  });
+
+  it("and whose parent does not wait for it is taken over all the same", async () => {
+    // The shell becomes a program that never waits: its child stays a zombie.
+    const host = await startHost("sh", "-c", '"$@" & exec tail -f /dev/null', "sh");
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query(`select about from ${schema}.instances order by id::int desc limit 1`);
+    await client.end();
+    const pid = Number(String(rows[0]?.about).split(" ").at(-1));
+    expect(pid).not.toBe(host.pid);
+    process.kill(pid, "SIGKILL");
+    expect((await takeOver()).ids).toEqual(["a", "b"]);
+    // It is still in the process table.
+    expect(() => process.kill(pid, 0)).not.toThrow();
+  });
+
+  it("as a worker thread is taken over while its process lives", async () => {
+    const worker = new Worker(program, { workerData: { url, schema }, execArgv: ["--import", "tsx"] });
+    await once(worker, "message");
+    await worker.terminate();
+    expect((await takeOver()).ids).toEqual(["a", "b"]);
+  });
+
+  it("is not one that stands still", async () => {
+    const child = await startHost();
+    child.kill("SIGSTOP");
+    // Longer than it takes to see that somebody is dead.
+    await sleep(3_000);
+    expect(await ledger.claim(10)).toEqual([]);
+    child.kill("SIGCONT");
+    child.kill("SIGUSR2");
+    await heard(child, "flushed");
+    child.kill("SIGKILL");
+    expect((await takeOver()).ids).toEqual(["b"]);
+  });
+});
+
+describe.skipIf(postgres === undefined)("a schema that is dropped while it is in use", () => {
+  it("raises an alarm, and is made anew with what is not delivered", async () => {
+    const schema = postgres?.schema() as string;
+    const alarms: unknown[] = [];
+    const ledger = postgresLedger({ connectionString: url, schema });
+    await ledger.open({
+      clock: systemClock,
+      ordering: "session",
+      onAlarm: (error) => alarms.push(error),
+      onClaimable() {},
+    });
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query(`drop schema ${schema} cascade`);
+    ledger.setCursor("place", "here");
+    await expect.poll(() => alarms.length, { timeout: 10_000 }).toBe(2);
+    expect(alarms).toEqual([expect.objectContaining({ code: "ERR_INBOX_LEDGER" }), undefined]);
+    expect(await ledger.cursor("place")).toBe("here");
+    await ledger.close();
+    await client.end();
+  });
+
+  it("counts and names a message that cannot be read, and keeps it", async () => {
+    const schema = postgres?.schema() as string;
+    const alarms: { readonly message: string }[] = [];
+    const ledger = postgresLedger({ connectionString: url, schema });
+    await ledger.open({
+      clock: systemClock,
+      ordering: "session",
+      onAlarm: (error) => error && alarms.push(error),
+      onClaimable() {},
+    });
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query(
+      `insert into ${schema}.messages (id, gateway, session_key, lane, run_id, state, owner, taken_at, changed_at, body)
+      values ('odd', 'home', 'key', 'lane', 'run', 'taken', '', 0, 0, '{"id": 5}')`,
+    );
+    expect(await ledger.claim(10)).toEqual([]);
+    expect(alarms).toMatchObject([{ message: expect.stringContaining("odd") }]);
+    const { rows } = await client.query(`select state, body->>'id' as id from ${schema}.messages`);
+    expect(rows).toEqual([{ state: "dead", id: "5" }]);
+    await ledger.close();
+    await client.end();
+  });
+});
