@@ -103,9 +103,10 @@ describe.skipIf(postgres === undefined)("a host that dies", () => {
     // Longer than it takes to see that somebody is dead.
     await sleep(3_000);
     expect(await ledger.claim(10)).toEqual([]);
+    const flushed = heard(child, "flushed");
     child.kill("SIGCONT");
     child.kill("SIGUSR2");
-    await heard(child, "flushed");
+    await flushed;
     child.kill("SIGKILL");
     expect((await takeOver()).ids).toEqual(["b"]);
   });
