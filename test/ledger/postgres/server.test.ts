@@ -184,6 +184,39 @@ describe("a lease", () => {
     60_000,
   );
 
+  it("comes back when its connection gives no answer, and nobody takes it for dead meanwhile", async () => {
+    if (server === undefined) return;
+    const schema = server.schema();
+    const one = await open(schema);
+    const two = await open(schema);
+    await one.ledger.take(messageOf("a"));
+    const client = new pg.Client({ connectionString: server.url });
+    await client.connect();
+    const { rows } = await client.query(
+      `select l.pid from pg_locks l where l.locktype = 'advisory' and l.objid::bigint = (select min(id::bigint) from "${schema}".instances)`,
+    );
+    const [pid] = rows.map((row) => Number(row.pid)) as [number];
+    // As when the network drops what is sent: the connection is there, and nothing comes.
+    process.kill(pid, "SIGSTOP");
+    try {
+      await until(() => one.alarms.length === 2);
+      expect(await one.ledger.take(messageOf("b"))).toBe("taken");
+      expect(await two.ledger.claim(10)).toEqual([]);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    // The server lets go of the old connection; by then the new one holds the lock, or is about to.
+    await sleep(3_000);
+    expect(await two.ledger.claim(10)).toEqual([]);
+    one.ledger.delivered("a", 1);
+    one.ledger.delivered("b", 1);
+    await one.ledger.flush();
+    expect(await rowsOf(schema)).toEqual({ a: "delivered", b: "delivered" });
+    await client.end();
+    await one.ledger.close();
+    await two.ledger.close();
+  }, 60_000);
+
   it("knows what it was robbed of, and what it reports of that has no effect", async () => {
     if (server === undefined) return;
     const schema = server.schema();
