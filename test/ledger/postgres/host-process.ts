@@ -12,9 +12,10 @@ const ledger = postgresLedger({ connectionString: url, schema });
 await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
 await ledger.take(messageOf("a"));
 await ledger.take(messageOf("b"));
-if (parentPort === null) process.stdout.write("ready\n");
-else parentPort.postMessage("ready");
+// Before it says that it is ready: from then on it may be stopped at any moment.
 process.on("SIGUSR2", () => {
   ledger.delivered("a", 1);
   void ledger.flush().then(() => process.stdout.write("flushed\n"));
 });
+if (parentPort === null) process.stdout.write("ready\n");
+else parentPort.postMessage("ready");
