@@ -8,6 +8,7 @@ import { openLedger } from "./open-ledger.ts";
  *
  * - `take ID`: answers `taken ID` or `known ID`
  * - `claim`: answers `claimed ID ID ...`
+ * - `deliver ID`: answers `delivered ID` once that is on disk
  * - `revive ID`: answers `revived ID` or `none ID`
  * - `dead ID`: answers `buried ID` once that is on disk
  * - `work PREFIX`: takes and delivers messages without end: `taken ID` once one is on disk,
@@ -15,7 +16,7 @@ import { openLedger } from "./open-ledger.ts";
  * - `close`: answers `closed`, and the process ends by itself
  * - `leave`: answers `left`, with the ledger still open, and the process ends by itself
  */
-const ledger = await openLedger(process.argv[2] as string, { retainMs: Number(process.argv[3] ?? 86_400_000) });
+const ledger = await openLedger(process.argv[2] as string);
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const input = createInterface({ input: process.stdin });
 
@@ -36,6 +37,11 @@ const commands: Readonly<Record<string, (id: string) => Promise<void>>> = {
   take: async (id) => void say(`${await ledger.take(messageOf(id))} ${id}`),
   claim: async () => void say(["claimed", ...(await ledger.claim(1_000)).map(({ message }) => message.id)].join(" ")),
   revive: async (id) => void say(`${(await ledger.revive(id)) ? "revived" : "none"} ${id}`),
+  deliver: async (id) => {
+    ledger.delivered(id, 1);
+    await ledger.flush();
+    say(`delivered ${id}`);
+  },
   dead: async (id) => {
     ledger.dead(id, 1, "no");
     await ledger.flush();
@@ -60,4 +66,4 @@ input.on("line", (line) => {
   const [command = "", id = ""] = line.split(" ");
   void commands[command]?.(id);
 });
-say("ready");
+say(`ready ${process.pid}`);

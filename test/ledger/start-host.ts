@@ -23,12 +23,11 @@ afterEach(() => {
   started.clear();
 });
 
-/** Starts a host on `file`; it is killed after the test. Resolves once its ledger is open. */
-export async function startHost(file: string, retainMs?: number): Promise<Host> {
-  const args = ["--import", "tsx", new URL("./host.ts", import.meta.url).pathname, file];
-  const child = spawn(process.execPath, retainMs === undefined ? args : [...args, `${retainMs}`], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+/** Starts a host on `file`, by `wrapper` where one is given; it is killed after the test. Resolves once its ledger is open. */
+export async function startHost(file: string, wrapper: readonly string[] = []): Promise<Host> {
+  const program = new URL("./host.ts", import.meta.url).pathname;
+  const [command, ...args] = [...wrapper, process.execPath, "--import", "tsx", program, file] as [string, ...string[]];
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
   started.add(child);
   // A host that was killed does not read any more.
   child.stdin.on("error", () => {});
@@ -40,8 +39,10 @@ export async function startHost(file: string, retainMs?: number): Promise<Host> 
     return (code ?? signal) as number | string;
   });
   const nextLine = async () => ((await once(reader, "line")) as [string])[0];
+  const ready = (await nextLine()).split(" ");
   const host: Host = {
-    pid: child.pid as number,
+    // As this process sees it, which is not how a host in a container does.
+    pid: wrapper.length === 0 ? (child.pid as number) : Number(ready[1]),
     lines,
     send: (line) => void child.stdin.write(`${line}\n`),
     ask(line) {
@@ -52,6 +53,5 @@ export async function startHost(file: string, retainMs?: number): Promise<Host> 
     signal: (signal) => void child.kill(signal),
     ended,
   };
-  await nextLine();
   return host;
 }

@@ -26,7 +26,7 @@ import { type Report, Unsaved, type UnsavedEntry } from "./unsaved.ts";
 const APPLICATION_ID = 0x6f636978;
 const BUSY_MS = 5_000;
 const POLL_MS = 200;
-const SWEEP_MS = 1_000;
+const SWEEP_MS = 500;
 const PRUNE_MS = 60_000;
 /** Deleted in one transaction. Other writers wait for it, so it is kept short. */
 const PRUNE_STEP = 500;
