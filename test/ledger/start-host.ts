@@ -26,7 +26,7 @@ afterEach(() => {
 /** Starts a host on `file`, by `wrapper` where one is given; it is killed after the test. Resolves once its ledger is open. */
 export async function startHost(file: string, wrapper: readonly string[] = []): Promise<Host> {
   const program = new URL("./host.ts", import.meta.url).pathname;
-  const [command, ...args] = [...wrapper, process.execPath, "--import", "tsx", program, file] as [string, ...string[]];
+  const [command = "", ...args] = [...wrapper, process.execPath, "--import", "tsx", program, file];
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
   started.add(child);
   // A host that was killed does not read any more.

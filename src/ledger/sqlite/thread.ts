@@ -195,7 +195,7 @@ export function threadMain(): void {
         const lock = new Database(data.lock);
         thread.lock = lock;
         try {
-          lock.exec("pragma busy_timeout = 1000; begin exclusive");
+          lock.exec("pragma busy_timeout = 1000; pragma journal_mode = memory; begin exclusive");
         } catch (error) {
           if (((error as { errcode?: number }).errcode ?? 0) % 256 === 5) continue;
           throw error;
@@ -353,7 +353,7 @@ export function threadMain(): void {
       try {
         if (thread.inodeOf(path) !== "") {
           lock = new Database(path);
-          lock.exec("pragma busy_timeout = 0; begin exclusive");
+          lock.exec("pragma busy_timeout = 0; pragma journal_mode = memory; begin exclusive");
         }
         thread.inTransaction(() => {
           thread.all("release", [id]);
