@@ -1,4 +1,4 @@
-import { assign, emit, setup } from "xstate";
+import { assertEvent, assign, emit, setup } from "xstate";
 import { exponential } from "../src/kit/backoff.ts";
 
 /** How a message's attempts are spaced. */
@@ -73,17 +73,22 @@ export const deliveryMachine = setup({
     backoff: ({ context }) => context.delayMs,
   },
   guards: {
-    hopeless: ({ context, event }) =>
-      event.type === "failed" && (event.permanent === true || context.attempts >= context.maxAttempts),
+    hopeless: ({ context, event }) => {
+      assertEvent(event, "failed");
+      return event.permanent === true || context.attempts >= context.maxAttempts;
+    },
   },
   actions: {
     countAttempt: assign({ attempts: ({ context }) => context.attempts + 1 }),
     tellAttempt: emit(({ context }) => ({ type: "attempt", attempt: context.attempts })),
     tellRetry: emit(({ context: { attempts, delayMs } }) => ({ type: "retry", attempts, delayMs })),
-    noteError: assign({ error: ({ event }) => (event.type === "failed" ? event.error : undefined) }),
-    planRetry: assign({
-      delayMs: ({ context, event }) =>
-        event.type === "failed" ? Math.max(event.retryAfterMs ?? 0, backoffMs(context, event.jitter)) : 0,
+    noteError: assign(({ event }) => {
+      assertEvent(event, "failed");
+      return { error: event.error };
+    }),
+    planRetry: assign(({ context, event }) => {
+      assertEvent(event, "failed");
+      return { delayMs: Math.max(event.retryAfterMs ?? 0, backoffMs(context, event.jitter)) };
     }),
   },
 }).createMachine({

@@ -1,4 +1,4 @@
-import { assign, setup } from "xstate";
+import { assertEvent, assign, setup } from "xstate";
 import type { DiscardReason, ProactiveMessage } from "../src/types.ts";
 
 /** What is known of a run when its first event arrives. */
@@ -92,11 +92,12 @@ export const runMachine = setup({
   },
   actions: {
     buffer: assign(({ context, event }) => {
+      // Called for each delta: `assertEvent` costs more than all the rest here.
       if (event.type !== "delta") return {};
       return { text: event.text, sessionKey: context.sessionKey ?? event.sessionKey };
     }),
     complete: assign(({ context, event }) => {
-      if (event.type !== "final") return {};
+      assertEvent(event, "final");
       return {
         text: finalText(context, event.text),
         sessionKey: event.sessionKey ?? context.sessionKey,
@@ -105,17 +106,21 @@ export const runMachine = setup({
       };
     }),
     declareEmpty: assign({ reason: "empty" }),
-    giveReason: assign(({ event }) => (event.type === "discard" ? { reason: event.reason } : {})),
+    giveReason: assign(({ event }) => {
+      assertEvent(event, "discard");
+      return { reason: event.reason };
+    }),
     giveError: assign(({ context, event }) => {
-      if (event.type !== "error") return {};
+      assertEvent(event, "error");
       const { error: cause, errorKind, text } = event;
       // Where the Gateway gives no reason, the text of the event is one; else it is what the agent had said.
       if (cause === undefined) return { error: text ?? "Unknown error", errorKind, text: context.text || (text ?? "") };
       return { error: cause, cause, errorKind, text: text ?? context.text };
     }),
-    keepPartialText: assign(({ context, event }) =>
-      event.type === "aborted" ? { text: event.text ?? context.text } : {},
-    ),
+    keepPartialText: assign(({ context, event }) => {
+      assertEvent(event, "aborted");
+      return { text: event.text ?? context.text };
+    }),
   },
 }).createMachine({
   id: "run",

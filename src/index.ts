@@ -1,3 +1,4 @@
+export { type CollavreJob, type CollavreSession, collavre, collavreJob, parseSessionKey } from "./collavre.ts";
 export type { Deliver, DeliverContext } from "./delivery/deliver.ts";
 export type { WebhookOptions } from "./delivery/webhook/options.ts";
 export { webhook } from "./delivery/webhook/webhook.ts";
@@ -11,16 +12,7 @@ export type { SqliteLedgerOptions } from "./ledger/sqlite/options.ts";
 export { createSqliteLedger } from "./ledger/sqlite/sqlite.ts";
 export type { InboxOptions, RetryOptions } from "./options.ts";
 export { type DistinctWithinOptions, distinctWithin } from "./pipeline/distinct-within.ts";
-export {
-  type CollavreJob,
-  type CollavreSession,
-  collavre,
-  collavreJob,
-  defineSessionKey,
-  parseSessionKey,
-  type SessionKeyWord,
-  type SessionOf,
-} from "./protocol/session-key.ts";
+export { defineSessionKey, type SessionKeyWord, type SessionOf } from "./protocol/session-key.ts";
 export type { InboxStats } from "./report/counters.ts";
 export type { Answer, AskRequest, SendRequest } from "./runs/own-runs.ts";
 export { createDevice } from "./source/gateway/device-file.ts";

@@ -1,22 +1,30 @@
 /**
- * The words of this package.
+ * The words of this package: one word a concept, one concept a word.
  *
- * - **Gateway**: an OpenClaw Gateway. One inbox may listen to several, each with a `name`.
+ * - **host**: the app that embeds the inbox, or the sidecar process.
+ * - **Gateway**: an OpenClaw Gateway; an inbox may listen to several, each with a `name`.
  * - **frame**: one JSON WebSocket message: `{type: "event", event: "chat", payload, seq}`.
  * - **chat event**: the payload of a `chat` frame: `runId`, `sessionKey`, `seq`, `state`.
- * - **run**: one turn of an agent, named by `runId`; unique within its Gateway.
- * - **proactive run**: a run that this host did not ask for.
+ * - **run**: one turn of an agent, named by `runId`, unique within its Gateway.
+ * - **proactive run**: a run this host did not ask for.
+ * - **solicited run**: a run this host did ask for.
  * - **session key**: the Gateway's address of a conversation, e.g. `agent:main:collavre:42:creative:100`.
- * - **message**: the finished text of a run, with its addresses: what is handed over.
- * - **settled**: a run that has left `buffering`; remembered for the settled window.
- * - **dispatched**: its message was recorded in the ledger and given to delivery.
+ * - **transcript row**: one row of a session's history, live (`session.message`) or read (`chat.history`).
+ * - **message**: the finished text and attachments of a run, with its addresses.
+ * - **outcome**: how a run ended: `dispatched`, `discarded`, `errored`, `aborted`, `expired`.
+ * - **settled**: a run that has an outcome.
+ * - **dispatched**: its message is recorded in the ledger and given to delivery.
  * - **ledger**: remembers which messages were taken on, delivered, or are dead.
- * - **delivery**: calling the host's handler until it succeeds or gives up.
- * - **dead letter**: a message whose delivery gave up; kept, listed, can be replayed.
- * - **holder**: the process that has taken a message on, and so delivers it.
- * - **lane**: the undelivered messages of one session, in their order.
- * - **catching up**: finding in a Gateway's history what ended while nobody listened.
+ * - **lease**: whose a taken message is, for as long as that process lives.
+ * - **delivery**: calling the handler until it succeeds or gives up.
+ * - **attempt**: one call of the handler.
+ * - **dead letter**: a message whose delivery gave up; kept, listed, can be delivered anew.
+ * - **lane**: the undelivered messages of one session, in order.
+ * - **bookmark**: up to where a Gateway has been heard.
+ * - **catch up**: find what ended while nobody listened.
+ * - **recovered**: found so.
  * - **link**: the state of our connection to one Gateway.
+ * - **alarm**: something a person should look at: the ledger is unsafe, a job is silent.
  *
  * @module
  */

@@ -1,5 +1,4 @@
 import { InboxError } from "../errors.ts";
-import type { ProactiveMessage } from "../types.ts";
 
 /** What one word of a session key means: the name its value gets, and how the value is read. */
 export interface SessionKeyWord {
@@ -51,50 +50,4 @@ function readPairs(sessionKey: string, byWord: ReadonlyMap<string, SessionKeyWor
     }
   }
   return session;
-}
-
-const readCollavreKey = defineSessionKey({
-  agent: { as: "agentId" },
-  collavre: { as: "userId", type: "integer" },
-  creative: { as: "creativeId", type: "integer" },
-  topic: { as: "topicId", type: "integer" },
-});
-
-/**
- * Reads Collavre's session keys, `agent:<agentId>:collavre:<userId>[:creative:<id>][:topic:<id>]`, without regard to
- * case. Ids are integers; one that is not is left out, never read as 0.
- */
-export function parseSessionKey(sessionKey: string | null | undefined): ReturnType<typeof readCollavreKey> {
-  return readCollavreKey(sessionKey?.toLowerCase());
-}
-
-/** A conversation of Collavre's. */
-export type CollavreSession = ReturnType<typeof parseSessionKey> & { readonly creativeId: number };
-
-/** The `session` option for Collavre: a conversation is ours if its key names a creative. */
-export function collavre(sessionKey: string): CollavreSession | undefined {
-  const session = parseSessionKey(sessionKey);
-  return session.creativeId === undefined ? undefined : { ...session, creativeId: session.creativeId };
-}
-
-/** What Collavre's job queue gets for a message: the comment to write, where, and for whom. */
-export interface CollavreJob {
-  readonly type: "proactive";
-  readonly content: string;
-  readonly creative_id: number;
-  /** The user named in the session key; null when it names none. */
-  readonly user_id: number | null;
-  readonly context: { readonly creative_id: number; readonly thread_id: number | null };
-}
-
-/** The job for a message that was read with the {@link collavre} preset. */
-export function collavreJob(message: ProactiveMessage<CollavreSession>): CollavreJob {
-  const { creativeId, topicId, userId } = message.session;
-  return {
-    type: "proactive",
-    content: message.text,
-    creative_id: creativeId,
-    user_id: userId ?? null,
-    context: { creative_id: creativeId, thread_id: topicId ?? null },
-  };
 }

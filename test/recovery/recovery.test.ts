@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { collavre } from "../../src/protocol/session-key.ts";
+import { collavre } from "../../src/collavre.ts";
 import { GatewayRefusal } from "../../src/testing/index.ts";
 import { asked, heard, lastingLedger, listen, NOON, openGateway, topic, until } from "./hearing.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { collavre } from "../../src/protocol/session-key.ts";
+import { collavre } from "../../src/collavre.ts";
 import { type FakeGateway, GatewayRefusal, type TestClock } from "../../src/testing/index.ts";
 import { asked, type Hearing, heard, listen, NOON, openGateway, topic, until } from "./hearing.ts";
 

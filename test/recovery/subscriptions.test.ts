@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { collavre } from "../../src/collavre.ts";
 import { createInbox } from "../../src/inbox.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
-import { collavre } from "../../src/protocol/session-key.ts";
 import { GatewayRefusal } from "../../src/testing/index.ts";
 import { asked, heard, lastingLedger, listen, openGateway, topic, until } from "./hearing.ts";
 

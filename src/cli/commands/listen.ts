@@ -1,9 +1,9 @@
 import { filter, firstValueFrom, map } from "rxjs";
+import { collavre } from "../../collavre.ts";
 import { webhook } from "../../delivery/webhook/webhook.ts";
 import { createInbox } from "../../inbox.ts";
 import type { Inbox } from "../../inbox-api.ts";
 import type { InboxOptions } from "../../options.ts";
-import { collavre } from "../../protocol/session-key.ts";
 import type { Logger } from "../../types.ts";
 import { announceListening } from "../announce.ts";
 import { fromFlags } from "../arguments.ts";
