@@ -2,7 +2,6 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +11,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { commands } from "../src/cli/commands.ts";
 import { variableOf } from "../src/cli/environment.ts";
 import { runCli, temporaryFile } from "./cli/run-cli.ts";
+import { listening } from "./helpers/listening.ts";
 import { fakeGateway } from "./testing/helpers.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -87,9 +87,7 @@ describe("the Dockerfile", () => {
     const [, json = "[]"] = /HEALTHCHECK[^[]*\n\s*CMD (\[.*\])/.exec(read("Dockerfile")) ?? [];
     const [program = "", ...args] = JSON.parse(json) as string[];
     const server = createServer((_request, response) => response.end("ok"));
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
+    const port = await listening(server);
     const script = (args[1] ?? "").replace(":9464", `:${port}`);
     const check = () => {
       const child = spawn(program, [args[0] ?? "", script]);
@@ -106,17 +104,12 @@ describe("the compose file", () => {
   it("has services whose commands work as they stand there", async () => {
     const gateway = await fakeGateway();
     const web = createServer();
-    web.listen(0, "127.0.0.1");
-    await once(web, "listening");
-    onTestFinished(() => {
-      web.closeAllConnections();
-      web.close();
-    });
+    const webPort = await listening(web);
     // The names of the network lead to this machine, and `/data` is a folder of the test.
     const data = temporaryFile("data");
     const places: readonly (readonly [string, string])[] = [
       ["ws://gateway:18789", gateway.url],
-      ["http://web:3000", `http://localhost:${(web.address() as AddressInfo).port}`],
+      ["http://web:3000", `http://localhost:${webPort}`],
     ];
     // What stands in `.env` beside the file.
     const dotEnv = new Map([

@@ -1,8 +1,7 @@
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from "node:net";
+import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
@@ -11,6 +10,7 @@ import { runCli } from "../../src/cli/cli.ts";
 import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { createTerminal } from "../../src/cli/terminal.ts";
 import { certificate, certificateKey } from "../helpers/certificate.ts";
+import { closedPort, listening } from "../helpers/listening.ts";
 import { type Answerer, accept, createHandshakeServer, helloPayload, refuse } from "../source/handshake-server.ts";
 import { fakeGateway } from "../testing/helpers.ts";
 import { keptStreams } from "./streams.ts";
@@ -38,13 +38,6 @@ async function doctor(...args: string[]) {
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Finding);
   return { code, findings, stderr };
-}
-
-async function listening(server: Server | TcpServer): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  return (server.address() as AddressInfo).port;
 }
 
 /** A server that answers every upgrade to a WebSocket with these bytes. */
@@ -89,13 +82,11 @@ const broken: Record<string, () => Promise<readonly [args: readonly string[], ch
     "address",
     /leads nowhere/,
   ],
-  "nobody listens": async () => {
-    const server = createTcpServer();
-    const port = await listening(server);
-    server.close();
-    await once(server, "close");
-    return [["--url", `ws://127.0.0.1:${port}`], "address", /Nothing listens.*gateway\.bind/];
-  },
+  "nobody listens": async () => [
+    ["--url", `ws://127.0.0.1:${await closedPort(createTcpServer())}`],
+    "address",
+    /Nothing listens.*gateway\.bind/,
+  ],
   "ws:// to a port that speaks TLS": async () => {
     const server = createTlsServer({ cert: certificate, key: certificateKey });
     return [["--url", `ws://127.0.0.1:${await listening(server)}`], "address", /begins with wss:/];
@@ -166,10 +157,7 @@ const broken: Record<string, () => Promise<readonly [args: readonly string[], ch
     return [["--url", await well(), "--ledger", join(folder, "inbox.db")], "ledger", /inbox\.db/];
   },
   "a webhook where nobody listens": async () => {
-    const server = createTcpServer();
-    const port = await listening(server);
-    server.close();
-    await once(server, "close");
+    const port = await closedPort(createTcpServer());
     const args = ["--url", await well(), "--webhook", `http://127.0.0.1:${port}/hook`];
     return [args, "webhook", /ECONNREFUSED.*Start the receiver/];
   },

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
+import { listening } from "../helpers/listening.ts";
 import { fakeGateway } from "../testing/helpers.ts";
 import { type RunningCli, runCli } from "./run-cli.ts";
 
@@ -12,14 +12,8 @@ const sessionKey = "agent:main:collavre:42:creative:100";
 /** A receiver of webhooks that answers when the test says so. */
 async function receiver() {
   const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    url: `http://127.0.0.1:${await listening(server)}/hook`,
     async next() {
       const [request, response] = (await once(server, "request")) as [IncomingMessage, ServerResponse];
       let body = "";

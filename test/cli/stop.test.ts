@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { createServer as createTcpServer } from "node:net";
+import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
+import { listening } from "../helpers/listening.ts";
 import { fakeGateway } from "../testing/helpers.ts";
 import { type RunningCli, runCli, temporaryFile } from "./run-cli.ts";
 
@@ -26,13 +27,7 @@ async function backlog(): Promise<string> {
 /** A receiver that takes everything, and tells of each request. */
 async function receiver() {
   const server = createServer((request, response) => request.resume().on("end", () => response.writeHead(204).end()));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+  return { server, url: `http://127.0.0.1:${await listening(server)}/` };
 }
 
 type Moment = (
@@ -52,12 +47,9 @@ describe("listen, with a backlog", () => {
     "ends with 0 at SIGTERM %s, while the Gateway keeps silent",
     async (_name, moment) => {
       const silent = createTcpServer();
-      silent.listen(0, "127.0.0.1");
-      await once(silent, "listening");
-      onTestFinished(() => void silent.close());
+      const url = `ws://127.0.0.1:${await listening(silent)}`;
       const hook = await receiver();
       const first = { request: once(hook.server, "request"), connection: once(silent, "connection") };
-      const url = `ws://127.0.0.1:${(silent.address() as AddressInfo).port}`;
       const cli = runCli(["listen", "--url", url, "--ledger", await backlog(), "--webhook", hook.url, "--json"], {
         OPENCLAW_INBOX_WEBHOOK_SECRET: secret,
       });

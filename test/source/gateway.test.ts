@@ -1,7 +1,6 @@
 import { createHash, createPublicKey, generateKeyPairSync, verify } from "node:crypto";
-import { once } from "node:events";
 import { createServer } from "node:http";
-import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
+import { connect, createServer as createTcpServer } from "node:net";
 import { buildDeviceAuthPayloadV3 } from "@openclaw/gateway-client";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { gatewaySource } from "../../src/source/gateway/gateway.ts";
@@ -9,6 +8,7 @@ import type { GatewayOptions } from "../../src/source/gateway/options.ts";
 import type { Source } from "../../src/source/source.ts";
 import { createFakeGateway } from "../../src/testing/fake-gateway.ts";
 import type { FakeGateway } from "../../src/testing/fake-gateway-api.ts";
+import { listening } from "../helpers/listening.ts";
 import {
   type Answerer,
   accept,
@@ -336,11 +336,8 @@ describe("a Gateway source behind something that turns it away", () => {
       });
       far.on("error", () => {});
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    open.push({ close: async () => void server.close() });
     return {
-      url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      url: `ws://127.0.0.1:${await listening(server)}`,
       get attempts() {
         return attempts;
       },
@@ -397,10 +394,7 @@ describe("a Gateway source behind something that turns it away", () => {
     await wrong.linked("lost");
     expect(wrong.reasons[0]).toContain("does not speak TLS");
     const silent = createTcpServer((socket) => socket.destroy());
-    silent.listen(0, "127.0.0.1");
-    await once(silent, "listening");
-    open.push({ close: async () => void silent.close() });
-    const hung = start({ url: `ws://127.0.0.1:${(silent.address() as AddressInfo).port}`, token });
+    const hung = start({ url: `ws://127.0.0.1:${await listening(silent)}`, token });
     await hung.linked("lost");
     expect(hung.reasons[0]).toContain("the address begins with wss://");
   });

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from "node:net";
+import { createServer } from "node:http";
+import { createServer as createTcpServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { createInbox } from "../../src/inbox.ts";
@@ -10,18 +10,11 @@ import { limitRequests, MAX_WAITING_BYTES, MAX_WAITING_REQUESTS } from "../../sr
 import type { Source } from "../../src/source/source.ts";
 import { webSocketSource } from "../../src/source/websocket/websocket.ts";
 import { recordingPath } from "../../src/testing/recordings.ts";
+import { listening } from "../helpers/listening.ts";
 import { accept, createHandshakeServer, helloPayload, refuse, sayHello } from "./handshake-server.ts";
 import { createHeard } from "./heard.ts";
 
 const token = "a-token";
-
-/** A server on loopback that is gone with the test. */
-async function serve<S extends Server | TcpServer>(server: S): Promise<string> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 /** How many ends of a TCP connection this process holds. */
 const sockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
@@ -35,7 +28,7 @@ const moments = {
   "before the socket opens": async () => ({ url: (await createHandshake(() => {})).url, when: "connect" as const }),
   "while a silent port says nothing": async () => {
     const server = createTcpServer();
-    return { url: await serve(server), when: once(server, "connection") };
+    return { url: `ws://127.0.0.1:${await listening(server)}`, when: once(server, "connection") };
   },
   "while a slow proxy answers 502": async () => {
     const server = createServer();
@@ -43,7 +36,7 @@ const moments = {
       socket.on("error", () => {});
       socket.write("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 100\r\n\r\nWait");
     });
-    return { url: await serve(server), when: once(server, "upgrade") };
+    return { url: `ws://127.0.0.1:${await listening(server)}`, when: once(server, "upgrade") };
   },
   "while its sign-in waits for the answer": async () => {
     let asked = () => {};

@@ -52,7 +52,7 @@ the user who records may read the file.`,
     });
     // The inbox subscribes to each session, without which heartbeats and jobs of the main session are not told.
     const inbox = createInbox({ source });
-    void inbox.start();
+    inbox.start().catch((error: InboxError) => end({ error }));
     const ending = await Promise.race([ended, stop.received.then((signal): Ending => ({ signal }))]);
     await inbox.stop({ drainMs: 0 });
     stop.release();

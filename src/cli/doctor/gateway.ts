@@ -91,8 +91,8 @@ async function afterHello(source: Source, hello: Hello, options: GatewayOptions)
     checkVersion(hello),
     checkScopes(hello),
     await checkClocks(options),
-    await count("sessions", source, "sessions.list", "sessions"),
-    await count("jobs", source, "cron.list", "jobs"),
+    await count("sessions", source, "sessions.list", "session"),
+    await count("jobs", source, "cron.list", "job"),
   ];
 }
 
@@ -146,11 +146,13 @@ async function checkClocks({ url }: GatewayOptions): Promise<Finding> {
   );
 }
 
-async function count(check: string, source: Source, method: string, field: string): Promise<Finding> {
+/** How many of the things called `noun` the Gateway lists. */
+async function count(check: string, source: Source, method: string, noun: string): Promise<Finding> {
   try {
     const answer = await source.request?.(method, {}, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-    const list = (Object(answer) as Readonly<Record<string, unknown>>)[field];
-    return ok(check, `The Gateway shows us ${Array.isArray(list) ? list.length : "no"} ${field}.`);
+    const list = (Object(answer) as Readonly<Record<string, unknown>>)[`${noun}s`];
+    const length = Array.isArray(list) ? list.length : 0;
+    return ok(check, `The Gateway shows us ${length} ${noun}${length === 1 ? "" : "s"}.`);
   } catch (error) {
     return warning(check, `${method} failed: ${errorText(error)}`);
   }
