@@ -22,6 +22,11 @@ export function generationPath(name: string): string {
   return fileURLToPath(new URL(`${name}.ndjson`, folder));
 }
 
+const REMINDER = "The reminder you asked for.";
+const BOUND_RUN = "aa2fb2a6-0000-4000-8000-000000000010";
+const BOUND_KEY = `agent:main:cron:aa2fb2a6-0000-4000-8000-000000000009:run:${BOUND_RUN}`;
+const currentOpening = says("opening-2026.9.1-cron-current", topic(503), "opening turn");
+
 /** Each in the order of the file names. */
 export const generationExpectations: readonly Expectation[] = [
   // Rows name no run; the ids of jobs' runs are those of their sessions.
@@ -103,9 +108,15 @@ export const generationExpectations: readonly Expectation[] = [
   }),
   {
     recording: "2026.9.1-cron-current.subscribed",
-    because: "the job runs under a cron key, and its text is copied into the conversation",
-    outcomes: [currentOpening(), currentRun()],
-    withRows: [currentOpening(), currentRun(), currentRow()],
+    because: "B11: the job runs under a cron key, and its text is copied into the conversation",
+    outcomes: [currentOpening, says(BOUND_RUN, topic(503), REMINDER)],
+    byHand: [currentOpening, says(BOUND_RUN, BOUND_KEY, REMINDER)],
+    jobsComeFirst: true,
+    withRows: [
+      currentOpening,
+      { status: "discarded", reason: "relocated", runId: BOUND_RUN, sessionKey: BOUND_KEY },
+      says("cron:aa2fb2a6-0000-4000-8000-000000000009:1767225601085", topic(503), REMINDER),
+    ],
   },
 ];
 
@@ -120,21 +131,4 @@ function recorded(version: string, outcomes: Record<string, readonly ExpectedOut
 function silent(runId: string, jobId: string): ExpectedOutcome {
   const sessionKey = `agent:main:cron:${jobId}:run:${runId}`;
   return { status: "discarded", reason: "empty", runId, sessionKey, text: "" };
-}
-
-function currentOpening(): ExpectedOutcome {
-  return says("opening-2026.9.1-cron-current", topic(503), "opening turn");
-}
-
-function currentRun(): ExpectedOutcome {
-  const runId = "aa2fb2a6-0000-4000-8000-000000000010";
-  return says(
-    runId,
-    `agent:main:cron:aa2fb2a6-0000-4000-8000-000000000009:run:${runId}`,
-    "The reminder you asked for.",
-  );
-}
-
-function currentRow(): ExpectedOutcome {
-  return says("cron:aa2fb2a6-0000-4000-8000-000000000009:1767225601085", topic(503), "The reminder you asked for.");
 }

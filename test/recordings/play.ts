@@ -12,6 +12,7 @@ import { frameText, type RecordedFrame } from "./variations.ts";
 export const layer: Layer = "rows";
 
 const ttlMs = 1_800_000;
+const ROW_GRACE_MS = 2_000;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** One thing that happens to the connection called `gateway`. */
@@ -86,8 +87,11 @@ async function collect(sources: readonly Source[], clock: TestClock, act: (inbox
   await inbox.start();
   act(inbox);
   await idle();
-  clock.advance(ttlMs);
-  await idle();
+  // The history is asked for a run whose row came and whose end did not, a second after the row.
+  for (const ms of [ROW_GRACE_MS, ttlMs]) {
+    clock.advance(ms);
+    await idle();
+  }
   const stats = { ...inbox.stats() };
   await inbox.stop();
   return { outcomes, messages, delivered, stats };

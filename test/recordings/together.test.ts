@@ -37,7 +37,8 @@ describe("two recordings at once", () => {
     expect(siblings.length).toBe(21);
   });
 
-  it.each([...drawnPairs, ...siblings])(
+  // Woven, the end of a bound job may come before the copy of its words, which no connection hears in that order.
+  it.each([...drawnPairs, ...siblings.filter(({ one }) => one.jobsComeFirst !== true)])(
     "come to the messages of both on one connection: $one.recording and $other.recording (seed $seed)",
     async (pair) => {
       const where = `${pair.one.recording} with ${pair.other.recording}, seed ${pair.seed}`;
