@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Inbox } from "../inbox-api.ts";
 import { systemClock } from "../kit/clock.ts";
+import { type HttpHandler, type HttpServer, startHttpServer } from "../kit/http-server.ts";
 import { createMetricsText } from "../metrics/text.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -16,11 +16,6 @@ export interface HealthServer extends AsyncDisposable {
   /** `http://HOST:PORT` */
   readonly url: string;
 }
-
-/** More connections at once are refused: probes and a scraper need a few. */
-const MAX_CONNECTIONS = 100;
-/** How long a request may take to come in whole, in ms. */
-const REQUEST_TIMEOUT_MS = 5_000;
 
 /**
  * Reads `PORT` (of this machine only), `HOST:PORT` or `[IPv6]:PORT`.
@@ -48,23 +43,12 @@ export async function serveHealth(inbox: Inbox, { host, port }: ServeAddress): P
     ["/readyz", () => readiness(inbox)],
     ["/metrics", () => ({ status: 200, body: metrics.render(), type: "text/plain; version=0.0.4; charset=utf-8" })],
   ]);
-  const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
-    (request, response) => respond(request, response, answers),
-  );
-  server.maxConnections = MAX_CONNECTIONS;
-  // One request a connection, so that pipelined requests cannot pile up answers that nobody reads.
-  server.maxRequestsPerSocket = 1;
-  await listen(server, host, port);
-  const bound = (server.address() as AddressInfo).port;
+  const { port: bound, close } = await listen(host, port, (request, response) => respond(request, response, answers));
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
     async [Symbol.asyncDispose]() {
       metrics.close();
-      await new Promise((resolve) => {
-        server.close(resolve);
-        server.closeAllConnections();
-      });
+      await close();
     },
   };
 }
@@ -100,18 +84,14 @@ function respond(request: IncomingMessage, response: ServerResponse, answers: Re
 function answerTo({ method, url = "" }: IncomingMessage, answers: ReadonlyMap<string, () => Answer>): Answer {
   if (method !== "GET" && method !== "HEAD") return { status: 405, body: "Read only.\n" };
   const [path = ""] = url.split("?");
-  try {
-    return answers.get(path)?.() ?? { status: 404, body: `There are ${[...answers.keys()].join(", ")}.\n` };
-  } catch {
-    return { status: 500, body: "This could not be answered.\n" };
-  }
+  return answers.get(path)?.() ?? { status: 404, body: `There are ${[...answers.keys()].join(", ")}.\n` };
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", ({ code, message }: NodeJS.ErrnoException) =>
-      reject(new UsageError(`Cannot serve on ${host}:${port}: ${code ?? message}`)),
-    );
-    server.listen(port, host, resolve);
-  });
+async function listen(host: string, port: number, handler: HttpHandler): Promise<HttpServer> {
+  try {
+    return await startHttpServer(host, port, handler, true);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new UsageError(`Cannot serve on ${host}:${port}: ${code ?? message}`);
+  }
 }

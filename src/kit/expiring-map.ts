@@ -66,9 +66,9 @@ export class ExpiringMap<V> {
   }
 
   /** Every value that has not aged, oldest first. */
-  values(): V[] {
+  *values(): Generator<V> {
     const now = this.now();
-    return [...this.entries.values()].filter((entry) => !this.aged(entry, now)).map(({ value }) => value);
+    for (const entry of this.entries.values()) if (!this.aged(entry, now)) yield entry.value;
   }
 
   delete(key: string): void {

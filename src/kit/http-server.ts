@@ -35,11 +35,17 @@ export interface HttpServer {
 
 /**
  * Starts a small HTTP server that holds little memory whatever its clients do: few sockets, one request at a time on
- * each, and nobody who does not read for long. A handler that throws costs one answer. Keeps no process alive.
+ * each, and nobody who does not read for long. A handler that throws costs one answer. Keeps no process alive, unless
+ * `keepsAlive`.
  *
  * Rejects with Node's own error when the port cannot be had.
  */
-export async function startHttpServer(host: string, port: number, handler: HttpHandler): Promise<HttpServer> {
+export async function startHttpServer(
+  host: string,
+  port: number,
+  handler: HttpHandler,
+  keepsAlive = false,
+): Promise<HttpServer> {
   let connections = 0;
   let refused = 0;
   let failed = 0;
@@ -63,7 +69,7 @@ export async function startHttpServer(host: string, port: number, handler: HttpH
   };
   server.on("connection", (socket) => {
     connections += 1;
-    socket.unref();
+    if (!keepsAlive) socket.unref();
     socket.on("close", () => {
       connections -= 1;
     });
@@ -94,6 +100,7 @@ export async function startHttpServer(host: string, port: number, handler: HttpH
   });
 
   await listen(server, host, port);
+  if (!keepsAlive) server.unref();
   return {
     port: (server.address() as AddressInfo).port,
     counts: () => ({ connections, refused, failed }),
@@ -123,7 +130,6 @@ async function listen(server: Server, host: string, port: number): Promise<void>
     server.listen(port, host, resolve);
   });
   server.on("error", () => {});
-  server.unref();
 }
 
 function close(server: Server): Promise<void> {

@@ -72,9 +72,15 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
       return claimed;
     },
     async deadLetters({ limit = DEAD_LETTERS_PAGE, after } = {}) {
-      const letters = dead.values();
-      const start = after === undefined ? 0 : letters.findIndex(({ message }) => message.id === after) + 1;
-      return after !== undefined && start === 0 ? [] : letters.slice(start, start + limit);
+      const page: LedgerEntry[] = [];
+      let isPast = after === undefined;
+      // Not by a list of them all: there may be a hundred thousand.
+      for (const letter of dead.values()) {
+        if (page.length >= limit) break;
+        if (isPast) page.push(letter);
+        else isPast = letter.message.id === after;
+      }
+      return page;
     },
     deadLetter: async (id) => dead.get(id),
     async revive(id) {

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { type HealthServer, serveHealth } from "../../src/cli/serve.ts";
 import { createInbox, type Inbox } from "../../src/index.ts";
 import {
   createInspector,
@@ -19,11 +20,13 @@ const SOCKETS = 12;
 let inbox: Inbox;
 let inspector: Inspector;
 let stately: StatelyInspector;
+let health: HealthServer;
 
 beforeAll(async () => {
   stately = await createStatelyInspector();
   inbox = createInbox({ inspect: stately.inspect });
   inspector = await createInspector(inbox, { allowActions: true });
+  health = await serveHealth(inbox, { host: "127.0.0.1", port: 0 });
   inbox.handle({ runId: "__proto__", sessionKey: "constructor", seq: 1, state: "delta", deltaText: "x" });
   inbox.handle({ runId: "r", sessionKey: "s", seq: 1, state: "toString", deltaText: "x" });
 });
@@ -31,6 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await inspector.close();
   await stately.close();
+  await health[Symbol.asyncDispose]();
   await inbox.stop();
 });
 
@@ -138,8 +142,8 @@ it(`survives ${REQUESTS} random requests at every server (seed ${SEED})`, { time
   const complaints: unknown[] = [];
   const complain = (error: unknown) => complaints.push(error);
   process.on("uncaughtException", complain).on("unhandledRejection", complain);
-  const servers = [inspector, stately].map(({ port, url }) => ({
-    port,
+  const servers = [inspector, stately, health].map(({ url }) => ({
+    port: Number(new URL(url).port),
     token: new URL(url).pathname.split("/")[1] ?? "",
   }));
   let next = 0;
@@ -147,13 +151,13 @@ it(`survives ${REQUESTS} random requests at every server (seed ${SEED})`, { time
     while (next < REQUESTS / PER_SOCKET) {
       const seed = SEED * 1_000_003 + next;
       next += 1;
-      const { port, token } = servers[next % 2] as (typeof servers)[number];
+      const { port, token } = servers[next % 3] as (typeof servers)[number];
       for (let left = requestsFrom(seed, token); left.length > 0; ) left = await send(port, left, next % 5 === 0);
     }
   };
   await Promise.all(Array.from({ length: SOCKETS }, client));
   for (const { url } of [inspector, stately]) expect((await ask(url)).status).toBe(200);
-  expect((await ask(inspector.metricsUrl)).status).toBe(200);
+  for (const url of [inspector.metricsUrl, `${health.url}/metrics`]) expect((await ask(url)).status).toBe(200);
   expect(inspector.stats()).toMatchObject({ failed: 0 });
   // Requests of every kind came through.
   for (const status of ["200", "308", "400", "403", "404", "405", "431"])

@@ -77,7 +77,7 @@ describe("an expiring map", () => {
       ["a", 3],
     ] as const)
       map.set(key, value);
-    expect(map.values()).toEqual([2, 3]);
+    expect([...map.values()]).toEqual([2, 3]);
   });
 
   it("stays small however often one key is set behind an older one", () => {
