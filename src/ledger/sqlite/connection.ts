@@ -1,5 +1,6 @@
 import type { SQLInputValue } from "node:sqlite";
 import { Worker } from "node:worker_threads";
+import { readDamaged } from "./read-damaged.ts";
 import type { StatementName } from "./statements.ts";
 import { type JobResult, type ThreadAnswer, type ThreadData, type ThreadRequest, threadMain } from "./thread.ts";
 
@@ -47,7 +48,7 @@ export class Connection {
 
   /** Starts the thread; ask it to `open` before anything else. */
   start(): void {
-    const worker = new Worker(`(${threadMain.toString()})()`, {
+    const worker = new Worker(`(${threadMain.toString()})(${readDamaged.toString()})`, {
       eval: true,
       workerData: this.data,
       name: "openclaw-inbox ledger",

@@ -19,13 +19,14 @@ import { resolveSqliteOptions, type SqliteLedgerOptions } from "./options.ts";
 import { checkPlace } from "./place.ts";
 import { openError, reasonOf, troubleOf } from "./problems.ts";
 import { sqliteSchema, sqliteStatements } from "./statements.ts";
-import type { JobResult, ThreadError } from "./thread.ts";
+import type { JobResult, Repair, ThreadError } from "./thread.ts";
 import { type Report, Unsaved, type UnsavedEntry } from "./unsaved.ts";
 
 /** "ocix", as a number: by which a ledger file is known to be one. */
 const APPLICATION_ID = 0x6f636978;
 const BUSY_MS = 5_000;
 const POLL_MS = 200;
+const MAX_CHECKED_BYTES = 64 * 1_048_576;
 const SWEEP_MS = 500;
 const PRUNE_MS = 60_000;
 /** Deleted in one transaction. Other writers wait for it, so it is kept short. */
@@ -36,6 +37,8 @@ const LAST_RETRY_MS = 30_000;
 const SAVE_STEP = 500;
 /** So many ids of damaged messages are named in an alarm. */
 const NAMED = 10;
+/** And so many listed in its details. */
+const MAX_IDS = 1_000;
 
 /**
  * A durable ledger in one file, made when it is not there (its folder must exist); SQLite keeps a `-wal` and a `-shm` file
@@ -115,6 +118,7 @@ class SqliteLedger implements Ledger {
         statements: sqliteStatements,
         busyMs: BUSY_MS,
         pollMs: POLL_MS,
+        maxCheckedBytes: MAX_CHECKED_BYTES,
         sweepMs: SWEEP_MS,
       },
       () => this.host?.onClaimable(),
@@ -126,7 +130,23 @@ class SqliteLedger implements Ledger {
       throw openError(this.file, reasonOf(answer.error), answer.error.text);
     }
     this.connection = connection;
+    if (answer.answer === "done" && answer.repair !== undefined) this.tellRepair(answer.repair);
     return connection;
+  }
+
+  private tellRepair({ kept, lost }: Repair): void {
+    const what = lost.length === 0 ? "" : `; ${countOf(lost)} could not: ${named(lost)}`;
+    this.tellDamage(
+      `The ledger ${this.file} was damaged. It was made anew with everything that could be read${what}. The damaged file is kept as ${kept}`,
+      lost,
+    );
+  }
+
+  /** An alarm for something that is over: nothing that was told since is at risk. */
+  private tellDamage(text: string, ids: readonly string[]): void {
+    const details = { file: this.file, reason: "damaged", unreadable: ids.length, ids: ids.slice(0, MAX_IDS) };
+    this.host?.onAlarm(new InboxError("ERR_INBOX_LEDGER", text, details));
+    if (this.safe) this.host?.onAlarm(undefined);
   }
 
   /** The connection, once there is one. */
@@ -216,17 +236,10 @@ class SqliteLedger implements Ledger {
     const error = "Its record in the ledger is damaged: the text cannot be read";
     const at = this.clock.now();
     for (const id of ids) void this.write([["dead", [id, this.instance, 0, at, error]]], () => {});
-    const named = `${ids.slice(0, NAMED).join(", ")}${ids.length > NAMED ? ", ..." : ""}`;
-    const what = `${ids.length} ${ids.length === 1 ? "message" : "messages"} in the ledger ${this.file}`;
-    this.host?.onAlarm(
-      new InboxError(
-        "ERR_INBOX_LEDGER",
-        `${what} cannot be read and will not be delivered: ${named}. They stay in the file; \`openclaw-inbox ledger check\` lists them`,
-        { file: this.file, reason: "damaged", unreadable: ids.length, ids: ids.slice(0, NAMED) },
-      ),
+    this.tellDamage(
+      `${countOf(ids)} in the ledger ${this.file} cannot be read and will not be delivered: ${named(ids)}. They stay in the file`,
+      ids,
     );
-    // Nothing that was told since is at risk.
-    if (this.safe) this.host?.onAlarm(undefined);
   }
 
   async deadLetters({ limit = DEAD_LETTERS_PAGE, after }: DeadLetterPage = {}): Promise<readonly LedgerEntry[]> {
@@ -510,4 +523,12 @@ class SqliteLedger implements Ledger {
   private stoppedError(): InboxError {
     return new InboxError("ERR_INBOX_STOPPED", `The ledger ${this.file} was closed`, { file: this.file });
   }
+}
+
+function countOf({ length }: readonly string[]): string {
+  return `${length} ${length === 1 ? "message" : "messages"}`;
+}
+
+function named(ids: readonly string[]): string {
+  return `${ids.slice(0, NAMED).join(", ")}${ids.length > NAMED ? ", ..." : ""}`;
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { Readable } from "./read-damaged.ts";
 
 /** What the thread is started with. */
 export interface ThreadData {
@@ -20,6 +21,8 @@ export interface ThreadData {
   readonly busyMs: number;
   /** How often it is looked whether others wrote, and whether they live, in ms. */
   readonly pollMs: number;
+  /** A larger file is not checked as it is opened, in bytes. */
+  readonly maxCheckedBytes: number;
   readonly sweepMs: number;
 }
 
@@ -61,8 +64,16 @@ export interface JobResult {
   readonly error?: ThreadError;
 }
 
+/** A damaged file was replaced by one with everything that could be read of it. */
+export interface Repair {
+  /** Where the damaged file is now. */
+  readonly kept: string;
+  /** Ids of messages that could not be read. */
+  readonly lost: readonly string[];
+}
+
 export type ThreadAnswer =
-  | { readonly answer: "done"; readonly results: readonly JobResult[] }
+  | { readonly answer: "done"; readonly results: readonly JobResult[]; readonly repair?: Repair }
   | { readonly answer: "failed"; readonly error: ThreadError }
   /** Not an answer: something can be claimed. */
   | { readonly answer: "claimable" };
@@ -74,10 +85,11 @@ export type ThreadAnswer =
  * It runs from its own source text (`new Worker(text, { eval: true })`), so that it is found in a bundle, too. So nothing
  * in it may refer to anything outside, and it has no named inner functions: bundlers wrap those in a helper of theirs.
  */
-export function threadMain(): void {
+export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
   const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
   const { DatabaseSync: Database } = process.getBuiltinModule("node:sqlite");
   const fs = process.getBuiltinModule("node:fs");
+  const { basename, dirname } = process.getBuiltinModule("node:path");
   const data = workerData as ThreadData;
   const port = parentPort as NonNullable<typeof parentPort>;
 
@@ -88,16 +100,19 @@ export function threadMain(): void {
     /** Which file it is, on which disk. */
     inode: "",
     lockInode: "",
+    /** The file said so, at its beginning. */
+    isOurs: false,
     /** Changes whenever another connection has written. */
     dataVersion: 0,
     timers: [] as NodeJS.Timeout[],
+    repair: undefined as Repair | undefined,
 
     answer(request: ThreadRequest): ThreadAnswer {
       try {
         switch (request.ask) {
           case "open":
             thread.open(request.now);
-            return { answer: "done", results: [] };
+            return { answer: "done", results: [], ...(thread.repair && { repair: thread.repair }) };
           case "run":
             return { answer: "done", results: thread.run(request.jobs) };
           case "mend":
@@ -135,7 +150,7 @@ export function threadMain(): void {
     open(now: number): void {
       try {
         thread.openLock();
-        thread.openFile();
+        thread.openWhole();
         thread.inTransaction(() => thread.all("register", [data.id, now, data.about]));
         thread.sweep();
       } catch (error) {
@@ -148,7 +163,99 @@ export function threadMain(): void {
       ];
     },
 
+    /** Opens the file; where it is damaged and nobody else has it open, one with all that can be read of it. */
+    openWhole(): void {
+      try {
+        thread.openFile();
+        if (thread.isWhole()) return;
+      } catch (error) {
+        if (((error as { errcode?: number }).errcode ?? 0) % 256 !== 11 || !thread.isOurs) throw error;
+      }
+      thread.repairFile();
+    },
+
+    /** Whether rows and indices agree. That takes a second for some 200 MB, so larger files are left to `ledger check`. */
+    isWhole(): boolean {
+      if (fs.statSync(data.file).size > data.maxCheckedBytes) return true;
+      const db = thread.db as DatabaseSync;
+      const [row] = db.prepare("pragma integrity_check(1)").all() as { integrity_check: string }[];
+      return row?.integrity_check === "ok";
+    },
+
+    isOthers(): boolean {
+      const prefix = basename(data.locks);
+      return fs.readdirSync(dirname(data.locks)).some((name) => {
+        const path = `${dirname(data.locks)}/${name}`;
+        if (!name.startsWith(prefix) || path === data.lock || !fs.statSync(path).isFile()) return false;
+        let lock: DatabaseSync | undefined;
+        try {
+          lock = new Database(path);
+          lock.exec("pragma busy_timeout = 0; pragma journal_mode = memory; begin exclusive");
+          return false;
+        } catch {
+          return true;
+        } finally {
+          thread.quietly(() => lock?.close());
+        }
+      });
+    },
+
+    repairFile(): void {
+      if (thread.isOthers()) throw Object.assign(new Error("another inbox has it open"), { errcode: 11 });
+      const old = thread.db as DatabaseSync;
+      const { lost, messages, bookmarks, solicited } = readDamaged(old);
+      const temporary = `${data.file}-new-${data.id}`;
+      const kept = `${data.file}-damaged-${data.id}`;
+      fs.rmSync(temporary, { force: true });
+      const db = new Database(temporary);
+      db.exec("begin");
+      for (const sql of data.schema) db.exec(sql);
+      db.exec(`pragma application_id = ${data.applicationId}; pragma user_version = ${data.version}`);
+      thread.fill(
+        db,
+        "messages",
+        messages.map((row) => thread.repaired(row)),
+      );
+      thread.fill(db, "bookmarks", bookmarks);
+      thread.fill(db, "solicited", solicited);
+      db.exec("commit");
+      db.close();
+      thread.statements.clear();
+      thread.quietly(() => old.close());
+      for (const suffix of ["", "-wal"])
+        if (thread.inodeOf(data.file + suffix) !== "") fs.renameSync(data.file + suffix, kept + suffix);
+      fs.rmSync(`${data.file}-shm`, { force: true });
+      fs.renameSync(temporary, data.file);
+      fs.chmodSync(data.file, 0o600);
+      thread.repair = { kept, lost };
+      thread.openFile();
+    },
+
+    /** A row whose columns may hold anything, so that it fits. What was neither settled nor is empty is undelivered. */
+    repaired(row: Readonly<Record<string, SQLInputValue>>): Readonly<Record<string, SQLInputValue>> {
+      const state = String(row["state"]);
+      const isKnown = state === "taken" || state === "delivered" || state === "dead";
+      return {
+        ...row,
+        state: isKnown ? state : row["body"] === null ? "delivered" : "taken",
+        attempts: Number(row["attempts"]) || 0,
+        owner: "",
+        taken_at: Number(row["taken_at"]) || 0,
+        changed_at: Number(row["changed_at"]) || Date.now(),
+      };
+    },
+
+    fill(db: DatabaseSync, table: string, rows: readonly Readonly<Record<string, SQLInputValue>>[]): void {
+      for (const row of rows) {
+        const names = Object.keys(row).filter((name) => name !== "rowid");
+        const insert = db.prepare(`insert or ignore into ${table} (${names}) values (${names.map(() => "?")})`);
+        // One that does not fit is no reason to give up the others.
+        thread.quietly(() => insert.run(...names.map((name) => row[name] as SQLInputValue)));
+      }
+    },
+
     openFile(): void {
+      thread.isOurs = false;
       const isNew = thread.inodeOf(data.file) === "";
       const db = new Database(data.file);
       thread.db = db;
@@ -157,6 +264,7 @@ export function threadMain(): void {
       const { application_id: id } = db.prepare("pragma application_id").get() as { application_id: number };
       const { count } = db.prepare("select count(*) as count from sqlite_schema").get() as { count: number };
       if (id !== data.applicationId && (id !== 0 || count > 0)) throw thread.problem("foreign", "");
+      thread.isOurs = true;
       if (isNew) fs.chmodSync(data.file, 0o600);
       thread.inode = thread.inodeOf(data.file);
       db.exec(

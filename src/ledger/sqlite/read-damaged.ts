@@ -1,0 +1,87 @@
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+
+/** A row as SQLite gives it. */
+type Row = Readonly<Record<string, SQLInputValue>>;
+
+/** What could be read of a damaged file, and what could not. */
+export interface Readable {
+  /** Ids of messages whose record cannot be read. */
+  readonly lost: readonly string[];
+  readonly messages: readonly Row[];
+  readonly bookmarks: readonly Row[];
+  readonly solicited: readonly Row[];
+}
+
+/**
+ * Reads everything that can be read of a damaged ledger file: row by row, without the indices, past every page that cannot
+ * be read. Runs in the ledger's thread from its source text, like all of it: it refers to nothing outside itself.
+ */
+export function readDamaged(db: DatabaseSync): Readable {
+  const reader = {
+    /** The largest row number that the table can have. */
+    lastOf(table: string): number {
+      let last = 0;
+      for (const sql of [
+        `select max(rowid) as last from ${table}`,
+        `select seq as last from sqlite_sequence where name = '${table}'`,
+        "select max(position) as last from messages indexed by sqlite_autoindex_messages_1",
+      ]) {
+        try {
+          const row = db.prepare(sql).get() as { last: number | null } | undefined;
+          last = Math.max(last, Number(row?.last ?? 0));
+        } catch {
+          // Damaged, too: the next one may know.
+        }
+      }
+      return Math.min(last, Number.MAX_SAFE_INTEGER);
+    },
+
+    rowsOf(table: string): Row[] {
+      const rows: Row[] = [];
+      const last = reader.lastOf(table);
+      let from = 0;
+      let step = 200;
+      // What is damaged is passed over in leaps that grow, and gone through again in small ones.
+      while (from <= last) {
+        try {
+          const select = db.prepare(
+            `select rowid as "rowid", * from ${table} not indexed where rowid > ? order by rowid limit ${step}`,
+          );
+          const page = select.all(from) as Row[];
+          if (page.length === 0) break;
+          rows.push(...page);
+          from = Number(page.at(-1)?.["rowid"]);
+          step = 200;
+        } catch {
+          if (step === 1) from += 1;
+          step = 1;
+        }
+      }
+      return rows;
+    },
+
+    /** The ids that the index of ids still knows, by row number. */
+    idsByPosition(): Map<number, string> {
+      const ids = new Map<number, string>();
+      try {
+        const select = db.prepare("select id, position from messages indexed by sqlite_autoindex_messages_1");
+        for (const row of select.iterate() as IterableIterator<Row>)
+          ids.set(Number(row["position"]), String(row["id"]));
+      } catch {
+        // As far as it could be read.
+      }
+      return ids;
+    },
+  };
+
+  const messages = reader.rowsOf("messages");
+  const known = new Set(messages.map((row) => Number(row["rowid"])));
+  const knownIds = new Set(messages.map((row) => String(row["id"])));
+  const gone = [...reader.idsByPosition()].filter(([position, id]) => !known.has(position) && !knownIds.has(id));
+  return {
+    lost: gone.map(([, id]) => id),
+    messages,
+    bookmarks: reader.rowsOf("bookmarks"),
+    solicited: reader.rowsOf("solicited"),
+  };
+}
