@@ -20,19 +20,30 @@ export function isDatabase(place: string): boolean {
 /**
  * What `--ledger` names, as `createInbox` takes it: the path of a file, or a ledger in Postgres.
  *
- * @throws {UsageError} for an address of another kind, or where the package `pg` is missing.
+ * @throws {UsageError} for an address of another kind.
  */
 export async function openLedger(place: string, retainMs: number | undefined): Promise<string | Ledger> {
   if (!isDatabase(place)) return place;
   // Not quoted: an address may hold a password.
   if (!/^postgres(ql)?:/.test(place)) throw new UsageError("Expected the ledger to be a file or postgres://...");
-  try {
-    const { postgresLedger } = await import("../ledger/postgres/postgres.ts");
-    return postgresLedger({ connectionString: place, ...(retainMs !== undefined && { retainMs }) });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new UsageError("A ledger in Postgres needs the package pg: npm install --global pg");
-  }
+  const { postgresLedger } = await import("../ledger/postgres/postgres.ts");
+  return postgresLedger({ ...databaseOf(place), ...(retainMs !== undefined && { retainMs }) });
+}
+
+/** `postgres://host/database?schema=name`: the schema is ours, the rest is Postgres's. */
+function databaseOf(place: string): { readonly connectionString: string; readonly schema: string } {
+  if (!URL.canParse(place)) throw new UsageError("Expected the ledger to be postgres://user@host/database");
+  const address = new URL(place);
+  const schema = address.searchParams.get("schema") ?? "openclaw_inbox";
+  address.searchParams.delete("schema");
+  return { connectionString: address.href, schema };
+}
+
+async function isThere(place: string): Promise<boolean> {
+  if (!isDatabase(place)) return existsSync(place);
+  const { hasLedger } = await import("../ledger/postgres/has-ledger.ts");
+  const { connectionString, schema } = databaseOf(place);
+  return hasLedger(connectionString, schema);
 }
 
 /**
@@ -41,9 +52,13 @@ export async function openLedger(place: string, retainMs: number | undefined): P
  * @throws {InboxError} `ERR_INBOX_LEDGER` when it is not there: opening would make it.
  */
 export async function visitLedger<T>(place: string, look: (ledger: Ledger) => Promise<T>): Promise<T> {
-  if (!isDatabase(place) && !existsSync(place))
-    throw new InboxError("ERR_INBOX_LEDGER", `There is no ledger ${place}`, { file: place });
   const opened = await openLedger(place, undefined);
+  if (!(await isThere(place)))
+    throw new InboxError(
+      "ERR_INBOX_LEDGER",
+      `There is no ledger ${isDatabase(place) ? "in that database" : place}`,
+      {},
+    );
   const ledger = typeof opened === "string" ? createSqliteLedger(opened) : opened;
   try {
     await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });

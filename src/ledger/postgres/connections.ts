@@ -12,6 +12,8 @@ export interface Connections {
   end(): Promise<void>;
 }
 
+/** How long to wait for a connection. */
+export const CONNECT_MS = 10_000;
 /** For as many handlers as an inbox calls at once by default, and the ledger's own two. */
 const MAX_CONNECTIONS = 18;
 

@@ -46,8 +46,8 @@ export async function migrate(client: PoolClient, names: Names, upTo = migration
   }
 }
 
-/** 0: there is nothing yet. */
-async function versionOf(client: PoolClient, { schema, prefix }: Names): Promise<number> {
+/** The version of the schema; 0: there is nothing yet. */
+export async function versionOf(client: PoolClient, { schema, prefix }: Names): Promise<number> {
   // By a query of the catalog: `to_regclass` may answer from before we waited for the lock.
   const { rowCount } = await client.query(
     "select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = 'version'",

@@ -28,6 +28,8 @@ export interface Settings {
   readonly retainDeadMs: number;
 }
 
+export const DEFAULT_SCHEMA = "openclaw_inbox";
+
 /** Two for the ledger, one for a handler. */
 const LEAST_CONNECTIONS = 3;
 
@@ -38,7 +40,7 @@ export function resolveOptions(options: PostgresLedgerOptions): Settings {
   const {
     pool,
     connectionString,
-    schema = "openclaw_inbox",
+    schema = DEFAULT_SCHEMA,
     retainMs = 86_400_000,
     retainDeadMs = 604_800_000,
   } = options;

@@ -13,7 +13,7 @@ import {
 } from "../ledger.ts";
 import { entriesOf, errorOf, keyOf, type MessageRow } from "../sql/rows.ts";
 import { type Statements, statements } from "../sql/statements.ts";
-import { type Connections, connectionsOf } from "./connections.ts";
+import { CONNECT_MS, type Connections, connectionsOf } from "./connections.ts";
 import { ANYONE } from "./functions.ts";
 import { Lease } from "./lease.ts";
 import type { Settings } from "./options.ts";
@@ -24,8 +24,6 @@ import { isConnectionLoss, isRefusal, ledgerError, sqlState } from "./trouble.ts
 
 /** How long `open` waits for a server that is not there yet. */
 const OPEN_MS = 10_000;
-/** How long to wait for a connection. */
-const CONNECT_MS = 10_000;
 /** So long a message waits for a server that is gone. Then it is delivered from memory, by each host that heard it. */
 const TAKE_MS = 5_000;
 /** How long `close` may take to write what is left. */
@@ -262,8 +260,15 @@ export class SharedLedger implements PostgresLedger {
         claimed.push(entry);
       }
       if (unreadable.length > 0) await this.bury(lease, unreadable);
-      if (claimed.length >= limit || rows.length < asked) return claimed;
+      if (claimed.length >= limit) return claimed;
+      // Others may have been quicker with the sessions that were chosen, and there may be more.
+      if (rows.length < asked && !(await this.isClaimable(lease))) return claimed;
     }
+  }
+
+  private async isClaimable(lease: Lease): Promise<boolean> {
+    const { rows } = await lease.query(`select ${this.settings.names.prefix}is_claimable($1) as yes`, [lease.id]);
+    return rows[0]?.yes === true;
   }
 
   /** Keeps what cannot be read among the dead letters, for a person to look at. */
