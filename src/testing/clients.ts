@@ -4,6 +4,7 @@ import { optionError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import { startTimer } from "../kit/timer.ts";
 import { type Connection, createConnection, type WireFaults } from "./connection.ts";
+import type { Dialect } from "./dialect.ts";
 import type { FakeGatewayOptions } from "./fake-gateway-api.ts";
 import type { Refusal } from "./gateway-errors.ts";
 import { challenge, type GatewayRequestFrame, type HandshakeTerms, readRequest, shakeHands } from "./handshake.ts";
@@ -41,7 +42,12 @@ export interface Clients {
 const READ_EVENTS = new Set(["agent", "chat", "session.message", "sessions.changed", "cron", "task", "heartbeat"]);
 
 /** Nobody yet. Sends a tick to everybody past hello at each interval. */
-export function createClients(options: FakeGatewayOptions, clock: Clock, listener: ClientsListener): Clients {
+export function createClients(
+  options: FakeGatewayOptions,
+  clock: Clock,
+  dialect: Dialect,
+  listener: ClientsListener,
+): Clients {
   const { scopes = ["operator.read", "operator.write", "operator.admin"] } = options;
   const { tickIntervalMs = 30_000, maxPayload = 26_214_400, token = randomBytes(16).toString("hex") } = options;
   // An interval of 0 would let a test clock tick for ever.
@@ -66,13 +72,22 @@ export function createClients(options: FakeGatewayOptions, clock: Clock, listene
     for (const connection of admitted()) {
       if (!to(connection)) continue;
       if (READ_EVENTS.has(event) && !allows(connection.scopes, "operator.read")) continue;
-      text ??= JSON.stringify(payload);
+      text ??= JSON.stringify(dialect.event(event, payload));
       connection.event(event, text);
     }
   }
 
   function greet(connection: Connection, request: GatewayRequestFrame): void {
-    const terms: HandshakeTerms = { token, scopes, tickIntervalMs, maxPayload, ...boot, methods: listener.methods() };
+    const { version } = dialect;
+    const terms: HandshakeTerms = {
+      version,
+      token,
+      scopes,
+      tickIntervalMs,
+      maxPayload,
+      ...boot,
+      methods: listener.methods(),
+    };
     const outcome =
       refusing === undefined ? shakeHands(connection, request, terms, clock.now()) : { refused: refusing.how };
     if (refusing !== undefined) {

@@ -1,5 +1,6 @@
 import type { Clock } from "../kit/clock.ts";
 import type { FakeConnection } from "./connection.ts";
+import type { GatewayGeneration } from "./dialect.ts";
 import type { GatewayError, RefusalKind } from "./gateway-errors.ts";
 import type { GatewayRequestFrame } from "./handshake.ts";
 import type { PlayOptions } from "./player.ts";
@@ -22,6 +23,11 @@ export interface FakeGatewayOptions {
   readonly maxPayload?: number;
   /** For timestamps, ticks and pauses. Default: the system's. The official client keeps to the system's clock. */
   readonly clock?: Clock;
+  /**
+   * Which generation of the wire it speaks. Before `"2026.8"` rows name no run and the history has no cursor; before
+   * `"2026.9.5"` the prompt of a cron job is a plain user row. Default `"2026.9.5"`, the newest.
+   */
+  readonly generation?: GatewayGeneration;
   /** What an agent answers to `chat.send`. Default: `You said: …`. */
   readonly reply?: (message: string, params: Readonly<Record<string, unknown>>) => string;
 }

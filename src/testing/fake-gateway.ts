@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "../kit/clock.ts";
 import { type Clients, createClients } from "./clients.ts";
 import type { FakeConnection } from "./connection.ts";
 import { createCronJobs } from "./cron-jobs.ts";
+import { DIALECTS } from "./dialect.ts";
 import type { FakeGateway, FakeGatewayOptions } from "./fake-gateway-api.ts";
 import { refusal } from "./gateway-errors.ts";
 import { gatewayKey } from "./gateway-key.ts";
@@ -27,13 +28,13 @@ interface Parts {
   readonly requests: readonly GatewayRequestFrame[];
 }
 
-const KNOWN = ["token", "port", "scopes", "tickIntervalMs", "maxPayload", "clock", "reply"];
+const KNOWN = ["token", "port", "scopes", "tickIntervalMs", "maxPayload", "clock", "generation", "reply"];
 
 /**
  * Starts a fake Gateway on 127.0.0.1: a real WebSocket server that speaks the protocol of
  * `openclaw@2026.9.6`, so that the official client connects to it, and that fails on command.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for an unknown option, and for a `tickIntervalMs` not above 0.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for an unknown option, an unknown generation, and a `tickIntervalMs` not above 0.
  * @throws {Error} What the operating system says when `port` cannot be had.
  */
 export async function createFakeGateway(options: FakeGatewayOptions = {}): Promise<FakeGateway> {
@@ -49,10 +50,13 @@ export async function createFakeGateway(options: FakeGatewayOptions = {}): Promi
 
 function createParts(options: FakeGatewayOptions): Parts {
   const { clock = systemClock, reply = (message: string) => `You said: ${message}` } = options;
+  const { generation = "2026.9.5" } = options;
+  const dialect = DIALECTS.get(generation);
+  if (dialect === undefined) throw optionError("generation", `one of ${[...DIALECTS.keys()].join(", ")}`, generation);
   const now = () => clock.now();
   const happenings = createHappenings();
   const requests: GatewayRequestFrame[] = [];
-  const clients = createClients(options, clock, {
+  const clients = createClients(options, clock, dialect, {
     connected: happenings.connected.happened,
     disconnected: happenings.disconnected.happened,
     asked(connection, request) {
@@ -66,7 +70,7 @@ function createParts(options: FakeGatewayOptions): Parts {
   const cronJobs = createCronJobs(broadcast, transcripts, now);
   const speech = createSpeech({ transcripts, broadcast, now }, cronJobs);
   const observer = createObserver(transcripts, now);
-  const rpc = createRpc({ transcripts, speech, cronJobs, now, reply });
+  const rpc = createRpc({ transcripts, speech, cronJobs, now, reply, dialect });
   return { clock, clients, transcripts, speech, observer, rpc, happenings, requests };
 }
 

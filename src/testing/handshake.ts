@@ -4,6 +4,8 @@ import { invalidHandshake, type Refusal, refusal } from "./gateway-errors.ts";
 
 /** What the handshake needs to know of its Gateway. */
 export interface HandshakeTerms {
+  /** The release that it says it is. */
+  readonly version: string;
   readonly token: string;
   /** The scopes that a client may be granted; it gets those of them that it asks for. */
   readonly scopes: readonly string[];
@@ -69,7 +71,7 @@ function helloOk(connection: Connection, terms: HandshakeTerms, now: number): ob
     type: "hello-ok",
     protocol: 4,
     server: {
-      version: "2026.9.6",
+      version: terms.version,
       buildId: "fake-gateway",
       bootId: terms.bootId,
       controlUiBuildSource: "bundled",

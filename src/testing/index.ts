@@ -1,5 +1,6 @@
 export { createTestClock, type TestClock } from "./clock.ts";
 export type { FakeConnection } from "./connection.ts";
+export type { GatewayGeneration } from "./dialect.ts";
 export { createFakeGateway } from "./fake-gateway.ts";
 export type { FakeGateway, FakeGatewayOptions } from "./fake-gateway-api.ts";
 export { type GatewayError, GatewayRefusal, type RefusalKind } from "./gateway-errors.ts";

@@ -1,5 +1,6 @@
 import type { Connection, FakeConnection } from "./connection.ts";
 import type { CronJobs } from "./cron-jobs.ts";
+import type { Dialect } from "./dialect.ts";
 import { type GatewayError, GatewayRefusal, invalidParams, missingScope, unknownMethod } from "./gateway-errors.ts";
 import { gatewayKey } from "./gateway-key.ts";
 import type { GatewayRequestFrame } from "./handshake.ts";
@@ -22,6 +23,7 @@ export interface RpcContext {
   readonly speech: Speech;
   readonly cronJobs: CronJobs;
   readonly now: () => number;
+  readonly dialect: Dialect;
   /** What an agent answers to `chat.send`. */
   readonly reply: (message: string, params: Params) => string;
 }
@@ -43,6 +45,7 @@ export interface Rpc {
 
 /** {@link Rpc} with the methods that an inbox calls. */
 export function createRpc(context: RpcContext): Rpc {
+  const { dialect } = context;
   const methods = new Map<string, Method>(Object.entries({ ...sessionMethods(context), ...chatMethods(context) }));
   const own = new Map<string, RpcHandler>();
 
@@ -54,15 +57,15 @@ export function createRpc(context: RpcContext): Rpc {
     const { method, params } = request;
     const handler = own.get(method);
     if (handler !== undefined) return handler(params, connection);
-    const known = methods.get(method);
+    const known = dialect.knows(method) ? methods.get(method) : undefined;
     if (known === undefined) throw new GatewayRefusal(unknownMethod(method));
     if (!allows(connection.scopes, known.scope)) throw new GatewayRefusal(missingScope(known.scope));
-    return known.answer(params, connection, after);
+    return dialect.answer(method, await known.answer(dialect.params(method, params), connection, after));
   }
 
   return {
     get methods() {
-      return [...new Set([...methods.keys(), ...own.keys()])];
+      return [...new Set([...[...methods.keys()].filter(dialect.knows), ...own.keys()])];
     },
     respond(method, handler) {
       own.set(method, handler);

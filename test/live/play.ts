@@ -3,6 +3,7 @@ import { checkOnce, checkSession } from "./check.ts";
 import type { Installation } from "./install.ts";
 import type { Expectation, Scenario } from "./scenario.ts";
 import { type OpenStage, openStage } from "./stage.ts";
+import { within } from "./within.ts";
 
 /** How a scenario went with one release. */
 export interface Result {
@@ -16,6 +17,8 @@ export interface Result {
 
 // A Gateway on a busy machine takes minutes for six at once.
 const CROWD_SIZE = 3;
+/** What a release cannot do is not waited for as long as what it can. */
+const GAP_TIMEOUT_MS = 30_000;
 /** New Gateways in place of broken ones, at most, for one release. */
 const MAX_REPLACED = 4;
 
@@ -142,7 +145,7 @@ class Player {
       );
     };
     try {
-      await work();
+      await (gap === undefined ? work() : within(GAP_TIMEOUT_MS, "what cannot come", work()));
       if (gap === undefined) end("ok");
       else end("closed", `it has no gap any more: ${gap}`);
     } catch (error) {

@@ -9,7 +9,13 @@ import type { Speech, Spoken, Way } from "../way.ts";
 export const ways: readonly Way[] = [
   { name: "cron, main session", place: "quiet", prepare: cronMain },
   { name: "wake with a session key", place: "quiet", prepare: wake },
-  { name: "heartbeat that speaks", place: "quiet", prepare: heartbeat },
+  {
+    name: "heartbeat that speaks",
+    place: "quiet",
+    heardGap: heartbeatGap,
+    missedGap: heartbeatGap,
+    prepare: heartbeat,
+  },
   { name: "sub-agent's report", place: "quiet", prepare: subagent },
   { name: "cron, main session, 20,000 characters", place: "quiet", prepare: cronMainLong },
   { name: "cron, isolated", place: "crowd", prepare: cronIsolated },
@@ -20,6 +26,13 @@ export const ways: readonly Way[] = [
   { name: "chat.inject", place: "crowd", prepare: inject },
   { name: "tool call in the middle", place: "crowd", prepare: tool },
 ];
+
+// Measured: after a text that went to no channel, a heartbeat repeats that text to nobody, and no run begins.
+function heartbeatGap(version: string): string | undefined {
+  return isAtLeast(version, "2026.5.28")
+    ? undefined
+    : "A heartbeat after words that had no channel begins no run there.";
+}
 
 async function cronMain(stage: Stage): Promise<Speech> {
   const text = unique("Time to stretch.");
