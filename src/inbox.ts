@@ -4,6 +4,7 @@ import { assertKnownKeys, InboxError, optionError } from "./errors.ts";
 import type { Inbox, StartOptions, StopOptions } from "./inbox-api.ts";
 import { MAX_DELAY_MS } from "./kit/clock.ts";
 import { deadline, orAborted } from "./kit/deadline.ts";
+import { nodeProblem } from "./kit/node-version.ts";
 import type { DeadLetterPage, Ledger, LedgerEntry } from "./ledger/ledger.ts";
 import { createMemoryLedger } from "./ledger/memory.ts";
 import { createSqliteLedger } from "./ledger/sqlite/sqlite.ts";
@@ -26,9 +27,11 @@ const DEFAULT_GATEWAY = "default";
 /**
  * Creates an inbox. Nothing is opened before `start()`; `handle()` works at once.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option; `ERR_INBOX_LEDGER` when the ledger file cannot be opened.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, and on a Node that is too old.
  */
 export function createInbox<S extends Session = Session>(options: InboxOptions<S> = {}): Inbox<S> {
+  const problem = nodeProblem();
+  if (problem !== undefined) throw new InboxError("ERR_INBOX_OPTION", problem, { option: "node" });
   // Inside, a session is whatever the host's function returned; only the host knows its type.
   return new RunningInbox(resolveOptions(options as unknown as InboxOptions)) as unknown as Inbox<S>;
 }

@@ -57,4 +57,11 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map([
       load: async () => (await import("./commands/dead.ts")).dead,
     },
   ],
+  [
+    "ledger",
+    {
+      summary: "check a ledger file, copy it, or count what is in it",
+      load: async () => (await import("./commands/ledger.ts")).ledger,
+    },
+  ],
 ]);

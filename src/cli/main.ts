@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { runCli } from "./cli.ts";
-import { createTerminal } from "./terminal.ts";
+import { nodeProblem } from "../kit/node-version.ts";
 
 // The reader of our output has gone (`| head`), so there is nothing left to do.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -9,4 +8,13 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on("error", () => {});
 
+const problem = nodeProblem();
+if (problem !== undefined) {
+  process.stderr.write(`openclaw-inbox: ${problem}\n`);
+  process.exit(1);
+}
+
+// Loaded only now: an older Node would fail in it with less than a sentence.
+const { runCli } = await import("./cli.ts");
+const { createTerminal } = await import("./terminal.ts");
 process.exitCode = await runCli(process.argv.slice(2), createTerminal(process));

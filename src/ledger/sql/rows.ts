@@ -86,10 +86,11 @@ export interface MessageRow {
 
 /** What a row says; undefined when its message cannot be read. */
 export function entryOf(row: MessageRow): LedgerEntry | undefined {
-  const { id, state, attempts, error, changed_at, body } = row;
-  const isWhole = row.checksum == null || checksumOf(String(id), String(body)) === Number(row.checksum);
-  const message = isWhole ? decode(body) : undefined;
+  const { state, attempts, error, changed_at, body, checksum } = row;
+  const message = decode(body);
   if (message === undefined) return undefined;
+  // By the message's own id: a row whose id is damaged still holds a whole message.
+  if (checksum != null && checksumOf(keyOf(message.id), String(body)) !== Number(checksum)) return undefined;
   return {
     message,
     state: state as LedgerState,

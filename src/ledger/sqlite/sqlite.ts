@@ -18,12 +18,10 @@ import { Connection, type Step } from "./connection.ts";
 import { resolveSqliteOptions, type SqliteLedgerOptions } from "./options.ts";
 import { checkPlace } from "./place.ts";
 import { openError, reasonOf, troubleOf } from "./problems.ts";
-import { sqliteSchema, sqliteStatements } from "./statements.ts";
+import { APPLICATION_ID, sqliteSchema, sqliteStatements } from "./statements.ts";
 import type { JobResult, Repair, ThreadError } from "./thread.ts";
 import { type Report, Unsaved, type UnsavedEntry } from "./unsaved.ts";
 
-/** "ocix", as a number: by which a ledger file is known to be one. */
-const APPLICATION_ID = 0x6f636978;
 const BUSY_MS = 5_000;
 const POLL_MS = 200;
 const MAX_CHECKED_BYTES = 64 * 1_048_576;
@@ -227,9 +225,18 @@ class SqliteLedger implements Ledger {
     const revived = this.revived.splice(0, limit);
     if (revived.length === limit) return revived;
     const rows = await this.change([["claim", [this.instance, limit - revived.length]]]);
-    const { entries, unreadable } = entriesOf(rows as unknown as MessageRow[]);
+    const claimed = rows as unknown as MessageRow[];
+    const { entries, unreadable } = entriesOf(claimed);
+    for (const row of claimed) this.mendId(row);
     if (unreadable.length > 0) this.tellUnreadable(unreadable);
     return [...revived, ...entries];
+  }
+
+  /** A damaged id is mended by that of its message, or no report would find the row. */
+  private mendId(row: MessageRow): void {
+    const message = entryOf(row)?.message;
+    if (message !== undefined && keyOf(message.id) !== row.id)
+      void this.write([["rename", [row.id, keyOf(message.id)]]], () => {});
   }
 
   private tellUnreadable(ids: readonly string[]): void {

@@ -2,6 +2,9 @@ import { schema } from "../sql/schema.ts";
 import { type Statements, statements } from "../sql/statements.ts";
 import type { ThreadStatement } from "./thread.ts";
 
+/** "ocix", as a number: by which a ledger file is known to be one. */
+export const APPLICATION_ID = 0x6f636978;
+
 /** The tables of a ledger file. */
 export const sqliteSchema = schema({
   prefix: "",
@@ -18,6 +21,8 @@ interface SqliteStatements extends Statements {
   /** All of the undelivered messages of an owner, as `copy` takes them: `owner`. */
   readonly owned: string;
   readonly copy: string;
+  /** Gives a row the id of its message: `id, newId`. */
+  readonly rename: string;
   /** A message in whatever state: `id`. */
   readonly message: string;
 }
@@ -31,6 +36,7 @@ const all: SqliteStatements = {
   owned: `select ${COLUMNS} from messages where state = 'taken' and owner = $1 order by position`,
   copy: `insert into messages (${COLUMNS})
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (id) do nothing`,
+  rename: "update or ignore messages set id = $2 where id = $1",
   message: "select id, state, attempts, error, changed_at, position, body, checksum from messages where id = $1",
 };
 

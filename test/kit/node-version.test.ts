@@ -1,0 +1,12 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { nodeProblem } from "../../src/kit/node-version.ts";
+
+it("asks for the Node that package.json asks for", () => {
+  const { engines } = JSON.parse(readFileSync("package.json", "utf8")) as { engines: { node: string } };
+  const oldest = engines.node.replace(">=", "");
+  expect(nodeProblem(`${oldest}.0`)).toBeUndefined();
+  expect(nodeProblem("24.1.0")).toBeUndefined();
+  expect(nodeProblem("22.18.9")).toContain(`needs Node ${oldest} or later`);
+  expect(nodeProblem("20.20.2")).toBe(`openclaw-inbox needs Node ${oldest} or later, and this is Node 20.20.2`);
+});
