@@ -13,6 +13,7 @@ export const inspectOptions = {
     help: "show what goes on in a page on this machine; its address is printed",
   },
   "show-text": { type: "boolean", help: "show message texts on that page, not only how long they are" },
+  "allow-actions": { type: "boolean", help: "let that page deliver dead letters anew; else it may only look" },
 } as const;
 
 /** The option of commands whose actors can be shown in Stately's inspector. */
@@ -28,12 +29,13 @@ const TOKEN = "OPENCLAW_INBOX_INSPECT_TOKEN";
  * @throws {UsageError} for anything else that stands there, and for an argument without `--inspect`.
  */
 export function inspectPort(
-  { inspect, "show-text": showText }: OptionValues<typeof inspectOptions>,
+  { inspect, "show-text": showText, "allow-actions": allowActions }: OptionValues<typeof inspectOptions>,
   positionals: readonly string[],
 ): number | undefined {
   if (inspect !== true) {
     assertNoArgument(positionals);
     if (showText === true) throw new UsageError("`--show-text` needs `--inspect`");
+    if (allowActions === true) throw new UsageError("`--allow-actions` needs `--inspect`");
     return undefined;
   }
   const [given = "0", ...others] = positionals;
@@ -48,13 +50,14 @@ export function inspectPort(
 export async function serveInspector(
   inbox: Inbox,
   port: number,
-  showText: boolean | undefined,
+  { "show-text": showText, "allow-actions": allowActions }: OptionValues<typeof inspectOptions>,
   terminal: Terminal,
 ): Promise<Inspector> {
   const token = process.env[TOKEN];
   const inspector = await createInspector(inbox, {
     port,
     ...(showText !== undefined && { showText }),
+    ...(allowActions !== undefined && { allowActions }),
     ...(token !== undefined && token !== "" && { token }),
   });
   terminal.note(`Inspector: ${inspector.url}`);

@@ -25,7 +25,10 @@ describe("--inspect", () => {
       OPENCLAW_GATEWAY_TOKEN: gateway.token,
       OPENCLAW_INBOX_INSPECT_TOKEN: "a-token-that-stays",
     };
-    const cli = runCli(["listen", "--url", gateway.url, "--inspect", "0", "--show-text"], environment);
+    const cli = runCli(
+      ["listen", "--url", gateway.url, "--inspect", "0", "--show-text", "--allow-actions"],
+      environment,
+    );
     await gateway.nextConnection();
     await cli.written("Inspector: ");
     const address = addressIn(cli.stderr);
@@ -34,6 +37,7 @@ describe("--inspect", () => {
     gateway.say("Hello there", { sessionKey: "agent:main:main" });
     let told = "";
     while (!told.includes("Hello there")) told = JSON.stringify(await page.next());
+    expect(JSON.parse(told)).toHaveProperty("action");
     expect(await ask(new URL("/metrics", address).href)).toMatchObject({ status: 200 });
     cli.child.kill("SIGTERM");
     expect(await cli.ended).toEqual({ code: 0, signal: null });
@@ -48,6 +52,7 @@ describe("--inspect", () => {
     };
     expect(await refused("demo", "--inspect", "here")).toContain("Expected a port from 0 to 65535 after `--inspect`");
     expect(await refused("demo", "--inspect", "70000")).toContain("Expected a port");
+    expect(await refused("demo", "--allow-actions")).toContain("`--allow-actions` needs `--inspect`");
     expect(await refused("demo", "--show-text")).toContain("`--show-text` needs `--inspect`");
     expect(await refused("demo", "4000")).toContain("Expected no further argument");
   });

@@ -42,8 +42,7 @@ With --inspect it begins when the page is opened, takes its time, and stays unti
     await using inbox = createInbox({ source, deliver: printer.deliver, logger });
     inbox.outcomes$.subscribe(printer.outcome);
     await inbox.start();
-    await using inspector =
-      port === undefined ? undefined : await serveInspector(inbox, port, values["show-text"], terminal);
+    await using inspector = port === undefined ? undefined : await serveInspector(inbox, port, values, terminal);
     if (inspector !== undefined) await watched(inspector, terminal);
     const slowdown = inspector === undefined ? 1 : SLOWDOWN;
     const endProgress = showProgress(inbox, terminal);

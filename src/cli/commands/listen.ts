@@ -97,8 +97,7 @@ printed once the receiver has taken it. With --ledger nothing is lost to a crash
     }
     await using health = address === undefined ? undefined : await serveHealth(inbox, address);
     if (health !== undefined) logger.info({ url: health.url }, "serving /healthz, /readyz and /metrics");
-    await using _inspector =
-      port === undefined ? undefined : await serveInspector(inbox, port, values["show-text"], terminal);
+    await using _inspector = port === undefined ? undefined : await serveInspector(inbox, port, values, terminal);
     const talkative = terminal.interactive && level?.toLowerCase() !== "silent";
     using _announcement = announceListening(
       inbox,
