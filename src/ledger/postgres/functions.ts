@@ -199,11 +199,12 @@ begin
   ) c;
   if free is null then return; end if;
   ${lockLanes(names, "select unnest(free)")}
-  return query update ${prefix}messages m set owner = me where m.position in (
-    select w.position from ${prefix}messages w
-    where w.state = 'taken' and w.owner = '' and w.lane = any (free) and ${isFree(names, "w.lane", "me")}
-    order by w.position limit max_rows for update
-  ) returning m.*;
+  -- Others may have been quicker. Asked once for each lane, not for each of its messages.
+  select array_agg(l.lane) into free from unnest(free) l(lane) where ${isFree(names, "l.lane", "me")};
+  return query update ${prefix}messages m set owner = me where m.position = any (array(
+    select m.position from ${prefix}messages m where ${UNDELIVERED} and m.owner = '' and m.lane = any (free)
+    order by m.position limit max_rows for update
+  )) returning m.*;
 end ${tag}`,
 
     // Whether \`claim\` would find something.

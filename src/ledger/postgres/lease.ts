@@ -101,9 +101,9 @@ export class Lease {
         if (payload === lease.id || payload === ANYONE) onClaimable();
         else if (payload === STOPPED) lease.lookNow();
       });
-      await lease.look();
       lease.hasBegun = true;
-      lease.lookLater();
+      // Not waited for: what a dead instance leaves may be much.
+      lease.lookNow();
       return lease;
     } catch (error) {
       destroy(life);
@@ -131,6 +131,11 @@ export class Lease {
     // What fails ends as a crash does.
     await within(systemClock, ms, bye(), true).catch(() => {});
     this.close();
+  }
+
+  /** Whether its connections are of no more use. */
+  get isEnded(): boolean {
+    return this.isOver;
   }
 
   /** Lets go of the connections. */

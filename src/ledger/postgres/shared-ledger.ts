@@ -121,6 +121,8 @@ export class SharedLedger implements PostgresLedger {
     this.id = lease.id;
     if (isBack) await this.findRobbed(lease);
     this.lease = lease;
+    // It was lost before anybody listened.
+    if (lease.isEnded) return this.lost(lease, new Error("The connection has ended"));
     if (this.pending.size === 0) this.calm();
     this.work();
   }
