@@ -1,9 +1,22 @@
+import { type Clock, neverBack } from "../kit/clock.ts";
+import { startTimer, type Timer } from "../kit/timer.ts";
 import { TextReader } from "../protocol/text.ts";
 import type { ChatEvent } from "../types.ts";
 
 interface LateText {
   readonly reader: TextReader | undefined;
-  text: string;
+  readonly text: string;
+  /** When it was kept. */
+  readonly at: number;
+}
+
+/** Bounds of {@link LateTexts}. */
+export interface LateTextsOptions {
+  readonly clock: Clock;
+  /** How long a text is kept, in ms; as long as its run is remembered. `0` keeps nothing. */
+  readonly windowMs: number;
+  /** Memory for all of them, in bytes, at two bytes a character. The oldest are let go of first. */
+  readonly maxBytes: number;
 }
 
 /**
@@ -14,18 +27,20 @@ interface LateText {
 export class LateTexts {
   /** Oldest first. */
   private readonly texts = new Map<string, LateText>();
-  private readonly maxBytes: number;
+  private readonly options: LateTextsOptions;
+  private readonly now: () => number;
   private bytes = 0;
+  private timer: Timer | undefined;
 
-  /** `maxBytes` of memory for all of them, at two bytes a character. The oldest are let go of first. */
-  constructor(maxBytes: number) {
-    this.maxBytes = maxBytes;
+  constructor(options: LateTextsOptions) {
+    this.options = options;
+    this.now = neverBack(options.clock);
   }
 
   /** A run has settled with this text. `reader`: what reads its deltas. */
   keep(key: string, text: string, reader?: TextReader): void {
     this.take(key);
-    this.put(key, { reader, text });
+    if (this.options.windowMs > 0) this.put(key, { reader, text, at: this.now() });
   }
 
   /** A delta came after the end. */
@@ -51,14 +66,30 @@ export class LateTexts {
   clear(): void {
     this.texts.clear();
     this.bytes = 0;
+    this.timer?.cancel();
+    this.timer = undefined;
   }
 
   private put(key: string, late: LateText): void {
     this.texts.set(key, late);
     this.bytes += size(late);
     for (const oldest of this.texts.keys()) {
-      if (this.bytes <= this.maxBytes) break;
+      if (this.bytes <= this.options.maxBytes) break;
       this.take(oldest);
+    }
+    this.sweepLater(this.options.windowMs);
+  }
+
+  private sweepLater(ms: number): void {
+    this.timer ??= startTimer(this.options.clock, ms, () => this.sweep());
+  }
+
+  private sweep(): void {
+    this.timer = undefined;
+    const aged = this.now() - this.options.windowMs;
+    for (const [key, { at }] of this.texts) {
+      if (at > aged) return this.sweepLater(at - aged);
+      this.take(key);
     }
   }
 }

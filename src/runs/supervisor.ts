@@ -55,8 +55,8 @@ export class Supervisor {
   /** Solicited runs whose text is wanted all the same; whoever waits for one takes it out again. */
   private readonly awaited = new Set<string>();
   private readonly hints: ExpiringMap<Origin>;
-  private readonly lateTexts = new LateTexts(MAX_LATE_BYTES);
-  private readonly saidTexts = new LateTexts(MAX_SAID_BYTES);
+  private readonly lateTexts: LateTexts;
+  private readonly saidTexts: LateTexts;
 
   constructor(options: SupervisorOptions) {
     this.options = options;
@@ -68,6 +68,8 @@ export class Supervisor {
       clock,
       onEvict: () => report.settledEvicted(),
     });
+    this.lateTexts = new LateTexts({ clock, windowMs: settledWindowMs, maxBytes: MAX_LATE_BYTES });
+    this.saidTexts = new LateTexts({ clock, windowMs: settledWindowMs, maxBytes: MAX_SAID_BYTES });
     this.solicited = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
     this.hints = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
   }
