@@ -9,11 +9,14 @@ interface Aged<V> {
 }
 
 /** Bounds of an {@link ExpiringMap}. */
-export interface ExpiringMapOptions {
+export interface ExpiringMapOptions<V> {
   /** How long an entry is remembered, in ms. `0` remembers nothing. */
   readonly windowMs: number;
   /** How many entries at most; one more forgets the oldest. */
   readonly maxKeys: number;
+  /** How large all values may be together, by `sizeOf`; more than that forgets the oldest. Default: no limit. */
+  readonly maxSize?: number;
+  readonly sizeOf?: (value: V) => number;
   readonly clock: Clock;
   /** Told each time an entry is forgotten before its time. */
   readonly onEvict?: () => void;
@@ -32,11 +35,13 @@ export class ExpiringMap<V> {
   private readonly entries = new Map<string, Aged<V>>();
   /** The same, and some that were replaced or deleted since: to take the oldest from a Map costs a search. */
   private byAge = new Queue<Aged<V>>();
-  private readonly options: ExpiringMapOptions;
+  private readonly options: ExpiringMapOptions<V>;
   private readonly now: () => number;
   private timer: Timer | undefined;
+  /** Of all values together. */
+  private total = 0;
 
-  constructor(options: ExpiringMapOptions) {
+  constructor(options: ExpiringMapOptions<V>) {
     this.options = options;
     this.now = neverBack(options.clock);
   }
@@ -52,15 +57,16 @@ export class ExpiringMap<V> {
   }
 
   set(key: string, value: V): void {
-    const { clock, maxKeys, windowMs, onEvict } = this.options;
+    const { clock, maxKeys, maxSize = Number.POSITIVE_INFINITY, sizeOf, windowMs, onEvict } = this.options;
     if (windowMs <= 0) return;
     const now = this.now();
     const entry = { key, value, at: now };
-    this.entries.delete(key);
+    this.remove(key);
     this.entries.set(key, entry);
     this.byAge.push(entry);
+    this.total += sizeOf?.(value) ?? 0;
     this.forgetAged(now);
-    while (this.entries.size > maxKeys) if (this.forgetOldest()) onEvict?.();
+    while (this.entries.size > maxKeys || this.total > maxSize) if (this.forgetOldest()) onEvict?.();
     this.forgetReplaced();
     this.timer ??= startTimer(clock, Math.min(windowMs, MAX_DELAY_MS), () => this.sweep());
   }
@@ -72,12 +78,13 @@ export class ExpiringMap<V> {
   }
 
   delete(key: string): void {
-    if (this.entries.delete(key)) this.forgetReplaced();
+    if (this.remove(key)) this.forgetReplaced();
   }
 
   /** Forgets everything and stops the timer. */
   clear(): void {
     this.entries.clear();
+    this.total = 0;
     this.byAge = new Queue();
     this.timer?.cancel();
     this.timer = undefined;
@@ -98,7 +105,14 @@ export class ExpiringMap<V> {
   /** False when the oldest had been replaced or deleted already. */
   private forgetOldest(): boolean {
     const oldest = this.byAge.shift();
-    return oldest !== undefined && this.entries.get(oldest.key) === oldest && this.entries.delete(oldest.key);
+    return oldest !== undefined && this.entries.get(oldest.key) === oldest && this.remove(oldest.key);
+  }
+
+  private remove(key: string): boolean {
+    const { sizeOf } = this.options;
+    const entry = sizeOf && this.entries.get(key);
+    if (entry !== undefined) this.total -= sizeOf?.(entry.value) ?? 0;
+    return this.entries.delete(key);
   }
 
   /** One entry that is old and stays keeps all that were replaced or deleted after it in the queue. */

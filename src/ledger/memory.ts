@@ -10,6 +10,8 @@ export interface MemoryLedgerOptions {
   readonly retainMs?: number;
   /** How many delivered ids, dead letters, and solicited runs, are remembered at most, from 1; one more forgets the oldest. Default 100,000. */
   readonly maxEntries?: number;
+  /** How much text of dead letters is kept, in bytes of memory (two a character), from 1; more forgets the oldest. Default 268,435,456. */
+  readonly maxTextBytes?: number;
   /** Default: the system's. */
   readonly clock?: Clock;
 }
@@ -20,15 +22,21 @@ export interface MemoryLedgerOptions {
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
  */
 export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
-  const { retainMs = 86_400_000, maxEntries = 100_000, clock = systemClock } = options;
-  assertKnownKeys("createMemoryLedger()", options, ["retainMs", "maxEntries", "clock"]);
-  for (const [name, value] of Object.entries({ retainMs, maxEntries })) {
+  assertKnownKeys("createMemoryLedger()", options, ["retainMs", "maxEntries", "maxTextBytes", "clock"]);
+  const { retainMs = 86_400_000, maxEntries = 100_000, maxTextBytes = 268_435_456, clock = systemClock } = options;
+  for (const [name, value] of Object.entries({ retainMs, maxEntries, maxTextBytes })) {
     if (!Number.isSafeInteger(value) || value < 1) throw optionError(name, "an integer >= 1", value);
   }
   const taken = new Map<string, LedgerEntry>();
   const revived = new Map<string, LedgerEntry>();
   const delivered = new ExpiringMap<true>({ windowMs: retainMs, maxKeys: maxEntries, clock });
-  const dead = new ExpiringMap<LedgerEntry>({ windowMs: retainMs, maxKeys: maxEntries, clock });
+  const dead = new ExpiringMap<LedgerEntry>({
+    windowMs: retainMs,
+    maxKeys: maxEntries,
+    maxSize: maxTextBytes,
+    sizeOf: ({ message }) => message.text.length * 2,
+    clock,
+  });
   const cursors = new Map<string, string>();
   /** Until when each run is known to be asked for, in the order of asking. */
   const solicited = new Map<string, number>();

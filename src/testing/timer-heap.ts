@@ -2,7 +2,7 @@
 export interface Timer {
   readonly at: number;
   readonly order: number;
-  readonly callback: () => void;
+  callback: () => void;
   /** Taking a cleared timer out of the middle would cost a search: it stays until it comes to the top, or too many have gathered. */
   cleared: boolean;
 }
@@ -68,6 +68,8 @@ export function createTimerHeap(): TimerHeap {
     },
     clear(timer) {
       timer.cleared = true;
+      // What it would have called may hold much, and the timer stays here for a while.
+      timer.callback = nothing;
       cleared += 1;
       if (cleared < 1_024 || cleared * 2 < heap.length) return;
       // A sorted array is a heap.
@@ -82,3 +84,5 @@ export function createTimerHeap(): TimerHeap {
 function isBefore(a: Timer, b: Timer): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
+
+function nothing(): void {}

@@ -40,6 +40,27 @@ describe("an expiring map", () => {
     expect([map.size, evicted()]).toEqual([2, 1]);
   });
 
+  it("forgets the oldest when all are too large together", () => {
+    const map = new ExpiringMap<number>({
+      windowMs: 10,
+      maxKeys: 100,
+      maxSize: 10,
+      sizeOf: (value) => value,
+      clock: createTestClock(),
+    });
+    map.set("a", 4);
+    map.set("b", 4);
+    map.set("a", 6);
+    expect(map.values()).toEqual([4, 6]);
+    map.delete("b");
+    map.set("c", 4);
+    expect(map.values()).toEqual([6, 4]);
+    map.set("d", 3);
+    expect(map.values()).toEqual([4, 3]);
+    map.set("e", 11);
+    expect(map.values()).toEqual([]);
+  });
+
   it("does not count a key that was deleted as forgotten", () => {
     const { map, evicted } = create(10, 2);
     for (const key of ["a", "b", "c", "d"]) {

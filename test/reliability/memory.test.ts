@@ -14,3 +14,16 @@ describe("100,000 abandoned runs", () => {
     // Collecting so large a heap takes its time on a busy machine.
   }, 180_000);
 });
+
+describe("a peer that fills everything it can", () => {
+  it("takes no more memory than the limits come to", () => {
+    const program = fileURLToPath(new URL("./flood-program.ts", import.meta.url));
+    // The sum of the table in docs/operations.md, for the limits that the program sets, is 178 MB.
+    const args = ["--max-old-space-size=180", "--import", "tsx", program];
+    const output = execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const { heard, floods, ...rest } = JSON.parse(output) as Record<string, number>;
+    // A good run came through after each of them.
+    expect(heard).toBe(floods);
+    expect(rest).toMatchObject({ rejected: 650, overLimit: 20_302, liveRuns: 2_000, bufferedBytes: 4_000 });
+  }, 300_000);
+});
