@@ -223,10 +223,11 @@ class RunningInbox implements Inbox {
   }
 
   deadLetters(page?: DeadLetterPage): Promise<readonly LedgerEntry[]> {
-    return this.#ledger.deadLetters(page);
+    return this.#ledger.deadLetters(page === undefined ? undefined : checkPage(page));
   }
 
   redeliver(id: string): Promise<boolean> {
+    if (readId(id) === undefined) throw optionError("id", `a string of 1 to ${MAX_ID_CHARS} characters`, id);
     return this.#dispatch.redeliver(id);
   }
 
@@ -274,6 +275,16 @@ function checkStop(options: StopOptions): StopOptions {
   if (drainMs !== undefined && drainMs !== Number.POSITIVE_INFINITY && !isDelay(drainMs))
     throw optionError("drainMs", `a number from 0 to ${MAX_DELAY_MS}, or Infinity`, drainMs);
   return options;
+}
+
+function checkPage(page: DeadLetterPage): DeadLetterPage {
+  assertKnownKeys("deadLetters()", page, ["limit", "after"]);
+  const { limit, after } = page;
+  if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1))
+    throw optionError("limit", "an integer >= 1", limit);
+  if (after !== undefined && readId(after) === undefined)
+    throw optionError("after", `the id of a message, of 1 to ${MAX_ID_CHARS} characters`, after);
+  return page;
 }
 
 function isDelay(value: unknown): boolean {

@@ -20,8 +20,9 @@ export function inspection(
   return (event) => {
     const seen = inspectText ? event : hideText(event);
     try {
-      if (typeof inspect === "function") inspect(seen);
-      else inspect.next?.(seen);
+      const answer: unknown = typeof inspect === "function" ? inspect(seen) : inspect.next?.(seen);
+      // Of an async one, whose rejection would end the process.
+      if (answer instanceof Promise) answer.catch((error: unknown) => report.hostError("inspect", error));
     } catch (error) {
       // An onlooker's bug must not stop the actor it looks at.
       report.hostError("inspect", error);

@@ -90,6 +90,34 @@ describe("options", () => {
     expect(outcomes).toEqual(["discarded", "dispatched"]);
   });
 
+  it.each([
+    ["solicit", [5n], "runId"],
+    ["solicit", ["x".repeat(1_025)], "runId"],
+    ["redeliver", [5n], "id"],
+    ["redeliver", [undefined], "id"],
+    ["deadLetters", [{ limit: "all" }], "limit"],
+    ["deadLetters", [{ after: 5 }], "after"],
+    ["deadLetters", [null], "options"],
+    ["stop", [{ drainMs: "soon" }], "drainMs"],
+    ["start", [{ timeoutMs: "soon" }], "timeoutMs"],
+    ["send", [5n], "request"],
+    ["send", [{ sessionKey: 5n, text: "Hi" }], "sessionKey"],
+    ["ask", [{ sessionKey: "k", text: Symbol("x") }], "text"],
+  ])("of %s(), wrong, are named: %o", async (call, args, option) => {
+    const inbox = createInbox() as never as Record<string, (...args: unknown[]) => unknown>;
+    const attempt = async () => inbox[call]?.(...args);
+    await expect(attempt()).rejects.toMatchObject({ code: "ERR_INBOX_OPTION", details: { option } });
+    await inbox["stop"]?.();
+  });
+
+  it("take an async observer, whose rejection is reported", async () => {
+    const inbox = createInbox({ inspect: async () => Promise.reject(new Error("nobody hears this")) } as never);
+    inbox.handle({ runId: "r", sessionKey: "k", state: "delta", deltaText: "Hi" });
+    await new Promise(setImmediate);
+    expect(inbox.stats().hostErrors).toBeGreaterThan(0);
+    await inbox.stop();
+  });
+
   it("that are undefined count as absent", async () => {
     const inbox = createInbox({ ttlMs: undefined, retry: { maxAttempts: undefined } } as never);
     inbox.handle({ runId: "r", sessionKey: "k", state: "delta", deltaText: "Hi" });
