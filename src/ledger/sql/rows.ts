@@ -20,7 +20,7 @@ export function keyOf(name: string): string {
 }
 
 /** A text as any text column can hold it, for people to read: the message has the exact one. */
-export function plain(text: string): string {
+function plain(text: string): string {
   return text.replaceAll("\0", "").toWellFormed().slice(0, MAX_KEY_CHARS);
 }
 
@@ -30,7 +30,7 @@ export function errorOf(error: string): string {
 }
 
 /** The lane of a message: its session's, or its own where no order is wanted. */
-export function laneOf({ id, gateway, sessionKey }: ProactiveMessage, ordering: LedgerHost["ordering"]): string {
+function laneOf({ id, gateway, sessionKey }: ProactiveMessage, ordering: LedgerHost["ordering"]): string {
   return keyOf(ordering === "none" ? id : `${gateway} ${sessionKey}`);
 }
 
