@@ -51,14 +51,14 @@ describe("an expiring map", () => {
     map.set("a", 4);
     map.set("b", 4);
     map.set("a", 6);
-    expect(map.values()).toEqual([4, 6]);
+    expect([...map.values()]).toEqual([4, 6]);
     map.delete("b");
     map.set("c", 4);
-    expect(map.values()).toEqual([6, 4]);
+    expect([...map.values()]).toEqual([6, 4]);
     map.set("d", 3);
-    expect(map.values()).toEqual([4, 3]);
+    expect([...map.values()]).toEqual([4, 3]);
     map.set("e", 11);
-    expect(map.values()).toEqual([]);
+    expect([...map.values()]).toEqual([]);
   });
 
   it("does not count a key that was deleted as forgotten", () => {
