@@ -5,5 +5,5 @@ const OLDEST = [22, 19] as const;
 export function nodeProblem(version = process.versions.node): string | undefined {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const isOld = major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
-  return isOld ? `openclaw-inbox needs Node ${OLDEST.join(".")} or later, and this is Node ${version}` : undefined;
+  return isOld ? `Node ${OLDEST.join(".")} or later is needed, and this is Node ${version}` : undefined;
 }

@@ -7,6 +7,6 @@ it("asks for the Node that package.json asks for", () => {
   const oldest = engines.node.replace(">=", "");
   expect(nodeProblem(`${oldest}.0`)).toBeUndefined();
   expect(nodeProblem("24.1.0")).toBeUndefined();
-  expect(nodeProblem("22.18.9")).toContain(`needs Node ${oldest} or later`);
-  expect(nodeProblem("20.20.2")).toBe(`openclaw-inbox needs Node ${oldest} or later, and this is Node 20.20.2`);
+  expect(nodeProblem("22.18.9")).toContain(`Node ${oldest} or later is needed`);
+  expect(nodeProblem("20.20.2")).toBe(`Node ${oldest} or later is needed, and this is Node 20.20.2`);
 });

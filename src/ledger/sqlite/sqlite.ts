@@ -426,8 +426,11 @@ class SqliteLedger implements Ledger {
   private async retryNow(): Promise<boolean> {
     const connection = this.connection as Connection;
     const now = this.clock.now();
-    if (!connection.alive) connection.start();
-    const mended = await connection.ask(connection.alive ? { ask: "mend", now } : { ask: "open", now });
+    const hasEnded = !connection.alive;
+    if (hasEnded) connection.start();
+    const mended = await connection.ask({ ask: hasEnded ? "open" : "mend", now });
+    // Another try begins with a new thread, since this one has nothing open.
+    if (hasEnded && mended.answer !== "done") await connection.end();
     if (mended.answer !== "done") return false;
     while (this.unsaved.size > 0) if (!(await this.saveStep(connection))) return false;
     this.safe = true;
