@@ -274,7 +274,16 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
       if (mode !== "wal") throw thread.problem("failed", `its disk does not do write-ahead logging (got ${mode})`);
       db.exec("pragma journal_size_limit = 67108864");
       thread.migrate(db);
+      thread.checkSchema(db);
       thread.dataVersion = thread.readDataVersion();
+    },
+
+    /** The definitions of the tables are text in the file: a damaged one may still be a definition, of something else. */
+    checkSchema(db: DatabaseSync): void {
+      const rows = db.prepare("select sql from sqlite_schema").all() as { sql: string | null }[];
+      const found = new Set(rows.map(({ sql }) => String(sql).replace(/^create (table|index) /i, "")));
+      if (!data.schema.every((sql) => found.has(sql.replace(/^create (table|index) /i, ""))))
+        throw Object.assign(new Error("a table's definition is damaged"), { errcode: 1 });
     },
 
     migrate(db: DatabaseSync): void {
