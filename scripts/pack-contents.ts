@@ -12,11 +12,11 @@ export interface Packed {
 }
 
 /** What people fetch. 560 kB at this writing, half of it recordings; a tenth more, and somebody should say what for. */
-const MAX_TARBALL_BYTES = 620_000;
+const MAX_TARBALL_BYTES = 760_000;
 /** The recordings of a real Gateway, which the demo and the fake Gateway play: 3.8 MB of JSON that packs to a tenth. */
 const MAX_RECORDINGS_BYTES = 4_000_000;
 /** Everything else. */
-const MAX_OTHER_BYTES = 1_000_000;
+const MAX_OTHER_BYTES = 1_350_000;
 
 const documents = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
 const isRecording = (path: string) => path.startsWith("dist/src/testing/recordings/");

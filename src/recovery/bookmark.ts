@@ -76,6 +76,8 @@ export class Bookmark {
   /** By the name of the session's address; the one that changed last is the last. */
   private readonly marks = new Map<string, Mark>();
   private met: Met | undefined;
+  /** Sessions without a mark that were first heard in this round, before they were listed. */
+  private readonly unlisted = new Map<string, Address>();
   /** Sessions that must be read again: an end in them could not be looked up. */
   private readonly doubted = new Set<string>();
   private loaded = false;
@@ -112,6 +114,7 @@ export class Bookmark {
   beginRound(): void {
     this.round += 1;
     this.isWhole = false;
+    this.unlisted.clear();
   }
 
   /** The connection is gone: what comes later does not follow on what was heard. */
@@ -130,6 +133,14 @@ export class Bookmark {
   /** Every session has been listed, and each is up to date or will be read again. */
   endRound(at: number | undefined): void {
     this.isWhole = true;
+    // They are younger than the list, so all of them was heard.
+    for (const [name, address] of this.unlisted) {
+      const mark = this.marks.get(name);
+      if (mark === undefined) continue;
+      mark.round = this.round;
+      this.settle(address, mark);
+    }
+    this.unlisted.clear();
     if (at !== undefined && this.offset !== undefined) this.meet({ all: true, at, offset: this.offset });
     else if (this.met !== undefined) this.meet({ ...this.met, all: true });
   }
@@ -174,6 +185,7 @@ export class Bookmark {
     if (this.stopped) return;
     const mark = this.markOf(session.address, place);
     this.doubted.delete(addressName(session.address));
+    this.unlisted.delete(addressName(session.address));
     mark.round = this.round;
     mark.heard = later(mark.heard, place);
     mark.heardAs = session.fingerprint;
@@ -186,11 +198,18 @@ export class Bookmark {
     const known = this.marks.get(addressName(address));
     // Its history is not read yet, and then it will be.
     if (known === undefined && this.met?.all !== true) return;
-    const mark = known ?? this.markOf(address, {}, this.round);
+    const mark = known ?? this.firstHeard(address);
     if (opens !== undefined && !mark.open.has(opens)) mark.open.set(opens, mark.heard);
     if (place !== undefined) mark.heard = later(mark.heard, place);
     if (fingerprint !== undefined) mark.heardAs = fingerprint;
     this.settle(address, mark);
+  }
+
+  /** A session without a mark speaks. While a round goes on it may have spoken before, too, while we were away. */
+  private firstHeard(address: Address): Mark {
+    if (this.isWhole) return this.markOf(address, {}, this.round);
+    this.unlisted.set(addressName(address), address);
+    return this.markOf(address, this.believesTimes && this.met !== undefined ? { at: this.met.at } : {});
   }
 
   /** The end of a run is reported, or is known not to be one. */
