@@ -37,7 +37,7 @@ export function refusalOfAction({ headers }: IncomingMessage, secret: string): R
 }
 
 /** The header that carries the secret of an action. A page of another origin cannot send it unasked. */
-export const ACTION_HEADER = "x-inspector-action";
+const ACTION_HEADER = "x-inspector-action";
 
 /** Whether an `Origin` is that of the server itself. Whether by TLS, a server behind a proxy cannot know. */
 function isOwn(origin: string, host = ""): boolean {

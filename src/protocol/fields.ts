@@ -39,7 +39,7 @@ export function carriesTooLongAnId(payload: unknown): boolean {
 }
 
 /** The same of a session, as `sessions.list` tells it. */
-export function sessionCarriesTooLongAnId(session: unknown): boolean {
+function sessionCarriesTooLongAnId(session: unknown): boolean {
   const { key, sessionId, spawnedBy } = fields(session);
   return isTooLongAnId(key) || isTooLongAnId(sessionId) || isTooLongAnId(spawnedBy);
 }

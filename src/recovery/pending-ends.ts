@@ -69,7 +69,7 @@ const GRACE_MS = 1_000;
 const MAX_TRIES = 3;
 /** Rows kept of one run, and bytes of all: the history has the rest. */
 const MAX_ROWS = 32;
-export const MAX_PENDING_BYTES = 16_777_216;
+const MAX_PENDING_BYTES = 16_777_216;
 
 /**
  * The runs that seem to have ended. Each is given a second, from its first sign, for its own end to come. Then the

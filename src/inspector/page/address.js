@@ -9,7 +9,7 @@
  * @param {Place} place
  * @returns {string}
  */
-export function addressOf(place) {
+function addressOf(place) {
   return place.kind === "run"
     ? `#run/${place.number}/${encodeURIComponent(place.runId)}`
     : `#letter/${encodeURIComponent(place.id)}`;

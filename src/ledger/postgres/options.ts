@@ -28,7 +28,7 @@ export interface Settings {
   readonly retainDeadMs: number;
 }
 
-export const DEFAULT_SCHEMA = "openclaw_inbox";
+const DEFAULT_SCHEMA = "openclaw_inbox";
 
 /** Two for the ledger, one for a handler. */
 const LEAST_CONNECTIONS = 3;

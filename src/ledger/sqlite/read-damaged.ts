@@ -5,8 +5,8 @@ type Row = Readonly<Record<string, SQLInputValue>>;
 
 /** What could be read of a damaged file, and what could not. */
 export interface Readable {
-  /** Ids of messages whose record cannot be read. */
-  readonly lost: readonly string[];
+  /** Every id that the file has, in its rows or in the index of ids. */
+  readonly ids: ReadonlySet<string>;
   readonly messages: readonly Row[];
   readonly bookmarks: readonly Row[];
   readonly solicited: readonly Row[];
@@ -74,12 +74,16 @@ export function readDamaged(db: DatabaseSync): Readable {
     },
   };
 
-  const messages = reader.rowsOf("messages");
-  const known = new Set(messages.map((row) => Number(row["rowid"])));
-  const knownIds = new Set(messages.map((row) => String(row["id"])));
-  const gone = [...reader.idsByPosition()].filter(([position, id]) => !known.has(position) && !knownIds.has(id));
+  const rows = reader.rowsOf("messages");
+  const indexed = reader.idsByPosition();
+  const read = new Set(rows.map((row) => String(row["id"])));
+  // An id that is damaged in its row may be whole in the index.
+  const messages = rows.map((row) => {
+    const id = indexed.get(Number(row["rowid"]));
+    return id === undefined || read.has(id) ? row : { ...row, id };
+  });
   return {
-    lost: gone.map(([, id]) => id),
+    ids: new Set([...indexed.values(), ...messages.map((row) => String(row["id"]))]),
     messages,
     bookmarks: reader.rowsOf("bookmarks"),
     solicited: reader.rowsOf("solicited"),

@@ -203,7 +203,7 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
     repairFile(): void {
       if (thread.isOthers()) throw Object.assign(new Error("another inbox has it open"), { errcode: 11 });
       const old = thread.db as DatabaseSync;
-      const { lost, messages, bookmarks, solicited } = readDamaged(old);
+      const { ids, messages, bookmarks, solicited } = readDamaged(old);
       const temporary = `${data.file}-new-${data.id}`;
       const kept = `${data.file}-damaged-${data.id}`;
       fs.rmSync(temporary, { force: true });
@@ -219,6 +219,8 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
       thread.fill(db, "bookmarks", bookmarks);
       thread.fill(db, "solicited", solicited);
       db.exec("commit");
+      const present = new Set((db.prepare("select id from messages").all() as { id: string }[]).map(({ id }) => id));
+      const lost = [...ids].filter((id) => !present.has(id));
       db.close();
       thread.statements.clear();
       thread.quietly(() => old.close());
@@ -249,8 +251,12 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
       for (const row of rows) {
         const names = Object.keys(row).filter((name) => name !== "rowid");
         const insert = db.prepare(`insert or ignore into ${table} (${names}) values (${names.map(() => "?")})`);
-        // One that does not fit is no reason to give up the others.
-        thread.quietly(() => insert.run(...names.map((name) => row[name] as SQLInputValue)));
+        const values = names.map((name) => row[name] as SQLInputValue);
+        // One that does not fit is no reason to give up the others. A place that is taken already is a damaged one.
+        thread.quietly(() => {
+          if (insert.run(...values).changes === 0 && table === "messages")
+            insert.run(...values.map((value, index) => (names[index] === "position" ? null : value)));
+        });
       }
     },
 

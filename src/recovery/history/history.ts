@@ -55,7 +55,7 @@ export interface HistoriesOptions {
 const FIRST_PAGE_ROWS = 10;
 const PAGE_ROWS = 50;
 /** What one session's rows may take up while they are worked off, in bytes of memory. */
-export const MAX_HISTORY_BYTES = 16_777_216;
+const MAX_HISTORY_BYTES = 16_777_216;
 /** Longer than anything a Gateway keeps of one message. */
 const WHOLE_TEXT_CHARS = 500_000;
 
