@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
+import { freePort } from "./free-port.ts";
 
 /** A Redis for tests. */
 export interface TestRedis {
@@ -62,13 +62,4 @@ function readiness(child: ChildProcess): Promise<"ready" | "missing" | "ended"> 
       if (line.includes("Ready to accept connections")) resolve("ready");
     });
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,7 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { webhook } from "../../src/delivery/webhook/webhook.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { messageOf } from "../delivery/fixture.ts";
+import { freePort } from "../helpers/free-port.ts";
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const page = readFileSync(here("../../docs/sidecar.md"), "utf8");
@@ -81,15 +81,6 @@ function isInstalled([command, ...options]: Receiver["probe"]): boolean {
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Tries to connect until somebody listens. */
