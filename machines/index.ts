@@ -1,5 +1,6 @@
 export {
   type DeliveryContext,
+  type DeliveryEmitted,
   type DeliveryEvent,
   type DeliveryInput,
   type DeliveryOutput,

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { type Job, type JobsOptions, Queue, Worker, type WorkerOptions } from "bullmq";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { type BullMqOptions, type BullMqQueue, bullmq } from "../../src/delivery/bullmq/bullmq.ts";
+import { type BullMqOptions, bullmq } from "../../src/delivery/bullmq/bullmq.ts";
 import { InboxError, isInboxError } from "../../src/errors.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
 import { startRedis } from "../helpers/redis.ts";
@@ -261,7 +261,7 @@ describe.skipIf(redis === undefined)("bullmq", () => {
 });
 
 describe("bullmq's options", () => {
-  const queue: BullMqQueue = { name: "proactive", add: async () => ({}) };
+  const queue: Parameters<typeof bullmq>[0] = { name: "proactive", add: async () => ({}) };
 
   it.each<[string, BullMqOptions]>([
     ["none", {}],
@@ -321,6 +321,6 @@ describe("bullmq's options", () => {
   });
 
   it("refuse what is not a queue", () => {
-    expect(() => bullmq(undefined as unknown as BullMqQueue)).toThrow("Expected `queue` to be a BullMQ Queue");
+    expect(() => bullmq(undefined as never)).toThrow("Expected `queue` to be a BullMQ Queue");
   });
 });

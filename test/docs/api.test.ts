@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { defaults, retryDefaults } from "../../src/options.ts";
 import { zeroCounts } from "../../src/report/counters.ts";
-import { type Exported, exportsOf, root } from "./declarations.ts";
+import { type Declaration, declarationIn, type Exported, exportsOf, root } from "./declarations.ts";
 import { type Row, readPage, type Section, sectionsOf } from "./page.ts";
 
 const { exports: subpaths } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -45,21 +45,24 @@ describe("docs/api.md", () => {
       it.each(sections.map((section) => [section.names.join(", "), section] as const))("%s", (_, section) => {
         // Made from a table: its members are known when it runs, below.
         if (section.names[0] === "InboxStats") return;
-        const declarations = section.names.flatMap((name) => find(exported, name)?.declaration ?? []);
-        const members = declarations.flatMap((declaration) => declaration.members);
-        const rows = membersIn(section);
-        expect(rows.map(({ name }) => name).sort()).toEqual([...new Set(members.map(({ name }) => name))].sort());
-        for (const { kind, text } of declarations) {
-          // What an alias says in words must be said here, too.
-          const words = kind === "type" ? text.matchAll(/"([\w-]+)"|readonly (\w+)/g) : [];
-          for (const [, literal, name = literal] of words) expect(section.text).toMatch(new RegExp(`\\b${name}\\b`));
-        }
-        for (const { name, doc } of members) {
-          const stated = statedDefault(doc);
-          const row = rows.find((candidate) => candidate.name === name);
-          if (stated !== undefined) expect(defaultIn(row), `the default of ${name}`).toBe(stated);
-        }
+        expectMembers(
+          section,
+          section.names.flatMap((name) => find(exported, name)?.declaration ?? []),
+        );
       });
+
+      const unnamed = sections.flatMap(({ text }) => sectionsOf(text, 4));
+      if (unnamed.length === 0) return;
+      it.each(unnamed.map((section) => [section.names.join(", "), section] as const))(
+        "%s, not exported",
+        (_, section) => {
+          const [name = ""] = section.names;
+          expect(find(exported, name), "a heading of its own").toBeUndefined();
+          const declaration = declarationIn("src", name);
+          expect(declaration, "declared in src").toBeDefined();
+          expectMembers(section, declaration === undefined ? [] : [declaration]);
+        },
+      );
     });
   }
 
@@ -86,6 +89,23 @@ describe("docs/api.md", () => {
     expect(membersIn(section).map(({ name }) => name)).toEqual(Object.keys(zeroCounts()));
   });
 });
+
+/** Holds the tables of a section to the members, words and defaults of what it is about. */
+function expectMembers(section: Section, declarations: readonly Declaration[]): void {
+  const members = declarations.flatMap((declaration) => declaration.members);
+  const rows = membersIn(section);
+  expect(rows.map(({ name }) => name).sort()).toEqual([...new Set(members.map(({ name }) => name))].sort());
+  for (const { kind, text } of declarations) {
+    // What an alias says in words must be said here, too.
+    const words = kind === "type" ? text.matchAll(/"([\w-]+)"|readonly (\w+)/g) : [];
+    for (const [, literal, name = literal] of words) expect(section.text).toMatch(new RegExp(`\\b${name}\\b`));
+  }
+  for (const { name, doc } of members) {
+    const stated = statedDefault(doc);
+    const row = rows.find((candidate) => candidate.name === name);
+    if (stated !== undefined) expect(defaultIn(row), `the default of ${name}`).toBe(stated);
+  }
+}
 
 function find(exported: readonly Exported[], name: string): Exported | undefined {
   return exported.find((one) => one.name === name);

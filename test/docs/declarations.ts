@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -43,6 +43,16 @@ export function exportsOf(file: string): readonly Exported[] {
   }));
 }
 
+/** The declaration of a type somewhere in `src`, exported by the package or not. */
+export function declarationIn(folder: string, name: string): Declaration | undefined {
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true, recursive: true })) {
+    if (!entry.name.endsWith(".ts")) continue;
+    const found = declarationOf(relative(root, join(entry.parentPath, entry.name)), name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 function named(file: string): readonly Place[] {
   const lists = read(file).matchAll(/^export (type )?\{([^}]*)\} from "([^"]+)";/gm);
   return Array.from(lists, ([, type = "", list = "", from = ""]) => {
@@ -69,7 +79,7 @@ function read(file: string): string {
 
 function declarationOf(file: string, name: string): Declaration | undefined {
   const source = read(file);
-  const found = new RegExp(`^export (interface|class|type) ${name}\\b`, "m").exec(source);
+  const found = new RegExp(`^(?:export )?(interface|class|type) ${name}\\b`, "m").exec(source);
   if (found === null) return undefined;
   const kind = found[1] as Declaration["kind"];
   const rest = source.slice(found.index);

@@ -7,6 +7,7 @@ export interface Section {
   /** The names in the heading. */
   readonly names: readonly string[];
   readonly text: string;
+  /** Those before the first heading below this one. */
   readonly tables: readonly Table[];
 }
 
@@ -33,7 +34,7 @@ export function sectionsOf(page: string, depth: number): readonly Section[] {
     .slice(1)
     .map((text) => {
       const [heading = ""] = text.split("\n", 1);
-      return { names: codesIn(heading), text, tables: tablesIn(text) };
+      return { names: codesIn(heading), text, tables: tablesIn(text.split(/^#+ `/m)[0] ?? "") };
     });
 }
 

@@ -9,8 +9,8 @@ import {
   type Inspector,
   type InspectorOptions,
   type MountableInspector,
-  type MountOptions,
 } from "../../src/inspector/index.ts";
+import type { MountOptions } from "../../src/inspector/inspector.ts";
 import type { DeadPage, Update } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { ask, openEventStream } from "../helpers/http.ts";

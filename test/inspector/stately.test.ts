@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createInbox, type Inbox, isInboxError } from "../../src/index.ts";
-import { createStatelyInspector, type StatelyInspector, type StatelyOptions } from "../../src/inspector/index.ts";
+import { createStatelyInspector, type StatelyInspector } from "../../src/inspector/index.ts";
+import type { StatelyOptions } from "../../src/inspector/stately.ts";
 import { StatelySample } from "../../src/inspector/stately-sample.ts";
 import { chromiumFor, launchChromium } from "../helpers/chromium.ts";
 import { ask, type EventStream, openEventStream } from "../helpers/http.ts";

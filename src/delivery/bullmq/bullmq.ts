@@ -5,17 +5,15 @@ import type { ProactiveMessage } from "../../types.ts";
 import type { Deliver } from "../deliver.ts";
 import { assertRetention, type RetentionOptions, retentionSeconds } from "./retention.ts";
 
-export type { KeepJobs, RetentionOptions } from "./retention.ts";
-
 /** What {@link bullmq} needs of a BullMQ `Queue`; any `Queue` fits. The caller makes and closes it. */
-export interface BullMqQueue<Data = unknown> {
+interface BullMqQueue<Data = unknown> {
   readonly name: string;
   readonly defaultJobOptions?: object;
   add(name: string, data: Data, options: object): Promise<unknown>;
 }
 
 /** Options of every job that {@link bullmq} adds; BullMQ's `JobsOptions` fits, but for what would make a job be forgotten or confused. */
-export interface BullMqJobOptions extends RetentionOptions {
+interface BullMqJobOptions extends RetentionOptions {
   /** How often BullMQ tries the job in all. Its default is 1: set it, the inbox does not try again what a worker failed at. */
   readonly attempts?: number;
   readonly backoff?: number | { readonly type: string; readonly delay?: number; readonly jitter?: number };

@@ -1,9 +1,18 @@
 // A module of another project that uses every subpath. Compiled and run by `npm run pack:check`.
-import { collavre, collavreJob, createInbox, isInboxError } from "openclaw-inbox";
+import {
+  collavre,
+  collavreJob,
+  createInbox,
+  createRecordingWriter,
+  defineSessionKey,
+  isInboxError,
+  recordingSource,
+} from "openclaw-inbox";
 import { bullmq } from "openclaw-inbox/bullmq";
 import { createInspector } from "openclaw-inbox/inspector";
-import { runMachine } from "openclaw-inbox/machines";
+import { deliveryMachine, linkMachine, runMachine } from "openclaw-inbox/machines";
 import { registerMetrics } from "openclaw-inbox/metrics";
+import { postgresLedger } from "openclaw-inbox/postgres";
 import { createFakeGateway } from "openclaw-inbox/testing";
 import { Registry } from "prom-client";
 import { firstValueFrom } from "rxjs";
@@ -46,3 +55,17 @@ const held = [
   isInboxError(refusal(), "ERR_INBOX_OPTION"),
 ];
 if (held.includes(false)) throw new Error(`Not all held: ${held}\n${metrics}`);
+
+// What a library exports must have types that its own declaration files can name.
+export const read = defineSessionKey({ room: { as: "roomId", type: "integer" } });
+export const makers = {
+  gateway: () => createFakeGateway(),
+  inspector: () => createInspector(inbox),
+  mounted: () => createInspector(inbox, { port: false }),
+  ledger: () => postgresLedger({ connectionString: "postgres://127.0.0.1/app" }),
+  machines: () => ({ deliveryMachine, linkMachine, runMachine }),
+  recording: (file: string) => recordingSource(file),
+  run: () => gateway.run(),
+  transcript: () => gateway.transcripts.session("agent:main:main"),
+  writer: (file: string) => createRecordingWriter(file),
+};
