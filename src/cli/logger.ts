@@ -1,6 +1,6 @@
 import { type Level, pino } from "pino";
-import { prettyFactory } from "pino-pretty";
 import type { Logger } from "../types.ts";
+import { prettyLine } from "./pretty-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -25,14 +25,7 @@ export function createLogger(terminal: Terminal, option: string | undefined, usu
   if (!levels.includes(level)) {
     throw new UsageError(`Expected \`${name}\` to be one of ${levels.join(", ")}, got \`${level}\``);
   }
-  const pretty = terminal.interactive
-    ? prettyFactory({
-        colorize: terminal.colorful,
-        ignore: "pid,hostname",
-        translateTime: "SYS:HH:MM:ss.l",
-        singleLine: true,
-      })
-    : undefined;
-  const write = (line: string) => terminal.note((pretty?.(line) ?? line).trimEnd());
+  const { interactive, colorful } = terminal;
+  const write = (line: string) => terminal.note((interactive ? prettyLine(line, colorful) : line).trimEnd());
   return pino({ level }, { write });
 }

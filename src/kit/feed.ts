@@ -1,4 +1,5 @@
-import { Observable, type Subscriber } from "rxjs";
+import type { Subscriber } from "rxjs";
+import { Observable } from "rxjs/internal/Observable";
 
 /**
  * Tells many subscribers the same, as a `Subject` does: for what is told thousands of times a second,

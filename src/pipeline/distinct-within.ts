@@ -1,4 +1,5 @@
-import { type MonoTypeOperatorFunction, Observable } from "rxjs";
+import type { MonoTypeOperatorFunction } from "rxjs";
+import { Observable } from "rxjs/internal/Observable";
 import { assertKnownKeys, optionError } from "../errors.ts";
 import { type Clock, systemClock } from "../kit/clock.ts";
 import { RecentKeys } from "./recent-keys.ts";

@@ -1,4 +1,7 @@
-import { filter, map, merge, Subject } from "rxjs";
+import { merge } from "rxjs/internal/observable/merge";
+import { filter } from "rxjs/internal/operators/filter";
+import { map } from "rxjs/internal/operators/map";
+import { Subject } from "rxjs/internal/Subject";
 import type { Clock } from "../kit/clock.ts";
 import { readChatEvent } from "../protocol/chat-event.ts";
 import { type EventFrame, readFrame } from "../protocol/frame.ts";

@@ -1,4 +1,4 @@
-import { Subject } from "rxjs";
+import { Subject } from "rxjs/internal/Subject";
 import type { InboxError } from "../errors.ts";
 import { Feed } from "../kit/feed.ts";
 import type {

@@ -1,4 +1,3 @@
-import { isGatewayProtocolResponseError } from "@openclaw/gateway-client";
 import { InboxError } from "../errors.ts";
 
 /** The request that an error is about. */
@@ -71,23 +70,6 @@ export function refusedRequest(
         ...fields,
         scope,
       });
-}
-
-/**
- * What the official client rejected a request with, in this package's terms. The client's own error is not
- * kept as `cause`: it quotes the Gateway in full, and `clean` could not reach into it.
- */
-export function requestError(
-  error: unknown,
-  request: RequestContext & { readonly live: boolean },
-  clean: (text: string) => string,
-): InboxError {
-  if (isGatewayProtocolResponseError(error)) return refusedRequest(error, request, clean);
-  if (!(error instanceof Error)) return unsendable(request, clean(String(error)));
-  const { timeoutMs } = error as { readonly timeoutMs?: unknown };
-  if (typeof timeoutMs === "number") return unanswered(request, timeoutMs);
-  if (error.name === "AbortError") return abortedRequest(request);
-  return request.live ? unsendable(request, clean(error.message)) : noLink(request.method, request.gateway);
 }
 
 /** Older Gateways name the scope in their message only. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createLogger } from "../../src/cli/logger.ts";
+import { prettyLine } from "../../src/cli/pretty-line.ts";
 import { createTerminal } from "../../src/cli/terminal.ts";
 import { wrap } from "../../src/cli/wrap.ts";
 import { keptStreams } from "./streams.ts";
@@ -48,6 +49,21 @@ describe("the log", () => {
     expect(terminal.written.stderr).toContain(escapeCode);
     expect(plain.written.stderr).toMatch(/^\[.*\] INFO: message handed over \{"runId":"r1"\}\n$/);
     expect(JSON.parse(pipe.written.stderr)).toMatchObject({ level: 30, runId: "r1", msg: "message handed over" });
+  });
+});
+
+describe("a line of the log for people", () => {
+  const line = (fields: object) => JSON.stringify({ level: 40, time: 0, pid: 1, hostname: "h", ...fields });
+
+  it("has an error's stack on lines of its own", () => {
+    const err = { type: "Error", message: "boom", stack: "Error: boom\n    at here" };
+    expect(prettyLine(line({ err, a: 1, msg: "failed" }), false)).toMatch(
+      /^\[[\d:.]{12}\] WARN: failed \{"a":1\} \n {4}Error: boom\n {8}at here$/,
+    );
+  });
+
+  it("takes a level without a name, and a line without a message", () => {
+    expect(prettyLine(line({ level: 35 }), true)).toContain("35");
   });
 });
 

@@ -208,6 +208,18 @@ describe("a Gateway source", () => {
     expect(heard.order).toEqual(["connect", "hello", "ended"]);
   });
 
+  it("can be closed and opened again before its client is loaded", async () => {
+    const { server, source, heard } = await listen();
+    const closing = source.close();
+    const again = createHeard();
+    source.open(again);
+    await closing;
+    await again.linked("hello");
+    expect(server.sockets).toHaveLength(1);
+    expect(heard.order).toEqual(["ended"]);
+    expect(again.order).toEqual(["connect", "hello"]);
+  });
+
   it("can be closed from within its listener", async () => {
     await using server = await createHandshakeServer();
     const source = gatewaySource({ url: server.url, token });
@@ -295,10 +307,11 @@ describe("a Gateway source that is refused", () => {
     expect(heard.reasons[0]).toContain("operator.read");
   });
 
-  it("never sends a token to a public host over ws://", () => {
+  it("never sends a token to a public host over ws://", async () => {
     const source = gatewaySource({ url: "ws://gateway.example.com:18789", token });
     const heard = createHeard();
     source.open(heard);
+    await heard.linked("refused");
     expect(heard.order).toEqual(["refused"]);
     expect(heard.reasons[0]).toContain("wss://");
   });
@@ -421,6 +434,7 @@ describe("a Gateway source with allowInsecure", () => {
     ] as const) {
       const heard = createHeard();
       gatewaySource({ url, token, allowInsecure }).open(heard);
+      await heard.linked("refused");
       expect(heard.links).toMatchObject([{ type: "refused", code: "INSECURE_URL" }]);
       expect(heard.reasons[0]).toContain("`--allow-insecure` or OPENCLAW_INBOX_ALLOW_INSECURE=1");
     }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { resolveWebhookOptions, type WebhookOptions, type WebhookTarget } from "../../delivery/webhook/options.ts";
+import { signedHeaders } from "../../delivery/webhook/sign.ts";
 import { errorText } from "../../errors.ts";
 import { type Finding, failed, ok } from "./finding.ts";
 
@@ -27,17 +28,13 @@ export async function checkWebhook(options: WebhookOptions): Promise<Finding> {
   return failed(check, `${host} answered a signed test with ${status}.`, fixFor(status, location));
 }
 
-function post({ url, signers, headers, timeoutMs }: WebhookTarget): Promise<Response> {
-  const id = `msg_${randomUUID()}`;
-  const now = new Date();
-  const body = JSON.stringify({ type: "openclaw.test", timestamp: now.toISOString(), data: {} });
-  const signed = new Headers(headers);
-  signed.set("webhook-id", id);
-  signed.set("webhook-timestamp", String(Math.floor(now.getTime() / 1_000)));
-  signed.set("webhook-signature", signers.map((signer) => signer.sign(id, now, body)).join(" "));
+function post(target: WebhookTarget): Promise<Response> {
+  const { url, clock, timeoutMs } = target;
+  const timestamp = new Date(clock.now()).toISOString();
+  const body = JSON.stringify({ type: "openclaw.test", timestamp, data: {} });
   return fetch(url, {
     method: "POST",
-    headers: signed,
+    headers: signedHeaders(target, { id: `msg_${randomUUID()}`, body }),
     body,
     redirect: "manual",
     signal: AbortSignal.timeout(timeoutMs),

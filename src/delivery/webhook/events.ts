@@ -7,7 +7,8 @@ import type { DeliveryOutcome, LinkStatus, RunOutcome } from "../../types.ts";
 import type { Watched } from "../deliver.ts";
 import { readFailure } from "../failure.ts";
 import type { WebhookEvent, WebhookTarget } from "./options.ts";
-import { type Envelope, post, seal } from "./post.ts";
+import { post, seal } from "./post.ts";
+import type { Envelope } from "./sign.ts";
 
 /** How many events wait at most. They are news, not messages: one more is not told. */
 const MAX_WAITING = 1_000;

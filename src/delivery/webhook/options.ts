@@ -1,4 +1,3 @@
-import { Webhook } from "standardwebhooks";
 import { assertKnownKeys, InboxError, optionError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../kit/clock.ts";
 
@@ -60,7 +59,8 @@ export interface WebhookOptions {
 /** {@link WebhookOptions}, checked and ready for use. */
 export interface WebhookTarget {
   readonly url: URL;
-  readonly signers: readonly Webhook[];
+  /** The keys to sign with, of 24 to 64 bytes each. */
+  readonly keys: readonly Buffer[];
   readonly headers: Headers;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
@@ -95,7 +95,7 @@ export function resolveWebhookOptions(options: WebhookOptions): WebhookTarget {
   if (typeof allowInsecure !== "boolean") throw unquotedOptionError("allowInsecure", "true or false");
   return {
     url: readUrl(options.url, allowInsecure),
-    signers: readSecrets(options.secret),
+    keys: readSecrets(options.secret),
     headers: readHeaders(options.headers ?? {}),
     timeoutMs,
     maxBodyBytes,
@@ -130,19 +130,19 @@ function readEvents(events: readonly WebhookEvent[]): ReadonlySet<WebhookEvent> 
   return new Set(events);
 }
 
-function readSecrets(secret: string | readonly string[]): readonly Webhook[] {
+function readSecrets(secret: string | readonly string[]): readonly Buffer[] {
   const secrets = Array.isArray(secret) ? (secret as readonly string[]) : [secret as string];
   if (secrets.length === 0) throw unquotedOptionError("secret", "a secret, or an array of at least one");
   return secrets.map(readSecret);
 }
 
-function readSecret(secret: string): Webhook {
+function readSecret(secret: string): Buffer {
   const base64 = typeof secret === "string" ? /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret)?.[1] : undefined;
-  const bytes = Buffer.from(base64 ?? "", "base64").length;
-  if (base64 === undefined || base64.length % 4 !== 0 || bytes < 24 || bytes > 64) {
+  const key = Buffer.from(base64 ?? "", "base64");
+  if (base64 === undefined || base64.length % 4 !== 0 || key.length < 24 || key.length > 64) {
     throw unquotedOptionError("secret", "`whsec_` and the padded base64 of 24 to 64 bytes");
   }
-  return new Webhook(secret);
+  return key;
 }
 
 function readHeaders(extra: Readonly<Record<string, string>>): Headers {

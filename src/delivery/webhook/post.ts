@@ -3,13 +3,7 @@ import { deadline } from "../../kit/deadline.ts";
 import { wellFormed } from "../../kit/well-formed.ts";
 import { readAnswer } from "./answer.ts";
 import type { WebhookTarget } from "./options.ts";
-
-/** One request's content: the same at every attempt. */
-export interface Envelope {
-  /** The header `webhook-id`. */
-  readonly id: string;
-  readonly body: string;
-}
+import { type Envelope, signedHeaders } from "./sign.ts";
 
 /**
  * Puts data into the body that receivers know from Standard Webhooks. `at` in ms since the epoch. Every text is made
@@ -64,16 +58,6 @@ export async function post(target: WebhookTarget, envelope: Envelope, signal: Ab
   }
   const failure = await readAnswer(url, response, clock.now(), limit.release);
   if (failure !== undefined) throw failure;
-}
-
-/** Signed anew for each attempt: receivers refuse a timestamp that is more than five minutes off. */
-function signedHeaders({ headers, signers, clock }: WebhookTarget, { id, body }: Envelope): Headers {
-  const at = new Date(clock.now());
-  const signed = new Headers(headers);
-  signed.set("webhook-id", id);
-  signed.set("webhook-timestamp", String(Math.floor(at.getTime() / 1000)));
-  signed.set("webhook-signature", signers.map((signer) => signer.sign(id, at, body)).join(" "));
-  return signed;
 }
 
 /** fetch says only "fetch failed"; the reason is in its cause. */

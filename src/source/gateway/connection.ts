@@ -1,7 +1,8 @@
 import { GatewayClient, type GatewayClientOptions } from "@openclaw/gateway-client";
 import { errorText } from "../../errors.ts";
-import { noLink, requestError } from "../request-error.ts";
+import { noLink } from "../request-error.ts";
 import type { GatewayRequest, SourceListener } from "../source.ts";
+import { requestError } from "./client-error.ts";
 import { deviceOptions } from "./device.ts";
 import type { GatewaySettings } from "./options.ts";
 import { createCleaner, redactSecrets } from "./redact.ts";

@@ -1,8 +1,9 @@
+import { errorText } from "../../errors.ts";
 import { noLink } from "../request-error.ts";
 import { limitRequests } from "../request-limit.ts";
 import type { Source, SourceListener } from "../source.ts";
-import { createGatewayLink, type GatewayLink } from "./connection.ts";
-import { type GatewayOptions, readGatewayOptions } from "./options.ts";
+import type { GatewayLink } from "./connection.ts";
+import { type GatewayOptions, type GatewaySettings, readGatewayOptions } from "./options.ts";
 
 /**
  * A connection to an OpenClaw Gateway, made by its official client: role `operator`, client id `gateway-client`,
@@ -19,32 +20,67 @@ import { type GatewayOptions, readGatewayOptions } from "./options.ts";
  */
 export function gatewaySource(options: GatewayOptions): Source {
   const settings = readGatewayOptions(options);
-  let link: GatewayLink | undefined;
-  let heardBy: SourceListener | undefined;
+  let opened: OpenedLink | undefined;
   let closing = Promise.resolve();
 
   const request = limitRequests(
     async (method, params, requestOptions) => {
-      if (link === undefined) throw noLink(method, settings.name);
-      return link.request(method, params, requestOptions);
+      if (opened?.link === undefined) throw noLink(method, settings.name);
+      return opened.link.request(method, params, requestOptions);
     },
-    { gateway: settings.name, onOverLimit: () => heardBy?.overLimit?.() },
+    { gateway: settings.name, onOverLimit: () => opened?.listener.overLimit?.() },
   );
 
   return {
     name: settings.name,
     ...(settings.owner !== undefined && { owner: settings.owner }),
     open(listener) {
-      if (link !== undefined) return;
-      heardBy = listener;
-      link = createGatewayLink(settings, listener);
-      link.start();
+      opened ??= openLink(settings, listener);
     },
     close() {
-      if (link !== undefined) closing = link.close();
-      link = undefined;
+      if (opened !== undefined) closing = opened.close();
+      opened = undefined;
       return closing;
     },
     request,
+  };
+}
+
+/** From one `open` to its `close`. */
+interface OpenedLink {
+  readonly listener: SourceListener;
+  /** Once the client is loaded. */
+  readonly link: GatewayLink | undefined;
+  close(): Promise<void>;
+}
+
+/** The client takes longer to load than everything else together: only who connects pays for it. */
+function openLink(settings: GatewaySettings, listener: SourceListener): OpenedLink {
+  let link: GatewayLink | undefined;
+  let isClosed = false;
+  const begin = async () => {
+    try {
+      const { createGatewayLink } = await import("./connection.ts");
+      if (isClosed) return;
+      link = createGatewayLink(settings, listener);
+    } catch (error) {
+      const reason = `The Gateway client cannot be loaded: ${errorText(error)}. Install openclaw-inbox again.`;
+      if (!isClosed) listener.link({ type: "refused", code: "NO_CLIENT", reason });
+      return;
+    }
+    link.start();
+  };
+  void begin();
+  return {
+    listener,
+    get link() {
+      return link;
+    },
+    async close() {
+      const isFirst = !isClosed;
+      isClosed = true;
+      if (link !== undefined) return link.close();
+      if (isFirst) listener.link({ type: "ended", reason: "The source was closed." });
+    },
   };
 }
