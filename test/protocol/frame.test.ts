@@ -58,7 +58,7 @@ describe("a chat event", () => {
       messageText: "Hi",
     });
   });
-  it("without a run id is rejected (R1), and so is one without a state", () => {
+  it("is rejected without a run id or a state", () => {
     expect(readChatEvent({ ...good, runId: undefined })).toBe("no-run-id");
     expect(readChatEvent({ ...good, runId: "" })).toBe("no-run-id");
     expect(readChatEvent({ ...good, runId: 5 })).toBe("bad-run-id");

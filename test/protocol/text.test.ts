@@ -10,59 +10,11 @@ function read(...deltas: Parameters<TextReader["read"]>[0][]): string {
 
 const pieces = (...texts: string[]) => texts.map((messageText) => ({ messageText }));
 
-describe("the text of a message (R5)", () => {
-  it("is its content when that is a string", () => {
-    expect(messageText({ content: "Hello" })).toBe("Hello");
-  });
-  it("is its text blocks joined without a separator, and no other block", () => {
-    const content = [
-      { type: "text", text: "Hel" },
-      { type: "image", text: "no" },
-      { type: "text", text: "lo" },
-      null,
-      "no",
-    ];
-    expect(messageText({ content })).toBe("Hello");
-  });
+describe("the text of a message", () => {
   it("is undefined where there is none", () => {
     for (const message of [undefined, null, 5, {}, { content: 5 }, { content: [] }, { content: [{ type: "text" }] }]) {
       expect(messageText(message)).toBeUndefined();
     }
-  });
-});
-
-describe("the text of a run (B1)", () => {
-  it("is the message of the last delta on protocol 4, even after a missed delta", () => {
-    expect(read({ deltaText: "a", messageText: "a" }, { deltaText: "c", messageText: "abc" })).toBe("abc");
-  });
-  it("is right for a run joined midway", () => {
-    expect(read({ deltaText: " tail", messageText: "the head and the tail" })).toBe("the head and the tail");
-  });
-  it("appends deltaText where there is no message", () => {
-    expect(read({ deltaText: "Hel" }, { deltaText: "lo" }, { deltaText: " " }, { deltaText: "you" })).toBe("Hello you");
-  });
-  it("starts again at replace, to the empty string or to a text", () => {
-    expect(read({ deltaText: "wrong" }, { deltaText: "", replace: true }, { deltaText: "right" })).toBe("right");
-    expect(read({ deltaText: "wrong" }, { deltaText: "right", replace: true })).toBe("right");
-    expect(read({ messageText: "wrong" }, { messageText: "right", replace: true })).toBe("right");
-  });
-  it("takes growing messages for the text so far", () => {
-    expect(read(...pieces("Hello", "Hello wor", "Hello world"))).toBe("Hello world");
-    expect(read(...pieces("H", "He", "Hel", "Hello", "Hello"))).toBe("Hello");
-  });
-  it("takes other messages for pieces", () => {
-    expect(read(...pieces("Hello ", "world", "!"))).toBe("Hello world!");
-    expect(read(...pieces("ha", "ha", "ha"))).toBe("hahaha");
-  });
-  it("changes its mind when a later message tells", () => {
-    expect(read(...pieces(" ", " world", "!"))).toBe("  world!");
-    expect(read(...pieces("Hello", "Hello", "Hello world"))).toBe("Hello world");
-  });
-  it("keeps white space, which is text (B2)", () => {
-    expect(read(...pieces("two", " ", "words"))).toBe("two words");
-  });
-  it("follows a snapshot that shrinks after a retry", () => {
-    expect(read(...pieces("The quick", "The quick brown", "The"))).toBe("The");
   });
 });
 

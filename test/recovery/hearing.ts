@@ -98,6 +98,24 @@ export async function heard(gateway: FakeGateway, { inbox }: Hearing): Promise<v
   await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Tells of a row, and keeps it, as a Gateway does for a run that only subscribers hear the end of. */
+export function tellRow(gateway: FakeGateway, sessionKey: string, row: Record<string, unknown>, runId?: string): void {
+  const { row: message, id, seq } = gateway.transcripts.add(sessionKey, row, runId === undefined ? {} : { runId });
+  gateway.emit("session.message", { sessionKey, message, messageId: id, messageSeq: seq });
+}
+
+/** Lets the grace of every row pass, and what follows from it. */
+export async function later(
+  { gateway, clock }: { gateway: FakeGateway; clock: TestClock },
+  hearing: Hearing,
+): Promise<void> {
+  for (let second = 0; second < 5; second += 1) {
+    await heard(gateway, hearing);
+    clock.advance(1_000);
+    await heard(gateway, hearing);
+  }
+}
+
 /** A ledger that outlives its inbox, as a file does. */
 export function lastingLedger(clock: TestClock, retainMs?: number): Ledger {
   const ledger = createMemoryLedger({ clock, ...(retainMs !== undefined && { retainMs }) });

@@ -1,25 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { collavre } from "../../src/collavre.ts";
 import { type FakeGateway, GatewayRefusal, type TestClock } from "../../src/testing/index.ts";
-import { asked, type Hearing, heard, listen, NOON, openGateway, topic, until } from "./hearing.ts";
+import { asked, heard, later, listen, NOON, openGateway, tellRow, topic } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 const text = (words: string) => [{ type: "text", text: words }];
-
-/** Tells of a row, and keeps it, as a Gateway does for a run that only subscribers hear the end of. */
-function tellRow(gateway: FakeGateway, sessionKey: string, row: Record<string, unknown>, runId?: string): void {
-  const { row: message, id, seq } = gateway.transcripts.add(sessionKey, row, runId === undefined ? {} : { runId });
-  gateway.emit("session.message", { sessionKey, message, messageId: id, messageSeq: seq });
-}
-
-/** Lets the grace of every row pass, and what follows from it. */
-async function later({ gateway, clock }: { gateway: FakeGateway; clock: TestClock }, hearing: Hearing): Promise<void> {
-  for (let second = 0; second < 5; second += 1) {
-    await heard(gateway, hearing);
-    clock.advance(1_000);
-    await heard(gateway, hearing);
-  }
-}
 
 describe("a row of a run that only subscribers hear the end of", () => {
   it("is completed where the Gateway cut it", async () => {
@@ -204,31 +189,6 @@ describe("a run that is only said to be over", () => {
 });
 
 describe("a cron job that is bound to a conversation", () => {
-  it("is handed over in the conversation, once, where cron keys are not ours", async () => {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake, { session: collavre });
-    fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
-    await hearing.toldOf(1);
-    await later(fake, hearing);
-    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
-    expect(hearing.messages[0]).toMatchObject({ runId: `cron:job-1:${NOON}`, origin: "cron" });
-  });
-
-  it("is handed over once where every key is ours, its own run relocated", async () => {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake);
-    fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
-    await until(() => hearing.outcomes.length === 2, "both outcomes");
-    await later(fake, hearing);
-    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
-    expect(hearing.outcomes).toContainEqual(
-      expect.objectContaining({ status: "discarded", reason: "relocated", text: "Water the plants." }),
-    );
-    expect(hearing.outcomes).toHaveLength(2);
-  });
-
   it("is caught up in the conversation, once", async () => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(topic(1));
@@ -405,29 +365,6 @@ describe("a source that cannot ask", () => {
     await hearing.toldOf(1);
     expect(hearing.told()).toEqual([[topic(1), "All of it."]]);
   });
-});
-
-describe("a conversation whose id tells upper from lower case", () => {
-  it.each(["agent:main:signal:group:AbCdEf0123==", "agent:main:matrix:channel:!AbC:example.org"])(
-    "is subscribed to, read and handed over under its own key: %s",
-    async (key) => {
-      const fake = await openGateway();
-      const { gateway, clock } = fake;
-      gateway.transcripts.session(key);
-      const hearing = await listen(fake);
-      expect(asked(gateway, "sessions.messages.subscribe")).toEqual([{ key }]);
-      gateway.say("Hidden.", { sessionKey: key, origin: "heartbeat" });
-      await hearing.toldOf(1);
-      await hearing.source.cut();
-      clock.advance(60_000);
-      gateway.say("Missed.", { sessionKey: key });
-      await hearing.comeBack();
-      expect(hearing.told()).toEqual([
-        [key, "Hidden."],
-        [key, "Missed."],
-      ]);
-    },
-  );
 });
 
 describe("a final that the Gateway has cut", () => {

@@ -14,20 +14,6 @@ async function kept(ledger: Ledger): Promise<readonly string[]> {
 }
 
 describe("an inbox", () => {
-  it("subscribes to every session, and hears what subscribers hear", async () => {
-    const { gateway, clock } = await openGateway();
-    for (const key of [MAIN, topic(1)]) gateway.transcripts.session(key);
-    const hearing = await listen({ gateway, clock });
-    expect(gateway.connections()[0]?.roster).toBe(true);
-    expect([...(gateway.connections()[0]?.subscriptions ?? [])].sort()).toEqual([topic(1), MAIN].sort());
-    expect(hearing.inbox.stats().sessions).toBe(2);
-
-    gateway.say("The disk is nearly full.", { sessionKey: MAIN, origin: "heartbeat" });
-    await hearing.toldOf(1);
-    expect(hearing.told()).toEqual([[MAIN, "The disk is nearly full."]]);
-    expect(hearing.messages[0]).toMatchObject({ origin: "heartbeat", recovered: false, late: false });
-  });
-
   it("hands over once what it hears as a row and as a final", async () => {
     const { gateway, clock } = await openGateway();
     gateway.transcripts.session(MAIN);
@@ -99,20 +85,6 @@ describe("an inbox", () => {
     run.final("Ours now.");
     await hearing.toldOf(1);
     expect(hearing.told()).toEqual([[topic(2), "Ours now."]]);
-  });
-
-  it("subscribes anew after each reconnect", async () => {
-    const { gateway, clock } = await openGateway();
-    gateway.transcripts.session(MAIN);
-    const hearing = await listen({ gateway, clock });
-    await hearing.source.cut();
-    gateway.transcripts.session(topic(3));
-    await hearing.comeBack();
-    expect([...(gateway.connections()[0]?.subscriptions ?? [])].sort()).toEqual([topic(3), MAIN].sort());
-    expect(hearing.inbox.stats().sessions).toBe(2);
-    gateway.say("Still here.", { sessionKey: MAIN, origin: "wake" });
-    await hearing.toldOf(1);
-    expect(hearing.told()).toEqual([[MAIN, "Still here."]]);
   });
 
   it("subscribes to thousands of sessions, eight at a time", async () => {
