@@ -1,20 +1,20 @@
 import { assertEvent, assign, emit, setup } from "xstate";
 import { exponential } from "../src/kit/backoff.ts";
 
-/** How a message's attempts are spaced. */
+/** How often and how fast a message is tried. */
 export interface DeliveryInput {
-  /** How many attempts in all, at least 1. */
+  /** The most attempts there may be, counting the first. At least 1. */
   readonly maxAttempts: number;
-  /** The longest the first wait can be, in ms; it doubles with each attempt. */
+  /** The upper bound of the first wait, in ms. The bound doubles with each attempt. */
   readonly firstDelayMs: number;
-  /** No wait is longer, in ms, unless the receiver asks for it. */
+  /** The upper bound of every wait, in ms. Only a longer wait that the receiver asks for goes beyond it. */
   readonly maxDelayMs: number;
   /** Attempts made before this actor was created. Default 0. */
   readonly attempts?: number | undefined;
 }
 
 export interface DeliveryContext extends DeliveryInput {
-  /** Attempts begun so far; counts from 1 while attempting. */
+  /** Attempts begun so far. It is 1 during the first attempt. */
   readonly attempts: number;
   /** The wait before the next attempt, in ms. */
   readonly delayMs: number;
@@ -26,19 +26,19 @@ export type DeliveryEvent =
   | {
       readonly type: "failed";
       readonly error: string;
-      /** No retry can help. */
+      /** Another attempt cannot help. */
       readonly permanent?: boolean | undefined;
-      /** The receiver asks not to be tried again before this many ms. */
+      /** The receiver asks to wait at least this many ms. */
       readonly retryAfterMs?: number | undefined;
-      /** A number in [0, 1) that spreads the waits: full jitter. */
+      /** A number in [0, 1) that spreads the waits (full jitter). */
       readonly jitter: number;
     };
 
-/** What an actor tells whoever calls the handler, by `actor.on`. */
+/** What the actor emits. The code that calls the handler listens with `actor.on`. */
 export type DeliveryEmitted =
-  /** The message is due: call the handler, for the `attempt`-th time. */
+  /** The message is due: call the handler. `attempt` counts from 1. */
   | { readonly type: "attempt"; readonly attempt: number }
-  /** The last of `attempts` failed; another follows in `delayMs`. */
+  /** The attempt failed. `attempts` have been made so far, and the next follows in `delayMs`. */
   | { readonly type: "retry"; readonly attempts: number; readonly delayMs: number };
 
 export interface DeliveryOutput {
@@ -47,7 +47,7 @@ export interface DeliveryOutput {
   readonly error: string | undefined;
 }
 
-/** Exponential backoff with full jitter: anything between 0 and the doubled delay, capped. */
+/** Exponential backoff with full jitter: a random wait between 0 and the doubled bound, which is capped. */
 function backoffMs({ attempts, firstDelayMs, maxDelayMs }: DeliveryContext, jitter: number): number {
   return Math.round(exponential(firstDelayMs, maxDelayMs)(attempts) * jitter);
 }
@@ -60,7 +60,10 @@ function output(status: DeliveryOutput["status"]) {
   });
 }
 
-/** One message on its way to the handler. Pure: whoever runs the actor calls the handler and reports how it went. */
+/**
+ * One message on its way to the handler. The machine does no I/O: the code that runs the actor calls the handler and
+ * reports the result.
+ */
 export const deliveryMachine = setup({
   types: {
     context: {} as DeliveryContext,
@@ -94,7 +97,7 @@ export const deliveryMachine = setup({
 }).createMachine({
   id: "delivery",
   description: "One message on its way to the handler: tried until it succeeds or gives up.",
-  // Without input it still runs, for drawings and tests of the machine alone.
+  // The machine also starts without input: drawings and tests of the machine need that.
   context: ({ input }) => ({
     maxAttempts: input?.maxAttempts ?? 10,
     firstDelayMs: input?.firstDelayMs ?? 1_000,

@@ -1,28 +1,28 @@
 import { assign, setup } from "xstate";
 
 /**
- * What happens to a link. `reason` is a plain sentence for a person; `code` says the same to a program: the Gateway's
+ * What happens to a link. `reason` is a plain sentence for a person. `code` says the same to a program: the Gateway's
  * word (`PAIRING_REQUIRED`), Node's (`ECONNREFUSED`), `HTTP_403`, or one of ours (`NO_READ_SCOPE`).
  */
 export type LinkEvent =
   /** The source starts to connect. */
   | { readonly type: "connect" }
-  /** The Gateway accepted us. `hello` is its `hello-ok` payload, where the source has one. */
+  /** The Gateway accepted us. `hello` is its `hello-ok` payload; absent when the source has none. */
   | { readonly type: "hello"; readonly hello?: object }
   /** What was missed has been caught up. */
   | { readonly type: "recovered" }
-  /** The connection is gone or could not be made; the source tries again by itself. */
+  /** The connection was lost or could not be made. The source tries again by itself. */
   | { readonly type: "lost"; readonly reason: string; readonly code?: string }
-  /** The Gateway refuses us until a person mends something. */
+  /** The Gateway refuses us until a person fixes something. */
   | { readonly type: "refused"; readonly reason: string; readonly code?: string }
-  /** Nothing more will come from this source: it was closed, or its recording is over. */
+  /** This source will send nothing more: it was closed, or its recording is over. */
   | { readonly type: "ended"; readonly reason: string };
 
 export interface LinkContext {
   readonly gateway: string;
   /** Why it is offline or paused. */
   readonly reason: string | undefined;
-  /** Nothing more will come from this source. */
+  /** This source will send nothing more. */
   readonly ended: boolean;
 }
 

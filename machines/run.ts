@@ -21,14 +21,14 @@ export interface RunContext {
   readonly sessionKey: string | undefined;
   readonly startedAt: number;
   readonly ttlMs: number;
-  /** The text so far, assembled by whoever sends the events. */
+  /** The text so far. The sender of the events assembles it. */
   readonly text: string;
-  /** What is handed over, once the run is complete. */
+  /** The message to deliver, once the run is complete. */
   readonly message: ProactiveMessage | undefined;
   readonly reason: DiscardReason | undefined;
-  /** What a host is told of the failure; may be the agent's words. */
+  /** The error as the host is told it. It may be the agent's words. */
   readonly error: string | undefined;
-  /** The same in words that may be logged: the Gateway's or this package's, never the agent's. */
+  /** The error in words that may be logged: the Gateway's or this package's, never the agent's. */
   readonly cause: string | undefined;
   readonly errorKind: string | undefined;
 }
@@ -36,17 +36,20 @@ export interface RunContext {
 /** What happens to a run. `text` is always the whole text so far, never a piece. */
 export type RunEvent =
   | { readonly type: "delta"; readonly text: string; readonly sessionKey?: string | undefined }
-  /** The agent is done. `text` is the final's own; `message` is what is handed over, or `discard` says why nothing is. */
+  /**
+   * The agent is done. `text` is the final's own text. `message` is what will be delivered; `discard` says why nothing
+   * will be.
+   */
   | {
       readonly type: "final";
       readonly text?: string | undefined;
       readonly sessionKey?: string | undefined;
       readonly message?: ProactiveMessage | undefined;
       readonly discard?: DiscardReason | undefined;
-      /** It has something that is no text, so it is not empty without one. */
+      /** The final has something that is not text, so it is not empty even when its text is. */
       readonly hasMedia?: boolean | undefined;
     }
-  /** The agent failed. `error` is what the Gateway says of it, `text` what the agent had said. */
+  /** The agent failed. `error` is the Gateway's reason, `text` what the agent had said. */
   | {
       readonly type: "error";
       readonly error?: string | undefined;
@@ -66,14 +69,14 @@ function output(status: RunOutput["status"]) {
   return ({ context: { ttlMs: _, ...rest } }: { context: RunContext }): RunOutput => ({ status, ...rest });
 }
 
-/** The whole text of a run when its final comes: the final's own, unless that is blank; else what was buffered. */
+/** The whole text of a run at its final: the final's own text, unless that is blank; else the buffered text. */
 export function finalText(context: Pick<RunContext, "text">, text: string | undefined): string {
   return text !== undefined && text.trim() !== "" ? text : context.text;
 }
 
 /**
- * One run: one turn of an agent, from its first event to its end. Pure: it does no I/O and reads no
- * clock of its own. What happens with the message is decided by whoever reads the actor's output.
+ * One run: one turn of an agent, from its first event to its end. The machine does no I/O and reads no clock. The code
+ * that reads the actor's output decides what happens with the message.
  */
 export const runMachine = setup({
   types: {
@@ -92,7 +95,7 @@ export const runMachine = setup({
   },
   actions: {
     buffer: assign(({ context, event }) => {
-      // Called for each delta: `assertEvent` costs more than all the rest here.
+      // Called for each delta. `assertEvent` would cost more than the rest of this function.
       if (event.type !== "delta") return {};
       return { text: event.text, sessionKey: context.sessionKey ?? event.sessionKey };
     }),
@@ -113,7 +116,8 @@ export const runMachine = setup({
     giveError: assign(({ context, event }) => {
       assertEvent(event, "error");
       const { error: cause, errorKind, text } = event;
-      // Where the Gateway gives no reason, the text of the event is one; else it is what the agent had said.
+      // When the Gateway gives no reason, the text of the event is the reason. Otherwise that text is what the agent
+      // said.
       if (cause === undefined) return { error: text ?? "Unknown error", errorKind, text: context.text || (text ?? "") };
       return { error: cause, cause, errorKind, text: text ?? context.text };
     }),
@@ -125,7 +129,7 @@ export const runMachine = setup({
 }).createMachine({
   id: "run",
   description: "One turn of an agent: its text is buffered until the Gateway says how it ended.",
-  // Without input it still runs, for drawings and tests of the machine alone.
+  // The machine also starts without input: drawings and tests of the machine need that.
   context: ({ input }) => ({
     runId: input?.runId ?? "",
     gateway: input?.gateway ?? "default",

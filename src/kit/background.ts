@@ -1,18 +1,18 @@
 import { Queue } from "./queue.ts";
 
-/** How long work may keep the event loop for itself, in ms. Others share each turn, so this is well below 50. */
+/** How long work may keep the event loop in one turn, in ms. All work of the process shares this time. */
 const SLICE_MS = 20;
 
 /**
- * The turns of the event loop, which all work of this process shares. Whoever works off a list asks `isOver`
- * after each item, and waits for `next()` when it is.
+ * The turns of the event loop, shared by all work of this process. Work on a list asks `isOver` after each item; when
+ * it is true, it waits for `next()`.
  */
 export class LoopTurns {
   private begunAt: number | undefined;
   private isPlanned = false;
   private readonly waiting = new Queue<() => void>();
 
-  /** Whether work has had its time in this turn. The time runs from the first question in a turn. */
+  /** Whether the time for work in this turn is used up. The time starts at the first question in a turn. */
   get isOver(): boolean {
     if (this.begunAt === undefined) {
       this.begunAt = performance.now();
@@ -21,7 +21,7 @@ export class LoopTurns {
     return performance.now() - this.begunAt >= SLICE_MS;
   }
 
-  /** Resolves in a later turn. Of many who wait, each gets a turn for itself, in the order of asking. */
+  /** Resolves in a later turn. Each caller that waits gets its own turn, in the order of the calls. */
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.waiting.push(resolve);
@@ -42,15 +42,14 @@ export class LoopTurns {
   }
 }
 
-/** The turns of this process's event loop. */
 export const loopTurns = new LoopTurns();
 
 /**
- * Calls `work` with each item, one after the other, and lets the event loop turn in between, so that timers and
- * sockets never wait long for a list. Items and `work` may be synchronous or not; nothing is called before this
- * returns. What `work` throws or rejects with ends it and passes through.
+ * Calls `work` with each item in turn and lets the event loop run in between. Timers and sockets then never wait long
+ * for a list. Items and `work` may be synchronous or not; nothing is called before this function returns. When `work`
+ * throws or rejects, the rest is left out and the error passes through.
  *
- * Says whether all were worked off: false when `signal` was aborted before.
+ * Resolves to true when every item was worked on, and to false when `signal` was aborted before.
  *
  * @example
  * const all = await inSlices(await ledger.claim(), (entry) => deliver(entry), { signal });

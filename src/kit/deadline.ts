@@ -3,22 +3,22 @@ import { startTimer } from "./timer.ts";
 
 /** A time limit for one piece of work. */
 export interface Deadline {
-  /** Aborted when the time is up, or with the outer signal, and never after `release`. */
+  /** Aborted when the time is up, or when the outer signal is. Never aborted after `release`. */
   readonly signal: AbortSignal;
-  /** Says that the work is done: lets go of the timer and of the outer signal. */
+  /** Call it when the work is done: it stops the timer and no longer listens to the outer signal. */
   release(): void;
 }
 
 /** What a {@link deadline} needs. */
 export interface DeadlineOptions {
   readonly clock: Clock;
-  /** `Infinity`: no limit of its own. */
+  /** In ms. `Infinity`: no limit, only the outer signal. */
   readonly ms: number;
-  /** Makes what the signal is aborted with when the time is up. */
+  /** Makes the abort reason for when the time is up. */
   readonly reason: () => unknown;
-  /** Ends the work early, with its own reason. */
+  /** Ends the work early, with the reason of this signal. */
   readonly signal?: AbortSignal | undefined;
-  /** The process must not end before. */
+  /** Whether the process must stay alive until then. Default false. */
   readonly keepAlive?: boolean;
 }
 
@@ -47,20 +47,23 @@ export function deadline({ clock, ms, reason, signal: outer, keepAlive }: Deadli
   return { signal: control.signal, release };
 }
 
-/** Settles as `work` does, or rejects with the signal's reason if that is aborted first: for work that ignores its signal. */
+/**
+ * Settles as `work` does, or rejects with the signal's reason if the signal is aborted first. Meant for work that
+ * ignores its signal.
+ */
 export function orAborted<T>(work: PromiseLike<T> | T, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const end = () => reject(signal.reason);
     if (signal.aborted) end();
     else signal.addEventListener("abort", end);
-    // Also when the signal was first: nobody else hears of a rejection of `work`.
+    // Needed when the signal was first, too: nothing else handles a rejection of `work` then.
     Promise.resolve(work)
       .then(resolve, reject)
       .finally(() => signal.removeEventListener("abort", end));
   });
 }
 
-/** Waits for `work`, at most `ms`. Says whether it was done in time; a rejection of `work` passes through. */
+/** Waits for `work`, at most `ms`. Resolves to whether it was done in time. A rejection of `work` passes through. */
 export async function within(
   clock: Clock,
   ms: number,

@@ -10,35 +10,40 @@ interface Aged<V> {
 
 /** Bounds of an {@link ExpiringMap}. */
 export interface ExpiringMapOptions<V> {
-  /** How long an entry is remembered, in ms. `0` remembers nothing. */
+  /** How long an entry is remembered, in ms. With `0` nothing is. */
   readonly windowMs: number;
-  /** How many entries at most; one more forgets the oldest. */
+  /** The most entries. One more evicts the oldest. */
   readonly maxKeys: number;
-  /** How large all values may be together, by `sizeOf`; more than that forgets the oldest. Default: no limit. */
+  /**
+   * The largest total size of the values, measured by `sizeOf`. Beyond it the oldest are evicted. Default: no limit.
+   */
   readonly maxSize?: number;
   readonly sizeOf?: (value: V) => number;
   readonly clock: Clock;
-  /** Told each time an entry is forgotten before its time. */
+  /** Called for each entry that is evicted before its time. */
   readonly onEvict?: () => void;
 }
 
-/** The queue may hold so many entries more that were replaced or deleted than it holds others. */
+/** How many replaced or deleted entries the queue may hold, beyond the number of its other entries. */
 const SPARE_ENTRIES = 64;
 
 /**
- * Remembers a value per key for a while. Each key ages by itself, from when it was last set; all
- * operations take constant time, amortized, and what is kept is at most twice `maxKeys`. A timer (which
- * keeps no process alive) lets go of what has aged when nothing else happens.
+ * Remembers a value per key for a while. Each key expires by itself, counted from when it was last set. Every operation
+ * takes constant time, amortized, and at most twice `maxKeys` entries are kept. A timer removes what has expired when
+ * nothing else happens; it keeps no process alive.
  */
 export class ExpiringMap<V> {
   /** In the order in which they were set. */
   private readonly entries = new Map<string, Aged<V>>();
-  /** The same, and some that were replaced or deleted since: to take the oldest from a Map costs a search. */
+  /**
+   * The same entries, and some that have been replaced or deleted since. To find the oldest entry of a Map would be a
+   * search.
+   */
   private byAge = new Queue<Aged<V>>();
   private readonly options: ExpiringMapOptions<V>;
   private readonly now: () => number;
   private timer: Timer | undefined;
-  /** Of all values together. */
+  /** The size of all values together. */
   private total = 0;
 
   constructor(options: ExpiringMapOptions<V>) {
@@ -71,7 +76,7 @@ export class ExpiringMap<V> {
     this.timer ??= startTimer(clock, Math.min(windowMs, MAX_DELAY_MS), () => this.sweep());
   }
 
-  /** Every value that has not aged, oldest first. */
+  /** Every value that has not expired, oldest first. */
   *values(): Generator<V> {
     const now = this.now();
     for (const entry of this.entries.values()) if (!this.aged(entry, now)) yield entry.value;
@@ -102,7 +107,7 @@ export class ExpiringMap<V> {
     }
   }
 
-  /** False when the oldest had been replaced or deleted already. */
+  /** Returns false when the oldest had been replaced or deleted already. */
   private forgetOldest(): boolean {
     const oldest = this.byAge.shift();
     return oldest !== undefined && this.entries.get(oldest.key) === oldest && this.remove(oldest.key);
@@ -115,7 +120,7 @@ export class ExpiringMap<V> {
     return this.entries.delete(key);
   }
 
-  /** One entry that is old and stays keeps all that were replaced or deleted after it in the queue. */
+  /** Needed because one old entry that stays would keep all the entries behind it in the queue, replaced ones too. */
   private forgetReplaced(): void {
     if (this.byAge.size <= 2 * this.entries.size + SPARE_ENTRIES) return;
     this.byAge = new Queue();

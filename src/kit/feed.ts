@@ -2,15 +2,15 @@ import type { Subscriber } from "rxjs";
 import { Observable } from "rxjs/internal/Observable";
 
 /**
- * Tells many subscribers the same, as a `Subject` does: for what is told thousands of times a second,
- * since a `Subject` makes a closure and an iterator for each value.
+ * Sends each value to many subscribers, as a `Subject` does. Meant for thousands of values a second: a `Subject` makes
+ * a closure and an iterator for each.
  */
 export class Feed<T> {
   private subscribers: readonly Subscriber<T>[] = [];
   private completed = false;
   private readonly first: () => Iterable<T>;
 
-  /** `first`: what each subscriber is told before anything else; nothing by default. */
+  /** `first` returns what each new subscriber is sent before anything else. Default: nothing. */
   constructor(first: () => Iterable<T> = () => []) {
     this.first = first;
   }
@@ -24,7 +24,7 @@ export class Feed<T> {
     };
   });
 
-  /** Whether anyone would hear of a value. */
+  /** Whether there is a subscriber. */
   get observed(): boolean {
     return this.subscribers.length > 0;
   }

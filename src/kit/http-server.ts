@@ -1,22 +1,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
-/** How much a small server takes on. Each is a limit for all its clients together, or for one request. */
+/** The limits of a small server. Each one holds for all clients together, or for one request. */
 const MAX_SOCKETS = 64;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_HEADERS = 100;
 const MAX_REQUESTS_PER_SOCKET = 1_000;
-/** How long a request may take to arrive whole, in ms. */
+/** How long a request may take to arrive completely, in ms. */
 const REQUEST_MS = 10_000;
-/** A socket over which nothing has gone for so long, in ms, is closed: its client may not read. */
+/** A socket that was idle for this long, in ms, is closed: its client may have stopped reading. */
 const IDLE_MS = 30_000;
 const KEEP_ALIVE_MS = 5_000;
 
-/** What a server counted since it began. */
+/** What a server has counted since it started. */
 export interface HttpCounts {
   /** Connections that are open now. */
   readonly connections: number;
-  /** Connections and requests that were turned away: too many sockets, a second request before the first was answered, no HTTP. */
+  /**
+   * Connections and requests that were refused: too many sockets, a second request before the first was answered, not
+   * HTTP.
+   */
   readonly refused: number;
   /** Requests whose handler threw. */
   readonly failed: number;
@@ -25,20 +28,19 @@ export interface HttpCounts {
 /** Answers a request. What it throws or rejects with is answered with 500. */
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-/** A server that listens. */
 export interface HttpServer {
   readonly port: number;
   counts(): HttpCounts;
-  /** Ends every connection and lets go of the port. */
+  /** Ends every connection and frees the port. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a small HTTP server that holds little memory whatever its clients do: few sockets, one request at a time on
- * each, and nobody who does not read for long. A handler that throws costs one answer. Keeps no process alive, unless
- * `keepsAlive`.
+ * Starts a small HTTP server that uses little memory whatever its clients do. It takes few sockets and one request at
+ * a time on each, and closes sockets that are idle for long. When a handler throws, only its answer is lost. The server
+ * keeps no process alive, unless `keepsAlive`.
  *
- * Rejects with Node's own error when the port cannot be had.
+ * Rejects with Node's own error when the port is not free.
  */
 export async function startHttpServer(
   host: string,
@@ -49,7 +51,7 @@ export async function startHttpServer(
   let connections = 0;
   let refused = 0;
   let failed = 0;
-  /** Sockets with a request that has no whole answer yet. */
+  /** Sockets with a request that is not completely answered yet. */
   const busy = new WeakSet<Socket>();
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -80,11 +82,11 @@ export async function startHttpServer(
   server.on("request", (request, response) => {
     const { socket } = request;
     if (socket.destroyed) return;
-    // No browser and no scraper does this. The answers to thousands of unread requests would pile up.
+    // No browser and no scraper does this. Without a limit, the answers to thousands of requests would pile up unread.
     if (busy.has(socket)) return refuse(socket);
     busy.add(socket);
     response.on("finish", () => busy.delete(socket));
-    // It is nobody's error that a client has gone.
+    // A client that leaves early is not an error.
     response.on("error", () => {});
     void answer(handler, request, response).then((isAnswered) => {
       if (!isAnswered) failed += 1;
@@ -108,7 +110,7 @@ export async function startHttpServer(
   };
 }
 
-/** Calls the handler, and answers for it when it cannot. Says whether it could. Never rejects. */
+/** Calls the handler, and answers with 500 when it throws. Resolves to whether the handler succeeded. Never rejects. */
 export async function answer(
   handler: HttpHandler,
   request: IncomingMessage,

@@ -1,7 +1,7 @@
-/** A longer word is no slip of the keyboard, and comparing takes the product of the lengths. */
+/** A longer word is not a typing mistake. The cost of comparing is the product of both lengths. */
 const MAX_LENGTH = 40;
 
-/** The one of `names` that `word` was most likely meant to be; undefined where none is near. Case does not count. */
+/** The one of `names` that `word` was probably meant to be; undefined when none is near. Case is ignored. */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
   if (word.length > MAX_LENGTH) return undefined;
   const meant = word.toLowerCase();
@@ -16,7 +16,7 @@ export function nearest(word: string, names: Iterable<string>): string | undefin
   return best;
 }
 
-/** How many letters must be left out, put in, changed or swapped with their neighbour to come from `a` to `b`. */
+/** How many letters must be removed, added, changed or swapped with their neighbour to get from `a` to `b`. */
 function slips(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);

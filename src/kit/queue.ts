@@ -1,4 +1,4 @@
-/** First in, first out, both in constant time however long it grows (an array's `shift` is not). */
+/** First in, first out. Both operations take constant time at any length; an array's `shift` does not. */
 export class Queue<T> {
   private items: (T | undefined)[] = [];
   private head = 0;

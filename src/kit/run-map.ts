@@ -1,6 +1,6 @@
 /**
- * A value per run, found by its Gateway and its id. Two maps deep: a key made of both names would have
- * to be put together, and hashed, for each event.
+ * A value per run, found by Gateway and run id. It has two levels, because one key of both names would have to be built
+ * and hashed for each event.
  */
 export class RunMap<V> {
   private readonly gateways = new Map<string, Map<string, V>>();
@@ -31,7 +31,7 @@ export class RunMap<V> {
     this.count = 0;
   }
 
-  /** Gateway by Gateway, each one's values in the order of insertion. */
+  /** Gateway by Gateway; the values of each in the order of insertion. */
   *values(): Generator<V> {
     for (const values of this.byGateway()) yield* values;
   }
@@ -46,7 +46,7 @@ export class RunMap<V> {
     return this.gateways.get(gateway)?.values() ?? [];
   }
 
-  /** The values of all runs of that id: Gateways do not know each other's. */
+  /** The values of all runs with that id. Two Gateways may use the same id. */
   named(runId: string): V[] {
     return [...this.gateways.values()].flatMap((runs) => runs.get(runId) ?? []);
   }

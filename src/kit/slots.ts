@@ -1,6 +1,8 @@
 import { Queue } from "./queue.ts";
 
-/** A few places for work that must not all go on at once. Whoever finds none free waits, in the order of coming. */
+/**
+ * Limits how much work goes on at once. When every slot is taken, callers wait and get one in the order of their calls.
+ */
 export class Slots {
   private free: number;
   private readonly waiting = new Queue<() => void>();
@@ -9,7 +11,7 @@ export class Slots {
     this.free = count;
   }
 
-  /** Does `work` in a place of its own. Settles as `work` does. */
+  /** Runs `work` in a slot. Settles as `work` does. */
   async use<T>(work: () => Promise<T>): Promise<T> {
     if (this.free > 0) this.free -= 1;
     else await new Promise<void>((resolve) => this.waiting.push(resolve));

@@ -2,13 +2,13 @@ import { type Clock, MAX_DELAY_MS } from "./clock.ts";
 
 /** A call that will come, unless it is cancelled first. */
 export interface Timer {
-  /** Does nothing once the call has come. */
+  /** Has no effect once the callback was called. */
   cancel(): void;
 }
 
 /**
- * Calls `callback` once, `ms` milliseconds from now; `Infinity` never does. `ms` may be longer than a timer of
- * Node's can hold. The process may end before, unless `keepAlive` is true.
+ * Calls `callback` once, `ms` milliseconds from now. `Infinity` never calls it. `ms` may be longer than a Node timer
+ * allows. The process may end before that, unless `keepAlive` is true.
  */
 export function startTimer(clock: Clock, ms: number, callback: () => void, keepAlive = false): Timer {
   let handle: unknown;
@@ -17,7 +17,7 @@ export function startTimer(clock: Clock, ms: number, callback: () => void, keepA
     handle = clock.setTimeout(now === leftMs ? callback : () => wait(leftMs - now), now, keepAlive);
   };
   if (ms !== Number.POSITIVE_INFINITY) wait(ms);
-  // A clock reads only handles of its own, whose type is not told.
+  // A clock only takes handles that it made, and their type is unknown here.
   return { cancel: () => handle !== undefined && clock.clearTimeout(handle as never) };
 }
 

@@ -1,6 +1,6 @@
 /**
- * A text that every language and database takes: a surrogate without its other half becomes U+FFFD, and NUL, which
- * Postgres refuses, is left out. The same string when nothing is wrong with it.
+ * Makes a text that every language and database accepts. A surrogate without its other half becomes U+FFFD; NUL is left
+ * out, because Postgres refuses it. Returns the same string when nothing is wrong with it.
  */
 export function wellFormed(text: string): string {
   const whole = text.isWellFormed() ? text : text.toWellFormed();
