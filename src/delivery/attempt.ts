@@ -10,14 +10,17 @@ export interface AttemptOptions {
   readonly deliver: Deliver;
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** The attempt is over; undefined: it succeeded. Told once, and not after `drop`. */
+  /**
+   * Called when the attempt is over, with its failure or, when it succeeded, undefined. Called once, and never after
+   * `drop`.
+   */
   readonly onEnd: (attempt: Attempt, failure: Failure | undefined) => void;
 }
 
 /** One call of the handler, which may return at once, later or never. */
 export class Attempt {
   readonly message: ProactiveMessage;
-  /** From 1. */
+  /** Counts from 1. */
   readonly number: number;
   private readonly options: AttemptOptions;
   private readonly control = new AbortController();
@@ -36,7 +39,7 @@ export class Attempt {
     try {
       result = this.options.deliver(this.message, { attempt: this.number, signal: this.control.signal });
       if (!isThenable(result)) return this.end(undefined);
-      // A thenable of the host's own may call back twice, or throw: `end` listens once.
+      // A thenable of the host may call back twice, or throw. `end` handles only the first call.
       result.then(
         () => this.end(undefined),
         (error: unknown) => this.end(readFailure(error)),
@@ -44,17 +47,17 @@ export class Attempt {
     } catch (error) {
       return this.end(readFailure(error));
     }
-    // One step later, most handlers that do no I/O have settled, and need no timer.
+    // In the next microtask most handlers without I/O have settled. Those need no timer.
     queueMicrotask(() => this.limitTime());
   }
 
-  /** The inbox stops: the handler is told, and what comes of it is nobody's business any more. */
+  /** Aborts the attempt when the inbox stops. Its result is ignored from then on. */
   drop(): void {
     this.finish();
     this.control.abort(new InboxError("ERR_INBOX_STOPPED", "The inbox is stopping"));
   }
 
-  /** A handler that ignores its signal must not hold its place: the attempt ends with the time. */
+  /** Ends the attempt after `timeoutMs`, even when the handler ignores its signal. */
   private limitTime(): void {
     if (this.isOver) return;
     const { clock, timeoutMs } = this.options;
@@ -64,7 +67,7 @@ export class Attempt {
       this.control.abort(error);
       this.end(readFailure(error));
     };
-    // The process must not end while a handler is at work.
+    // The process must not end while a handler runs.
     this.timer = startTimer(clock, timeoutMs, late, true);
   }
 

@@ -4,32 +4,41 @@ import { messageBytes } from "./message-bytes.ts";
 
 export interface BacklogOptions {
   readonly claim: (limit: number) => Promise<readonly LedgerEntry[]>;
-  /** There are as many undelivered messages in memory as there should be: the others stay in the ledger. */
+  /** Whether there are enough undelivered messages in memory. Others stay in the ledger. */
   readonly isFull: () => boolean;
   readonly deliver: (entry: LedgerEntry) => void;
   readonly onError: (error: unknown) => void;
-  /** Aborted when nothing more is to be claimed. */
+  /** Aborted when no more may be claimed. */
   readonly signal: AbortSignal;
 }
 
 const FIRST_PAGE = 16;
 const LARGEST_PAGE = 256;
-/** What a page should take in memory, in bytes: texts are short or long, so the next page follows from the last. */
+/**
+ * How much memory a page should take, in bytes. Texts differ in length, so the size of the next page follows from the
+ * last one.
+ */
 const PAGE_BYTES = 4_194_304;
 
-/** Takes up the undelivered messages of the ledger that no living inbox delivers, page by page, as there is room. */
+/**
+ * Claims the undelivered messages of the ledger that belong to no living inbox. It claims page by page, as long as
+ * there is room.
+ */
 export class Backlog {
   private readonly options: BacklogOptions;
   private round: Promise<void> | undefined;
   private limit = FIRST_PAGE;
-  /** There may be more in the ledger. */
+  /** The ledger may have more. */
   private hasMore = false;
 
   constructor(options: BacklogOptions) {
     this.options = options;
   }
 
-  /** Claims until there is nothing more, or no room. One round at a time: a call during one makes it look once more. */
+  /**
+   * Claims until there is nothing more, or no room. Only one round goes on at a time: a call during a round makes it
+   * look once more.
+   */
   claim(): Promise<void> {
     this.hasMore = true;
     this.round ??= this.claimPages().finally(() => {
@@ -38,12 +47,12 @@ export class Backlog {
     return this.round;
   }
 
-  /** There may be room again: goes on where there was none. */
+  /** Continues when there may be room again. */
   continue(): void {
     if (this.hasMore && this.round === undefined && !this.options.isFull()) void this.claim();
   }
 
-  /** Resolves when nothing is being claimed. */
+  /** Resolves when no claim is in progress. */
   claimed(): Promise<void> {
     return this.round ?? Promise.resolve();
   }
@@ -56,7 +65,7 @@ export class Backlog {
         const { limit } = this;
         const entries = await claim(limit);
         if (entries.length >= limit) this.hasMore = true;
-        // What was claimed too late, the ledger lets go of when it is closed.
+        // Closing the ledger gives back what was claimed too late.
         if (signal.aborted) return;
         for (const entry of entries) deliver(entry);
         this.limit = nextLimit(entries);

@@ -3,13 +3,15 @@ import type { DeliveryOutcome, LinkStatus, ProactiveMessage, RunOutcome, Session
 
 /** What a {@link Deliver} handler is told about the attempt. */
 export interface DeliverContext {
-  /** Which attempt this is, from 1. A message that was replayed from the dead letters starts over at 1. */
+  /** The number of this attempt, from 1. A dead letter that is delivered again starts over at 1. */
   readonly attempt: number;
-  /** Aborted when the attempt has taken too long or the inbox stops; whatever happens after that is not waited for. */
+  /**
+   * Aborted when the attempt has taken too long or the inbox stops. The inbox does not wait for anything after that.
+   */
   readonly signal: AbortSignal;
 }
 
-/** What a handler can watch of the inbox whose handler it is. All of it completes when the inbox stops. */
+/** The observables that a handler can watch. All of them complete when the inbox stops. */
 export interface Watched {
   readonly outcomes$: Observable<RunOutcome>;
   readonly deliveries$: Observable<DeliveryOutcome>;
@@ -17,18 +19,19 @@ export interface Watched {
 }
 
 /**
- * Hands one message over to the host. Returning or resolving, with whatever value, means it is done for good; a throw or
- * rejection is another attempt after the backoff, not before `details.retryAfterMs` of an
- * `InboxError`, and never again after a `PermanentError`.
+ * Delivers one message to the host. When it returns or resolves, with any value, the message is delivered. When it
+ * throws
+ * or rejects, it is called again after the backoff, and not before `details.retryAfterMs` of an `InboxError`. After a
+ * `PermanentError` it is not called again.
  *
- * A message may come more than once (a crash between success and its record), always with the same
- * `message.id`: make the effect idempotent on it.
+ * A message may come more than once, for example when the process crashes between the handler's success and its record.
+ * It then has the same `message.id`, so make the handler idempotent on that id.
  */
 export interface Deliver<S extends Session = Session> {
   (message: ProactiveMessage<S>, context: DeliverContext): unknown;
   /**
-   * For handlers that tell of more than messages: called once, when the inbox is created. `onUntold` counts and logs what
-   * could not be told.
+   * For handlers that report more than messages. Called once, when the inbox is created. Call `onUntold` for each event
+   * that could not be reported: it is counted and logged.
    */
   readonly attach?: (inbox: Watched, onUntold: (name: string, error: unknown) => void) => void;
 }

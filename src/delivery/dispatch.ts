@@ -16,18 +16,20 @@ export interface DispatchOptions extends Omit<LanesOptions, "onRetry" | "onEnd" 
   readonly maxPendingBytes: number;
 }
 
-/** How long `stop` waits for a ledger that does not answer, in ms, if it need not wait longer for deliveries. */
+/** How long `stop` waits for a ledger that does not answer, in ms. It waits longer when deliveries take longer. */
 const LEDGER_GRACE_MS = 5_000;
 
-/** Takes messages on: records each in the ledger, gives it to its lane, and records how that ended. */
+/**
+ * Dispatches messages: it records each one in the ledger, puts it into its lane, and records how its delivery ended.
+ */
 export class Dispatch {
   private readonly options: DispatchOptions;
   private readonly lanes: Lanes;
   private readonly backlog: Backlog;
   private readonly taking = new Set<Promise<void>>();
-  /** Aborted when `stop` begins. */
+  /** Aborted when `stop` is called. */
   private readonly stopping = new AbortController();
-  /** Aborted when deliveries have had their time. */
+  /** Aborted when the time for deliveries is over. */
   private readonly drained = new AbortController();
   private readonly limits: Timer[] = [];
   private opening: Promise<void> | undefined;
@@ -66,8 +68,8 @@ export class Dispatch {
   }
 
   /**
-   * Opens the ledger and takes up what no living inbox delivers; from then on, whenever there may be more. Resolves
-   * early when `stop` is called.
+   * Opens the ledger and claims the undelivered messages that belong to no living inbox, now and whenever there may be
+   * more. Resolves early when `stop` is called.
    *
    * @throws {InboxError} `ERR_INBOX_LEDGER` when the ledger cannot be opened.
    */
@@ -81,7 +83,7 @@ export class Dispatch {
     }
   }
 
-  /** Idempotent: the first message does it where nobody has called `start`. */
+  /** Idempotent. The first message opens the ledger when `start` was not called. */
   private open(): Promise<void> {
     const { clock, ledger, ordering, report } = this.options;
     this.opening ??= ledger.open({
@@ -93,15 +95,15 @@ export class Dispatch {
     return this.opening;
   }
 
-  /** Remembers a run that was asked for, for all who share the ledger. */
+  /** Remembers a run that was asked for, for every inbox that shares the ledger. */
   solicit(runId: string, until: number): void | Promise<void> {
     void this.open().catch(() => {});
     return this.options.ledger.solicit(runId, until);
   }
 
-  /** Records a message; only then is it dispatched. Never waits, never throws. */
+  /** Records a message. It is dispatched only when it is recorded. Never waits and never throws. */
   take(message: ProactiveMessage): void {
-    // What is wrong with it, `take` says, too.
+    // A ledger that cannot be opened fails at `take`, too, where it is handled.
     if (this.opening === undefined) void this.open().catch(() => {});
     let taken: TakeResult | Promise<TakeResult>;
     try {
@@ -116,7 +118,8 @@ export class Dispatch {
         return result;
       })
       .catch((error: unknown) => {
-        // Better delivered from memory than not at all: the ledger's trouble is not the reader's.
+        // A message without a record is still delivered from memory. A crash would lose it, so the ledger is reported
+        // as unsafe.
         this.setUnsafe(error);
         return "taken" as const;
       })
@@ -126,7 +129,7 @@ export class Dispatch {
   }
 
   /**
-   * Delivers a dead letter anew. False when there is none of this id.
+   * Delivers a dead letter again. Resolves to false when there is none with this id.
    *
    * @throws {InboxError} `ERR_INBOX_LEDGER` when the ledger cannot be opened or written.
    */
@@ -138,8 +141,8 @@ export class Dispatch {
   }
 
   /**
-   * Waits at most `drainMs` for deliveries to end, then aborts what is being attempted. What is left stays `taken` in
-   * the ledger, which is closed, so that the next start hands it over. Call it once.
+   * Waits at most `drainMs` for deliveries to end, then aborts the attempts in progress. Undelivered messages stay
+   * `taken` in the ledger, and the next start delivers them. The ledger is closed. Call it once.
    */
   async stop(drainMs: number): Promise<void> {
     const { ledger } = this.options;
@@ -147,7 +150,7 @@ export class Dispatch {
     this.limitDrain(drainMs);
     await this.untilDrained(Promise.all(this.taking).then(() => this.lanes.idle()));
     this.lanes.stop();
-    // What is still being written or claimed belongs to this inbox until the ledger is closed.
+    // Messages that are being written or claimed belong to this inbox until the ledger is closed.
     const asked = Promise.all([...this.taking, this.backlog.claimed()]);
     const { promise: late, resolve } = Promise.withResolvers<void>();
     this.limits.push(startTimer(this.options.clock, LEDGER_GRACE_MS, resolve, true));
@@ -157,7 +160,7 @@ export class Dispatch {
     await ledger.close();
   }
 
-  /** Gives deliveries at most `ms` more, once `stop` has been or will be called. */
+  /** Gives deliveries at most `ms` more. May be called before or after `stop`. */
   limitDrain(ms: number): void {
     const end = () => this.drained.abort();
     if (ms <= 0) end();
@@ -168,7 +171,7 @@ export class Dispatch {
     try {
       await orAborted(work, this.drained.signal);
     } catch {
-      // The time is up.
+      // The time is over.
     }
   }
 
@@ -177,7 +180,8 @@ export class Dispatch {
     if (result === "solicited") return report.solicited(message);
     if (result === "known") return report.alreadyTaken(message);
     report.dispatched(message);
-    // An inbox that still delivers earlier messages of this session claims it; or we do, once that one is done.
+    // An inbox that still delivers earlier messages of this session will claim it. If that is this inbox, it claims it
+    // after those.
     if (result !== "taken") return;
     const option = this.overLimit(messageBytes(message));
     if (option === undefined) return this.deliver({ message, attempts: 0 });
@@ -191,7 +195,7 @@ export class Dispatch {
     this.lanes.accept(entry);
   }
 
-  /** The limit that `bytes` more would exceed, or its `part`-th. A message that is alone is never too large. */
+  /** The limit that `bytes` more would exceed, or `1/part` of the limit. A single message is never too large. */
   private overLimit(bytes: number, part = 1): "maxPending" | "maxPendingBytes" | undefined {
     const { maxPending, maxPendingBytes, report } = this.options;
     const { pending, pendingBytes } = report.stats;
@@ -201,9 +205,8 @@ export class Dispatch {
   }
 
   /**
-   * A message dies: its handler gave up for good, its attempts are used up, or there is no room for it. It is a dead
-   * letter from here on: kept by the ledger, listed by `deadLetters()`, delivered again by `redeliver()`. Dead letters
-   * die nowhere else.
+   * A message becomes a dead letter here and nowhere else: the handler gave up for good, the attempts are used up, or
+   * there is no room. The ledger keeps it, `deadLetters()` lists it, `redeliver()` delivers it again.
    */
   private bury(message: ProactiveMessage, attempts: number, failure: DeliveryFailure): void {
     this.tell(() => this.options.ledger.dead(message.id, attempts, failure.record));
@@ -211,7 +214,7 @@ export class Dispatch {
     this.backlog.continue();
   }
 
-  /** Reports to the ledger, which must not throw; one of the host's own may. */
+  /** Reports to the ledger. A ledger must not throw, but a host's own ledger may. */
   private tell(report: () => void): void {
     try {
       report();

@@ -2,23 +2,23 @@ import { errorText, isInboxError } from "../errors.ts";
 import { answerKeptWith } from "./receiver-answer.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
-/** Why an attempt failed. Read once from what the handler threw, which may be anything. */
+/** Why an attempt failed. It is read once from what the handler threw, which may be any value. */
 export interface Failure {
   /** For the log: short and well-formed. */
   readonly text: string;
-  /** For the ledger and `deliveries$`: the text, and what the receiver answered. */
+  /** For the ledger and `deliveries$`: the text, and the receiver's answer. */
   readonly record: string;
-  /** No retry can help. */
+  /** Another attempt cannot help. */
   readonly permanent: boolean;
-  /** The message is not this inbox's any more. */
+  /** The message does not belong to this inbox any longer. */
   readonly isLeaseLost: boolean;
-  /** The receiver asks not to be tried again before this many ms. */
+  /** The receiver asks to wait at least this many ms. */
   readonly retryAfterMs: number | undefined;
-  /** What was thrown, for its stack. Its fields may hold message text: log nothing else of it. */
+  /** What was thrown. Only its stack may be logged, because other fields may hold message text. */
   readonly error: unknown;
 }
 
-/** Never throws, although a host's error may: it can be a proxy, or have getters. */
+/** Never throws, even when the thrown value is a proxy or has getters that throw. */
 export function readFailure(error: unknown): Failure {
   const text = errorText(error);
   const answer = answerKeptWith(error);

@@ -9,10 +9,10 @@ import { Attempt, type AttemptOptions } from "./attempt.ts";
 import type { Deliver } from "./deliver.ts";
 import type { Failure } from "./failure.ts";
 
-/** A message that is recorded as `taken`, and how often it was tried before. */
+/** A message that is recorded as `taken`, and how many attempts it has had. */
 export type Undelivered = Pick<LedgerEntry, "message" | "attempts">;
 
-/** How the delivery of a message ended. `failure`: of its last attempt, when it is dead. */
+/** How the delivery of a message ended. A dead message has the failure of its last attempt. */
 export type LaneEnd =
   | { readonly status: "delivered"; readonly attempts: number }
   | { readonly status: "dead"; readonly attempts: number; readonly failure: Failure };
@@ -30,43 +30,44 @@ export interface LanesOptions {
   readonly random: () => number;
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
   readonly report: LanesReport;
-  /** An attempt failed, and another will follow in `delayMs`. */
+  /** An attempt failed. The next follows in `delayMs`. */
   readonly onRetry: (message: ProactiveMessage, attempts: number, failure: Failure, delayMs: number) => void;
   /** The message was delivered or is dead. */
   readonly onEnd: (entry: Undelivered, end: LaneEnd) => void;
-  /** Whether the message is still this inbox's to deliver. */
+  /** Whether this inbox still has the lease of the message. */
   readonly isOurs: (message: ProactiveMessage) => boolean;
-  /** The message is not this inbox's any more, and was dropped. */
+  /** Another inbox took the message over. It was dropped here. */
   readonly onLeaseLost: (entry: Undelivered) => void;
 }
 
-/** Where lanes tell what goes on in them. */
+/** What lanes report. */
 export interface LanesReport {
-  /** So many attempts are under way. */
+  /** How many attempts are in progress. */
   attempting(attempts: number): void;
-  /** So many messages wait for their next attempt. */
+  /** How many messages wait for their next attempt. */
   waiting(messages: number): void;
   /** The handler is about to be called. */
   attempted(message: ProactiveMessage, attempt: number): void;
 }
 
-/** The undelivered messages of one session, in order; the first is on its way. */
+/** The undelivered messages of one session, in order. The first one is being delivered. */
 interface Lane {
   readonly name: string;
   readonly entries: Queue<Undelivered>;
-  /** Of the first message, once it needs one. */
+  /** The delivery actor of the first message. It is made when the first attempt does not succeed at once. */
   actor: Actor<typeof deliveryMachine> | undefined;
-  /** Why the first message's last attempt failed. */
+  /** Why the last attempt of the first message failed. */
   failure: Failure | undefined;
 }
 
 /**
- * Calls the host's handler: one message of a session at a time, `concurrency` at once over all sessions, each until it
- * succeeds or gives up. A message that waits for its next attempt holds up its own session only. However many wait,
- * the event loop turns in between.
+ * Calls the host's handler until each message is delivered or dead. One message of a session is delivered at a time,
+ * and
+ * `concurrency` messages over all sessions. A message that waits for its next attempt delays only its own session. The
+ * event loop runs in between, however many messages wait.
  *
- * What a message goes through is `machines/delivery.ts`. A first attempt that succeeds needs no actor of it, unless
- * somebody inspects: a property test holds the two ways to each other.
+ * `machines/delivery.ts` says what happens to a message. A first attempt that succeeds needs no actor, unless somebody
+ * inspects. A property test checks that both ways do the same.
  */
 export class Lanes {
   private readonly options: LanesOptions;
@@ -77,7 +78,7 @@ export class Lanes {
   private readonly attemptOptions: AttemptOptions;
   private readonly timers: Clock;
   private waiting = 0;
-  /** `fill` will be called, so nobody else need. */
+  /** Whether a call of `fill` is planned already. */
   private isPlanned = false;
   private isFilling = false;
   private isStopped = false;
@@ -87,7 +88,7 @@ export class Lanes {
     this.options = options;
     const { clock, deliver, timeoutMs } = options;
     this.attemptOptions = { clock, deliver, timeoutMs, onEnd: (attempt, failure) => this.end(attempt, failure) };
-    // A message that waits for its next attempt is work in hand: the process must not end before.
+    // A message that waits for its next attempt is unfinished work: the process must not end before.
     this.timers = {
       now: () => clock.now(),
       setTimeout: (callback, ms) => clock.setTimeout(callback, Math.min(ms, MAX_DELAY_MS), true),
@@ -95,7 +96,7 @@ export class Lanes {
     };
   }
 
-  /** Takes a message over. Never calls the handler before it returns. */
+  /** Accepts a message. The handler is never called before this returns. */
   accept(entry: Undelivered): void {
     if (this.isStopped) return;
     const { message } = entry;
@@ -108,14 +109,14 @@ export class Lanes {
     this.begin(opened);
   }
 
-  /** Resolves when nothing is left to deliver, or at `stop`. */
+  /** Resolves when no message is left to deliver, or at `stop`. */
   idle(): Promise<void> {
     if (this.lanes.size === 0) return Promise.resolve();
     this.whenIdle ??= Promise.withResolvers();
     return this.whenIdle.promise;
   }
 
-  /** Aborts what is being attempted and lets go of everything. What is not delivered by now stays `taken` in the ledger. */
+  /** Aborts the attempts in progress and drops everything. Undelivered messages stay `taken` in the ledger. */
   stop(): void {
     this.isStopped = true;
     for (const { actor } of this.lanes.values()) actor?.stop();
@@ -149,7 +150,7 @@ export class Lanes {
     this.isFilling = true;
     const { concurrency } = this.options;
     while (this.due.size > 0 && this.running.size < concurrency && !this.isStopped) {
-      // A handler that returns at once would keep the loop for itself until the last message.
+      // A handler that returns at once would block the event loop until the last message.
       if (loopTurns.isOver) {
         this.isPlanned = true;
         void loopTurns.next().then(() => {
@@ -193,7 +194,7 @@ export class Lanes {
 
   private fail(lane: Lane, entry: Undelivered, failure: Failure): void {
     lane.failure = failure;
-    // Started before it is watched: the attempt that it begins with has been made.
+    // The actor starts before it is watched, because the attempt that it begins with has been made.
     const actor = lane.actor ?? this.watch(lane, entry, this.createActor(lane, entry).start());
     const { permanent, retryAfterMs, text: error } = failure;
     actor.send({ type: "failed", error, permanent, retryAfterMs, jitter: this.options.random() });
@@ -231,7 +232,7 @@ export class Lanes {
   }
 
   private complete(lane: Lane, entry: Undelivered, output: DeliveryOutput | undefined): void {
-    // No output: the actor was stopped, not finished.
+    // Without output the actor was stopped and did not finish.
     if (output === undefined) return;
     const { status, attempts } = output;
     const { failure } = lane;
@@ -244,7 +245,7 @@ export class Lanes {
     this.next(lane);
   }
 
-  /** The first message has gone over to another inbox. */
+  /** Another inbox has taken the first message over. */
   private drop(lane: Lane, entry: Undelivered): void {
     lane.actor?.stop();
     this.options.onLeaseLost(entry);

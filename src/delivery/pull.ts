@@ -1,7 +1,7 @@
 import type { ProactiveMessage } from "../types.ts";
 import type { Deliver } from "./deliver.ts";
 
-/** A message, and the attempt that waits for what becomes of it. */
+/** A message, and how its attempt is ended. */
 interface Offer {
   readonly message: ProactiveMessage;
   readonly done: () => void;
@@ -9,17 +9,17 @@ interface Offer {
 }
 
 /**
- * Delivery for hosts that ask for the next message themselves. A message is delivered when the one who had it asks for
- * the next. While nobody asks at all, everything counts as delivered.
+ * Delivery for hosts that ask for the next message themselves. A message is delivered when the loop that has it asks
+ * for the next. While there is no loop, each message counts as delivered.
  */
 export class Pull {
   private readonly offers: Offer[] = [];
-  /** Those who wait for a message. */
+  /** The loops that wait for a message. */
   private readonly waiting: ((offer: Offer | undefined) => void)[] = [];
   private readers = 0;
   private isOver = false;
 
-  /** The handler: one attempt at a time. */
+  /** The handler. It is called for one message at a time. */
   readonly deliver: Deliver = (message, { signal }) => {
     if (this.readers === 0) return;
     return new Promise<void>((resolve, reject) => {
@@ -31,7 +31,7 @@ export class Pull {
     });
   };
 
-  /** Everything that is handed over from now on, until the inbox is stopped. */
+  /** Every message from now on, until the inbox is stopped. */
   messages(): AsyncIterableIterator<ProactiveMessage> {
     this.readers += 1;
     let current: Offer | undefined;
@@ -39,7 +39,7 @@ export class Pull {
     const end = (): IteratorReturnResult<undefined> => {
       if (!isDone) this.readers -= 1;
       isDone = true;
-      // Nobody knows whether the last one was done: it comes again.
+      // Nobody knows whether the body finished its work, so the message will come again.
       current?.failed(new Error("The loop over messages() was left before its body was done"));
       current = undefined;
       return { done: true, value: undefined };

@@ -174,7 +174,7 @@ describe("the webhook's `events`", () => {
     expect(new Set(received.slice(0, 5).map(({ id }) => id)).size).toBe(1);
     expect(received[5]?.body.data["runId"]).toBe("r2");
     expect(inbox.stats().eventsUntold).toBe(1);
-    expect(lines.at(-1)).toMatchObject([{ event: "run.errored" }, "event could not be told"]);
+    expect(lines.at(-1)).toMatchObject([{ event: "run.errored" }, "event could not be reported"]);
   });
 
   it("lets 1,000 wait, and counts the others", async () => {

@@ -5,16 +5,22 @@ import type { ProactiveMessage } from "../../types.ts";
 import type { Deliver } from "../deliver.ts";
 import { assertRetention, type RetentionOptions, retentionSeconds } from "./retention.ts";
 
-/** What {@link bullmq} needs of a BullMQ `Queue`; any `Queue` fits. The caller makes and closes it. */
+/** What {@link bullmq} needs of a BullMQ `Queue`. Any `Queue` fits. The caller makes and closes it. */
 interface BullMqQueue<Data = unknown> {
   readonly name: string;
   readonly defaultJobOptions?: object;
   add(name: string, data: Data, options: object): Promise<unknown>;
 }
 
-/** Options of every job that {@link bullmq} adds; BullMQ's `JobsOptions` fits, but for what would make a job be forgotten or confused. */
+/**
+ * Options of every job that {@link bullmq} adds. BullMQ's `JobsOptions` fits, except for options that would make BullMQ
+ * forget or confuse jobs.
+ */
 interface BullMqJobOptions extends RetentionOptions {
-  /** How often BullMQ tries the job in all. Its default is 1: set it, the inbox does not try again what a worker failed at. */
+  /**
+   * How often BullMQ tries the job in all. BullMQ's default is 1. The inbox does not retry what a worker fails at, so
+   * set it.
+   */
   readonly attempts?: number;
   readonly backoff?: number | { readonly type: string; readonly delay?: number; readonly jitter?: number };
   /** In ms. */
@@ -25,28 +31,28 @@ interface BullMqJobOptions extends RetentionOptions {
   readonly stackTraceLimit?: number;
 }
 
-/** How {@link bullmq} hands messages over. */
+/** Options of {@link bullmq}. */
 export interface BullMqOptions<Data = unknown> {
   /**
-   * The name of the jobs. No part of their ids: a message is one job of a queue, whatever its name.
+   * The name of the jobs. It is not part of their ids: a message is one job in a queue, whatever the name.
    *
    * @default "proactive"
    */
   readonly jobName?: string;
   /**
-   * The job's data, made from the message; `collavreJob` is one such function. It must be JSON: put
-   * `message.id` into it when the worker is to be idempotent. Default: the message itself.
+   * Makes the job's data from the message; `collavreJob` is such a function. The data must be JSON. Include
+   * `message.id` when the worker is to be idempotent. Default: the message itself.
    */
   readonly job?: (message: ProactiveMessage) => Data;
   /**
-   * Options of every job. Where neither they nor the queue's `defaultJobOptions` say for how long
-   * finished jobs are kept, it is for `retainMs`.
+   * Options of every job. If neither these nor the queue's `defaultJobOptions` say how long finished jobs are kept,
+   * they are kept for `retainMs`.
    */
   readonly jobOptions?: BullMqJobOptions;
   /**
-   * How long a finished job must stay in Redis at least, in ms, from 1 to 2,147,483,647: the time
-   * in which the same message from another host, or from a ledger that was lost, is still known. No
-   * less than the ledgers' `retainMs`.
+   * The shortest time that a finished job stays in Redis, in ms, from 1 to 2,147,483,647. During this time a repeat of
+   * the
+   * message is recognized: from another host, or after a ledger was lost. Use at least the ledger's `retainMs`.
    *
    * @default 86_400_000
    */
@@ -55,24 +61,30 @@ export interface BullMqOptions<Data = unknown> {
 
 const KNOWN = ["jobName", "job", "jobOptions", "retainMs"];
 
-/** They would replace our job id, or let BullMQ drop a message as a repeat of another. */
+/** These would replace our job id, or let BullMQ drop a message as a repeat of another. */
 const REFUSED_JOB_OPTIONS = ["jobId", "deduplication", "debounce", "repeat", "parent"];
 
 /**
- * A handler that adds each message to a BullMQ queue, once for all hosts: the job's id comes from `message.id`, and
- * BullMQ ignores an id that it still holds, whether the job is waiting, active, completed or failed. A message is
- * delivered when Redis holds the job. BullMQ retries what a worker fails at.
+ * A handler that adds each message to a BullMQ queue, once for all hosts. The job's id comes from `message.id`. BullMQ
+ * ignores an id that it still holds, whether the job is waiting, active, completed or failed. A message is delivered
+ * when
+ * Redis holds the job. BullMQ retries what a worker fails at.
  *
  * Jobs are added in the order of their session. A worker with `concurrency` above 1, several workers, and retries lose
- * that order; docs/api.md shows how to keep it.
+ * that order. docs/api.md shows how to keep it.
  *
- * Finished jobs are kept for `retainMs`. A worker cannot shorten that, since a job's own options win over the worker's.
- * But when *any* job of a queue finishes, BullMQ applies that job's limits to all finished ones: a job of another
- * producer with `{ count: 100 }`, or one without limits under a worker that has them, evicts ours. So give the inbox a
- * queue of its own. The queue's `defaultJobOptions` are checked like `jobOptions` for that reason. `clean()`,
- * `obliterate()`, `job.remove()`, and a Redis whose `maxmemory-policy` is not `noeviction` make it forget, too.
+ * Finished jobs are kept for `retainMs`. A worker cannot shorten that, because a job's own options win. But when *any*
+ * job of a queue finishes, BullMQ applies that job's limits to all finished jobs. A job of another producer with
+ * `{ count: 100 }` evicts ours. So does a job without limits under a worker that has limits. So use a queue only for
+ * the
+ * inbox. For the same reason the queue's `defaultJobOptions` are checked like `jobOptions`. Jobs are also lost by
+ * `clean()`, `obliterate()`, `job.remove()`, and by a Redis whose `maxmemory-policy` is not `noeviction`.
  *
- * Aborting the signal ends the wait, not the command: the job may still be added, and the next attempt finds it there.
+ * Aborting the signal ends only the wait. The job may still be added, and the next attempt finds it there.
+ *
+ * @example
+ * const queue = new Queue("openclaw", { connection: { host: "redis" } });
+ * createInbox({ gateway, deliver: bullmq(queue, { jobOptions: { attempts: 5 } }) });
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` at once when an option is wrong.
  */
@@ -93,7 +105,7 @@ export function bullmq<Data = unknown>(queue: BullMqQueue<Data>, options: BullMq
       await orAborted(queue.add(jobName, data, { ...everyJob, jobId }), signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      // No cause: Redis clients attach the failed command to the error, and with it the text.
+      // No `cause`: Redis clients attach the failed command, which holds the message text, to the error.
       throw new InboxError("ERR_INBOX_DELIVERY", `Queue \`${queue.name}\` did not take the job: ${errorText(error)}`, {
         queue: queue.name,
         jobId,
@@ -131,7 +143,7 @@ function resolveJobOptions(
   };
 }
 
-/** BullMQ refuses whole numbers, a leading `0:` and most ids with a colon; ids of this package pass through as they are. */
+/** BullMQ refuses whole numbers, a leading `0:` and most ids with a colon. Ids of this package are passed unchanged. */
 function jobIdOf(id: string): string {
   return `openclaw-${encodeURIComponent(id)}`;
 }

@@ -1,11 +1,11 @@
 import { InboxError } from "../../errors.ts";
 
-/** How long BullMQ keeps a finished job; BullMQ's own `KeepJobs` fits. */
+/** How long BullMQ keeps a finished job. BullMQ's own `KeepJobs` fits. */
 export interface KeepJobs {
   /** In seconds. */
   readonly age?: number;
   readonly count?: number;
-  /** How many jobs are removed at a time; harmless. */
+  /** How many jobs are removed at a time. It does no harm. */
   readonly limit?: number;
 }
 
@@ -16,8 +16,8 @@ export interface RetentionOptions {
 }
 
 /**
- * Refuses what would remove a finished job, and with it the memory of its id, within `retainMs`:
- * a count can be used up in a second, so only an age or keeping for ever will do.
+ * Refuses options that would remove a finished job within `retainMs`, since a repeat of its message would then become a
+ * new job. A count may be used up in a second, so only an age or keeping for ever is accepted.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` naming the option (`of` and its name) and its value.
  */
@@ -36,7 +36,7 @@ export function assertRetention(of: string, options: RetentionOptions, retainMs:
   }
 }
 
-/** `retainMs` in BullMQ's unit, rounded up. */
+/** `retainMs` in seconds, rounded up, as BullMQ expects. */
 export function retentionSeconds(retainMs: number): number {
   return Math.ceil(retainMs / 1000);
 }

@@ -3,23 +3,26 @@ import { wellFormed } from "../../kit/well-formed.ts";
 import { keepAnswer } from "../receiver-answer.ts";
 import { parseRetryAfter } from "../retry-after.ts";
 
-/** How much of an answer's body is read before it is cancelled, in bytes. It is read at all because only then is the connection used again. */
+/**
+ * How much of an answer's body is read before it is cancelled, in bytes. Reading it lets the connection be used again.
+ */
 const MAX_ANSWER_BYTES = 65_536;
 
-/** How much of the body of a refusal is looked at, in bytes, and kept, in characters. */
+/** How much of a refusal's body is read, in bytes, and how much is kept, in characters. */
 const MAX_SHOWN_BYTES = 2_048;
 const MAX_SHOWN_CHARS = 200;
 
 /**
- * No other attempt can end differently: the request is malformed, too large, of the wrong type or not wanted. Everything
- * else passes: a proxy that is being reloaded answers 404, a receiver whose clock is off 401.
+ * Another attempt would end the same: the request is malformed, too large, of a wrong type or not wanted. Every other
+ * status may pass. A proxy answers 404 while it is reloaded, and a receiver with a wrong clock answers 401.
  */
 const PERMANENT_STATUS: ReadonlySet<number> = new Set([400, 410, 413, 415, 422]);
 
 /**
- * What an answer means: undefined when the message is taken (2xx), a `PermanentError` when asking again is of no use,
- * else an `ERR_INBOX_DELIVERY` with `details.retryAfterMs` where the receiver asked for time. `now` in ms since the epoch.
- * The beginning of the body is kept with the error. `release` is called when the connection is no longer needed.
+ * Reads an answer. Returns undefined for 2xx. Returns a `PermanentError` when another attempt cannot help. Otherwise
+ * returns an `ERR_INBOX_DELIVERY`, with `details.retryAfterMs` when the receiver asked for time. `now` is in ms since
+ * the epoch. The beginning of the body is stored for the error. `release` is called when the connection is not needed
+ * any longer.
  */
 export async function readAnswer(
   url: URL,
@@ -29,8 +32,7 @@ export async function readAnswer(
 ): Promise<InboxError | undefined> {
   const { status, headers } = response;
   if (status >= 200 && status < 300) {
-    // Not awaited: the status has decided, and a receiver that dawdles over its body must not turn a message that it
-    // took into one that is sent again.
+    // Not awaited, because the status has decided. A slow body must not make an accepted message fail.
     void discardBody(response.body?.getReader()).finally(release);
     return undefined;
   }
@@ -56,7 +58,7 @@ function refusal(url: URL, status: number, headers: Headers, now: number): Inbox
   );
 }
 
-/** Names the other host only: a path or query may hold a token. */
+/** Names only the other host, because a path or query may hold a token. */
 function redirectText(url: URL, headers: Headers): string {
   const location = headers.get("location");
   if (location === null || !URL.canParse(location, url.href)) return "";
@@ -65,7 +67,7 @@ function redirectText(url: URL, headers: Headers): string {
 
 type Body = ReadableStreamDefaultReader<Uint8Array> | undefined;
 
-/** The first words of the body, on one line. Never rejects. */
+/** The beginning of the body, on one line. Never rejects. */
 async function readBeginning(body: Body): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -78,9 +80,9 @@ async function readBeginning(body: Body): Promise<string> {
       text += decoder.decode(value.subarray(0, MAX_SHOWN_BYTES), { stream: true });
     }
   } catch {
-    // It broke off: what came is the answer.
+    // The connection broke. What came so far is the answer.
   }
-  // Written into a terminal by `dead list`, so it must not hold control characters.
+  // `dead list` writes it to a terminal, so it must not hold control characters.
   return wellFormed(
     text
       .replace(/[\p{Cc}\s]+/gu, " ")
@@ -89,7 +91,7 @@ async function readBeginning(body: Body): Promise<string> {
   );
 }
 
-/** Reads on for a while and throws it away. Never rejects: the status was the answer, a body that breaks off changes nothing. */
+/** Reads some of the body and ignores it. Never rejects, because the status was the answer. */
 async function discardBody(body: Body): Promise<void> {
   let bytes = 0;
   try {

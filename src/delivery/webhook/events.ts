@@ -10,7 +10,7 @@ import type { WebhookEvent, WebhookTarget } from "./options.ts";
 import { post, seal } from "./post.ts";
 import type { Envelope } from "./sign.ts";
 
-/** How many events wait at most. They are news, not messages: one more is not told. */
+/** How many events may wait. Events are not messages: beyond this limit they are dropped. */
 const MAX_WAITING = 1_000;
 const MAX_ATTEMPTS = 5;
 const backoff = exponential(1_000, 60_000);
@@ -19,34 +19,34 @@ interface Waiting extends Envelope {
   readonly name: WebhookEvent;
 }
 
-/** Posts what goes on in an inbox beside its messages, one after the other. */
-export class EventTeller {
+/** Posts events of an inbox other than messages, one after the other. */
+export class EventPoster {
   private readonly target: WebhookTarget;
 
   constructor(target: WebhookTarget) {
     this.target = target;
   }
 
-  /** Tells what the inbox does until its streams are complete. */
+  /** Posts what the inbox does until its observables complete. */
   readonly attach = (inbox: Watched, onUntold: (name: string, error: unknown) => void): void => {
     const { events, clock } = this.target;
     const waiting = new Queue<Waiting>();
     const over = new AbortController();
-    let isTelling = false;
+    let isPosting = false;
 
     const tell = (name: WebhookEvent, key: readonly unknown[], data: object) => {
       if (!events.has(name)) return;
       if (waiting.size >= MAX_WAITING) return onUntold(name, new Error(`${MAX_WAITING} events wait already`));
       waiting.push({ name, ...seal(this.target, idOf(name, key), `openclaw.${name}`, clock.now(), data) });
-      if (!isTelling) void tellAll();
+      if (!isPosting) void postAll();
     };
-    const tellAll = async () => {
-      isTelling = true;
+    const postAll = async () => {
+      isPosting = true;
       for (let next = waiting.shift(); next !== undefined && !over.signal.aborted; next = waiting.shift()) {
-        const error = await this.tellOne(next, over.signal);
+        const error = await this.postOne(next, over.signal);
         if (error !== undefined) onUntold(next.name, error);
       }
-      isTelling = false;
+      isPosting = false;
     };
 
     inbox.outcomes$.subscribe({
@@ -66,8 +66,8 @@ export class EventTeller {
     });
   };
 
-  /** The error of the last attempt, unless one succeeded or the inbox was stopped. */
-  private async tellOne(envelope: Envelope, signal: AbortSignal): Promise<unknown> {
+  /** Resolves to the last attempt's error, or to undefined when an attempt succeeded or the inbox was stopped. */
+  private async postOne(envelope: Envelope, signal: AbortSignal): Promise<unknown> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await post(this.target, envelope, signal);
@@ -82,13 +82,13 @@ export class EventTeller {
   }
 }
 
-/** The same for the same event on every host that hears it, so that a receiver can tell repeats. */
+/** The same event has the same id on every host, so that a receiver can drop repeats. */
 function idOf(name: WebhookEvent, key: readonly unknown[]): string {
   const hash = createHash("sha256").update(JSON.stringify([name, ...key]));
   return `evt_${hash.digest("base64url").slice(0, 32)}`;
 }
 
-// The texts of messages and runs stay out: these are for whoever runs the service.
+// Texts of messages and runs are left out, because these events are for the people who run the service.
 
 function runData(outcome: Exclude<RunOutcome, { status: "dispatched" }>): object {
   const { gateway, runId, sessionKey, owner, text } = outcome;

@@ -1,62 +1,65 @@
 import { assertKnownKeys, InboxError, optionError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../kit/clock.ts";
 
-/** Everything that {@link webhook} can tell beside messages. */
+/** Everything that {@link webhook} can report besides messages. */
 export const WEBHOOK_EVENTS = ["run.errored", "run.expired", "delivery.dead", "link.paused", "link.live"] as const;
 
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
 
-/** How {@link webhook} posts. */
+/** Options of {@link webhook}. */
 export interface WebhookOptions {
   /**
-   * Where to post. `https:`, or `http:` to this machine (`localhost`, `127.0.0.0/8`, `[::1]`): the
-   * signature proves who wrote a message, it does not hide it. `allowInsecure` allows `http:` elsewhere. No user or
-   * password in it; use `headers`.
+   * Where to post. `https:`, or `http:` to this machine (`localhost`, `127.0.0.0/8`, `[::1]`). Plain `http:` elsewhere
+   * needs `allowInsecure`, because a signature proves who wrote a message but does not hide it. The URL may not hold a
+   * user or a password; use `headers`.
    */
   readonly url: string | URL;
   /**
-   * Allow plain `http:` to any host, e.g. `http://web:3000` in a network of Docker or Kubernetes. Whoever can listen
-   * on the way reads the messages.
+   * Allows plain `http:` to any host, e.g. `http://web:3000` in a network of Docker or Kubernetes. Anyone who can
+   * listen on
+   * the network can then read the messages.
    *
    * @default false
    */
   readonly allowInsecure?: boolean;
   /**
-   * `whsec_` and the base64 of 24 to 64 random bytes, known to the receiver. While a secret is being
-   * changed give both: every request then carries a signature by each.
+   * `whsec_` and the base64 of 24 to 64 random bytes, known to the receiver. To change the secret, give both the old
+   * and the new one: every request is then signed with each.
    */
   readonly secret: string | readonly string[];
   /**
-   * How long an attempt may take until the status line of the answer is there, in ms, from 1 to 300,000.
+   * How long an attempt may take until the answer's status line is there, in ms, from 1 to 300,000.
    *
    * @default 15_000
    */
   readonly timeoutMs?: number;
   /**
-   * Further headers, e.g. `authorization`. The `webhook-` ones, `content-type` and those that belong
-   * to the connection cannot be set.
+   * Further headers, e.g. `authorization`. `content-type`, `webhook-*` and the headers of the connection cannot be set.
    */
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * The largest request body, in bytes. A larger message is a dead letter at once, never cut. The
-   * default holds the longest text a Gateway sends (500,000 characters) however it is encoded.
+   * The largest request body, in bytes. A larger message becomes a dead letter at once; it is never cut. The default
+   * holds
+   * the longest text a Gateway sends (500,000 characters) in any encoding.
    *
    * @default 4_194_304
    */
   readonly maxBodyBytes?: number;
   /**
-   * What to tell beside messages: `"run.errored"`, `"run.expired"`, `"delivery.dead"`, `"link.paused"`, `"link.live"`.
-   * Each is posted like a message, with `type: "openclaw.run.errored"` and so on, up to 5 times. They wait in memory,
-   * 1,000 at most, and only while the inbox runs.
+   * What to report besides messages: `"run.errored"`, `"run.expired"`, `"delivery.dead"`, `"link.paused"`,
+   * `"link.live"`.
+   * Each is posted like a message, with `type: "openclaw.run.errored"` and so on, up to 5 times. At most 1,000 events
+   * wait,
+   * in memory and only while the inbox runs.
    *
    * @default []
    */
   readonly events?: readonly WebhookEvent[];
-  /** Time for the signature, the timeout and a `Retry-After` date. Default: the system's. */
+  /** The clock for the signature, the timeout and a `Retry-After` date. Default: the system's. */
   readonly clock?: Clock;
 }
 
-/** {@link WebhookOptions}, checked and ready for use. */
+/** The checked {@link WebhookOptions}, ready for use. */
 export interface WebhookTarget {
   readonly url: URL;
   /** The keys to sign with, of 24 to 64 bytes each. */
@@ -70,17 +73,17 @@ export interface WebhookTarget {
 
 const KNOWN = ["url", "secret", "timeoutMs", "headers", "maxBodyBytes", "allowInsecure", "events", "clock"];
 
-/** Ours, or the connection's: fetch would refuse some of them only when the first message is there. */
+/** Our headers and those of the connection. `fetch` would refuse some of them only at the first message. */
 const RESERVED_HEADERS =
   /^(webhook-.*|content-(type|length|encoding)|host|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect)$/i;
 
-/** fetch gives up by itself after 300 s, with a less clear error. */
+/** `fetch` itself gives up after 300 s, with a less clear error. */
 const LONGEST_TIMEOUT_MS = 300_000;
 
 /**
  * Checks the options and fills in the defaults.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION`; it never holds the secret, a header's value or the URL.
+ * @throws {InboxError} `ERR_INBOX_OPTION`. It never holds the secret, a header's value or the URL.
  */
 export function resolveWebhookOptions(options: WebhookOptions): WebhookTarget {
   assertKnownKeys("webhook()", options, KNOWN);
@@ -118,7 +121,7 @@ function readUrl(value: string | URL, allowInsecure: boolean): URL {
   );
 }
 
-/** A URL's parser has already turned every spelling of an IPv4 address into four decimal numbers. */
+/** The URL parser has turned every spelling of an IPv4 address into four decimal numbers. */
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
@@ -158,7 +161,7 @@ function readHeaders(extra: Readonly<Record<string, string>>): Headers {
   return headers;
 }
 
-/** The error that `Headers` throws quotes the value, which may be a token: it is left behind. */
+/** The error of `Headers` quotes the value, which may be a token. So that error is not passed on. */
 function isHeader(name: string, value: string): boolean {
   try {
     new Headers().set(name, value);
@@ -168,7 +171,7 @@ function isHeader(name: string, value: string): boolean {
   }
 }
 
-/** Like `optionError`, for what must not be quoted. */
+/** Like `optionError`, for values that must not be quoted. */
 function unquotedOptionError(option: string, expected: string): InboxError {
   return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected} (what was given is not shown)`, {
     option,

@@ -6,10 +6,10 @@ import type { WebhookTarget } from "./options.ts";
 import { type Envelope, signedHeaders } from "./sign.ts";
 
 /**
- * Puts data into the body that receivers know from Standard Webhooks. `at` in ms since the epoch. Every text is made
- * well-formed: JSON can write half a character, which parsers and databases of other languages refuse.
+ * Puts data into a body as receivers know it from Standard Webhooks. `at` is in ms since the epoch. Every text is made
+ * well-formed: JSON can hold half a surrogate pair, which other languages and databases refuse.
  *
- * @throws {PermanentError} when it cannot be written as JSON, or takes more than `maxBodyBytes`.
+ * @throws {PermanentError} when the data cannot be written as JSON, or takes more than `maxBodyBytes`.
  */
 export function seal({ maxBodyBytes }: WebhookTarget, id: string, type: string, at: number, data: object): Envelope {
   let body: string;
@@ -29,7 +29,7 @@ export function seal({ maxBodyBytes }: WebhookTarget, id: string, type: string, 
   });
 }
 
-/** One attempt. Rejects when the receiver does not take it, or with the signal's reason. */
+/** Makes one attempt. Rejects when the receiver refuses it, or with the signal's reason. */
 export async function post(target: WebhookTarget, envelope: Envelope, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const { url, clock, timeoutMs } = target;
@@ -60,7 +60,7 @@ export async function post(target: WebhookTarget, envelope: Envelope, signal: Ab
   if (failure !== undefined) throw failure;
 }
 
-/** fetch says only "fetch failed"; the reason is in its cause. */
+/** `fetch` only says "fetch failed". The reason is in its `cause`. */
 function unreachable(url: URL, error: unknown): InboxError {
   const cause = error instanceof Error ? error.cause : undefined;
   const code = (cause as { readonly code?: unknown } | undefined)?.code;
