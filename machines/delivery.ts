@@ -96,7 +96,7 @@ export const deliveryMachine = setup({
   },
 }).createMachine({
   id: "delivery",
-  description: "One message on its way to the handler: tried until it succeeds or gives up.",
+  description: "One message: the handler is called until it succeeds or delivery gives up.",
   // The machine also starts without input: drawings and tests of the machine need that.
   context: ({ input }) => ({
     maxAttempts: input?.maxAttempts ?? 10,
@@ -109,10 +109,10 @@ export const deliveryMachine = setup({
   initial: "attempting",
   states: {
     attempting: {
-      description: "The handler has the message, or gets it as soon as there is room.",
+      description: "The handler is running, or will be called as soon as there is room.",
       entry: ["countAttempt", "tellAttempt"],
       on: {
-        succeeded: { target: "delivered", description: "The handler took it." },
+        succeeded: { target: "delivered", description: "The handler succeeded." },
         failed: [
           {
             guard: "hopeless",
@@ -125,12 +125,16 @@ export const deliveryMachine = setup({
       },
     },
     waiting: {
-      description: "Waiting out the backoff; the session's later messages wait behind it.",
+      description: "Waiting for the next attempt. Later messages of the session wait, too.",
       entry: "tellRetry",
       after: { backoff: { target: "attempting", description: "Time for the next attempt." } },
     },
     delivered: { type: "final", description: "The handler succeeded.", output: output("delivered") },
-    dead: { type: "final", description: "Given up: a dead letter, kept and replayable.", output: output("dead") },
+    dead: {
+      type: "final",
+      description: "Given up: a dead letter, which can be delivered again.",
+      output: output("dead"),
+    },
   },
   output: ({ event }) => event.output as DeliveryOutput,
 });

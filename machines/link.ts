@@ -65,9 +65,9 @@ export const linkMachine = setup({
       },
     },
     recovering: {
-      description: "Connected, live events flow; what was missed while away is being caught up.",
+      description: "Connected. Events arrive, and what was missed is being caught up.",
       on: {
-        recovered: { target: "live", description: "Nothing is missing any more." },
+        recovered: { target: "live", description: "What was missed has been caught up." },
         lost: { target: "offline", actions: "explain" },
         refused: { target: "paused", actions: "explain" },
       },
@@ -80,9 +80,9 @@ export const linkMachine = setup({
       },
     },
     paused: {
-      description: "The Gateway refuses us; a person must mend something, then start again.",
+      description: "The Gateway refuses us. A person must fix something and start again.",
       on: {
-        connect: { target: "connecting", description: "Somebody mended it and asks to try again." },
+        connect: { target: "connecting", description: "A person fixed it and asks for another try." },
       },
     },
   },

@@ -147,7 +147,7 @@ export const runMachine = setup({
   initial: "buffering",
   states: {
     buffering: {
-      description: "The agent is speaking, thinking, or being retried; it may be silent for minutes.",
+      description: "The agent speaks, thinks, or is being retried. It may be silent for minutes.",
       on: {
         delta: { actions: "buffer", description: "The text so far has changed." },
         final: [
@@ -172,25 +172,29 @@ export const runMachine = setup({
         ttl: { target: "expired", description: "The Gateway never said how it ended." },
       },
     },
-    dispatched: { type: "final", description: "Complete, and to be handed over.", output: output("dispatched") },
+    dispatched: {
+      type: "final",
+      description: "The message is complete and will be delivered.",
+      output: output("dispatched"),
+    },
     discarded: {
       type: "final",
-      description: "Ended with nothing to hand over; `reason` says why.",
+      description: "Ended without a message; `reason` says why.",
       output: output("discarded"),
     },
     errored: {
       type: "final",
-      description: "The agent failed; its partial text is kept in the outcome.",
+      description: "The agent failed. The outcome has the partial text.",
       output: output("errored"),
     },
     aborted: {
       type: "final",
-      description: "Stopped by somebody; its partial text is kept in the outcome.",
+      description: "Somebody stopped the agent. The outcome has the partial text.",
       output: output("aborted"),
     },
     expired: {
       type: "final",
-      description: "Given up after the TTL; its partial text is kept in the outcome.",
+      description: "Given up after the TTL. The outcome has the partial text.",
       output: output("expired"),
     },
   },
