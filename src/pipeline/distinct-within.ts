@@ -6,37 +6,44 @@ import { RecentKeys } from "./recent-keys.ts";
 
 /** Options of {@link distinctWithin}. */
 export interface DistinctWithinOptions<T> {
-  /** What makes two values the same; a number costs less than a string. Undefined: this value is never taken for a repeat. */
+  /**
+   * Two values with the same key are repeats. Numbers cost less than strings. Undefined: this value is never a repeat.
+   */
   readonly key: (value: T) => string | number | undefined;
   /**
-   * Values of different groups are never the same. Where many values have much of their key in
-   * common, that part is kept once when it is the group. Default: all are of one group.
+   * Values of different groups are never repeats of each other. If many keys share a long part, make that part the
+   * group: it is then stored once. Default: one group for all.
    */
   readonly group?: (value: T) => string;
   /**
-   * How long a key is remembered, in ms. A repeat inside the window is dropped; one after it passes,
-   * and opens a window of its own. Sliding: each key ages by itself, from the value that passed; a
-   * dropped repeat does not make it younger. `0` drops nothing.
+   * How long a key is remembered, in ms. A repeat within the window is dropped. A value after it passes and starts a
+   * new window. Each key has its own window, which starts at the value that passed; a dropped repeat does not extend
+   * it. `0` drops nothing.
    */
   readonly windowMs: number;
-  /** When a value came, in ms by `clock`, for a host that has read the time already. Default: when it gets here. */
+  /**
+   * When a value came, in ms by `clock`, for a host that has read the time already. Default: when the operator gets it.
+   */
   readonly at?: (value: T) => number;
-  /** How many keys are remembered at most, from 1; one more forgets the oldest. Default 100,000. */
+  /** The most keys that are remembered, at least 1. One more evicts the oldest. Default 100,000. */
   readonly maxKeys?: number;
-  /** Default: the system's. */
+  /** Default: the system's clock. */
   readonly clock?: Clock;
-  /** Told of each value that was dropped. */
+  /** Called with each dropped value. */
   readonly onDuplicate?: (value: T) => void;
-  /** Told each time a key was forgotten before its time because of `maxKeys`. */
+  /** Called each time a key is forgotten before its time because of `maxKeys`. */
   readonly onEvict?: () => void;
 }
 
 const KNOWN = ["key", "group", "windowMs", "at", "maxKeys", "clock", "onDuplicate", "onEvict"];
 
 /**
- * Drops values whose key was seen within the last `windowMs`. RxJS's own `distinct(key, flushes)`
- * forgets everything at each flush, so a repeat that straddles one passes; this forgets key by key.
- * Each value costs constant time, amortized.
+ * Drops a value whose key was seen within the last `windowMs`. RxJS's `distinct(key, flushes)` forgets all keys at each
+ * flush, so it passes a repeat that comes just after one. This operator forgets key by key. Each value costs constant
+ * time, amortized.
+ *
+ * @example
+ * events$.pipe(distinctWithin({ key: (event) => event.id, windowMs: 30_000 })).subscribe(handle);
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
  */

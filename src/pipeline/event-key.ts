@@ -2,19 +2,19 @@ import type { GatewayEvent } from "../types.ts";
 
 const STATES = ["status", "delta", "final", "error", "aborted"];
 const STATE_PLACES = 8;
-/** So many connections' events have a number for a key; those of later ones have a string, which costs a little more. */
+/** How many connections get numbers as keys. Later ones get strings, which cost a little more. */
 const LIVES = 4_096;
-// Beyond it a product with both places is no longer exact.
+// Beyond this, the product of both places would not be an exact integer.
 const MAX_SEQ = 2 ** 38;
 
 /**
- * Says what makes two events of one run id the same: their Gateway, `state` and `seq`, since a delta and the final may
- * share one `seq`. Undefined without a `seq`: such an event is never taken for a repeat. A number wherever one can hold
- * all three.
+ * Computes the key of an event within its run id: Gateway, `state` and `seq`. A delta and the final may share one
+ * `seq`, so `state` is part of it. Undefined without a `seq`: such an event is never a repeat. The key is a number
+ * wherever one can hold all three.
  */
 export interface EventKey {
   (event: GatewayEvent): string | number | undefined;
-  /** The Gateway has accepted a connection. It may have been started anew, and then `seq` of its runs starts over. */
+  /** The Gateway has accepted a connection. It may have been restarted, and then the `seq` of its runs starts over. */
   begin(gateway: string): void;
 }
 

@@ -10,21 +10,21 @@ import type { GatewayEvent, HeardEvent } from "../types.ts";
 import { distinctWithin } from "./distinct-within.ts";
 import { createEventKey } from "./event-key.ts";
 
-/** A frame as it came, with the connection it came over. */
+/** A frame as it came, and its connection. */
 export interface InboundFrame {
   readonly gateway: string;
   readonly owner?: string;
   readonly data: unknown;
 }
 
-/** The payload of a chat event as it came, with the connection it came over. */
+/** The payload of a chat event as it came, and its connection. */
 export interface InboundPayload {
   readonly gateway: string;
   readonly owner?: string;
   readonly payload: unknown;
 }
 
-/** An event frame, with the connection it came over. */
+/** An event frame and its connection. */
 export interface InboundEvent extends InboundPayload, EventFrame {}
 
 export interface PipelineOptions {
@@ -33,18 +33,18 @@ export interface PipelineOptions {
   readonly dedupWindowMs: number;
   readonly maxDedupKeys: number;
   readonly maxFrameBytes: number;
-  /** Takes each chat event to its run. Must not throw. */
+  /** Called with each chat event. Must not throw. */
   readonly route: (event: HeardEvent) => void;
-  /** Takes every event that is not a chat event. */
+  /** Called with every other event. */
   readonly onOther: (event: InboundEvent) => void;
 }
 
-/** The one path of every event: frames, payloads of a host's own, and what recovery finds all end in `route`. */
+/** The one path of every event. Frames, payloads from the host, and what recovery finds all end in `route`. */
 export interface Pipeline {
   frame(frame: InboundFrame): void;
   payload(payload: InboundPayload): void;
   event(event: GatewayEvent): void;
-  /** The Gateway has accepted a connection: what comes now is no repeat of what came before. */
+  /** The Gateway has accepted a connection. Events from then on are not repeats of earlier ones. */
   begin(gateway: string): void;
   close(): void;
 }
@@ -56,9 +56,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const recovered$ = new Subject<HeardEvent>();
   const eventKey = createEventKey();
 
-  // What throws inside an operator ends the stream, so nothing here may: reading never does.
+  // An error inside an operator would end the stream. So nothing here may throw.
 
-  /** Undefined for the answer to a request, and for what cannot be read, which is reported. */
+  /** Undefined for the answer to a request, and for a frame that cannot be read, which is reported. */
   function readEvent({ gateway, owner, data }: InboundFrame): InboundEvent | undefined {
     const frame = readFrame(data, maxFrameBytes);
     if (frame === undefined) return undefined;
@@ -67,19 +67,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return owner === undefined ? { gateway, event, payload } : { gateway, owner, event, payload };
   }
 
-  /** Whether it is a chat event; any other has been handed on. */
+  /** Whether it is a chat event. Any other event is passed to `onOther`. */
   function isChat(event: InboundEvent): boolean {
     if (event.event === "chat") return true;
     try {
       onOther(event);
     } catch {
-      // A frame that a host has parsed may have getters that throw.
+      // An object that a host parsed may have getters that throw.
       report.rejected({ gateway: event.gateway, reason: "not-a-frame" });
     }
     return false;
   }
 
-  /** Undefined for what lacks something we need, which is reported. */
+  /** Undefined when the payload lacks a required field, which is reported. */
   function readChat({ gateway, owner, payload }: InboundPayload): HeardEvent | undefined {
     const event = readChatEvent(payload);
     if (typeof event === "string") return void report.rejected({ gateway, reason: event });

@@ -1,17 +1,17 @@
 import { type Clock, MAX_DELAY_MS } from "../kit/clock.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
 
-/** A key may be a number, which takes up less memory than any string. */
+/** Numbers take less memory than strings. */
 export type Key = string | number;
 
 /** Bounds of {@link RecentKeys}. */
 export interface RecentKeysOptions {
-  /** How long a key is remembered, in ms, above 0. */
+  /** How long a key is remembered, in ms. More than 0. */
   readonly windowMs: number;
-  /** How many keys at most; one more forgets the oldest. */
+  /** The most keys. One more evicts the oldest. */
   readonly maxKeys: number;
   readonly clock: Clock;
-  /** Told each time a key is forgotten before its time. */
+  /** Called each time a key is forgotten before its time. */
   readonly onEvict?: () => void;
 }
 
@@ -23,22 +23,21 @@ interface Group {
 const FIRST_ROOM = 64;
 
 /**
- * Remembers keys for a while, each from when it was added; a key belongs to a group, and keys of
- * different groups are different. A key costs a place in its group's set and one in a ring, in order
- * of age, that is made once and used over and over: hundreds of thousands of keys a minute leave
- * next to nothing for the garbage collector, which otherwise costs more than everything else here.
+ * Remembers keys for a while, each from when it was added. A key belongs to a group; keys of different groups are
+ * different. A key is stored in its group's set and in a ring, in order of age. The ring is reused. So hundreds of
+ * thousands of keys a minute leave almost nothing for the garbage collector, which would otherwise be the largest cost.
  */
 export class RecentKeys {
   private readonly options: RecentKeysOptions;
   private readonly groups = new Map<string, Group>();
-  /** The ring: `size` places from `oldest` on, all around, are in use. */
+  /** The ring: `size` places from `oldest` on are in use. After the last place comes the first. */
   private ringGroups: (Group | undefined)[] = new Array(FIRST_ROOM).fill(undefined);
   private ringKeys: Key[] = new Array(FIRST_ROOM).fill(0);
   private ringTimes = new Float64Array(FIRST_ROOM);
   private oldest = 0;
   private size = 0;
   private newestAt = Number.NEGATIVE_INFINITY;
-  /** How far the clock was set back in all, in ms. The ring's times are counted without that. */
+  /** How far the clock was set back in all, in ms. The times in the ring are counted without that. */
   private backMs = 0;
   private timer: Timer | undefined;
 
@@ -46,11 +45,14 @@ export class RecentKeys {
     this.options = options;
   }
 
-  /** Remembers a key of a group from `at` on. False when it is remembered already: its time does not begin anew. */
+  /**
+   * Remembers a key of a group from `at` on. Returns false when it is remembered already; its time then does not start
+   * again.
+   */
   add(groupName: string, key: Key, at: number): boolean {
     const { clock, windowMs, maxKeys, onEvict } = this.options;
     const now = Math.max(at + this.backMs, this.newestAt);
-    // The clock was set back: without this, every key would be remembered for that much longer.
+    // The clock was set back. Without this, every key would be remembered for that much longer.
     this.backMs = now - at;
     this.forgetAged(now);
     const group = this.groups.get(groupName) ?? this.open(groupName);
@@ -80,7 +82,7 @@ export class RecentKeys {
 
   private push(group: Group, key: Key, at: number): void {
     if (this.size === this.ringGroups.length) this.grow();
-    // The room is a power of two.
+    // The capacity is a power of two.
     const place = (this.oldest + this.size) & (this.ringGroups.length - 1);
     this.ringGroups[place] = group;
     this.ringKeys[place] = key;
@@ -104,7 +106,7 @@ export class RecentKeys {
     this.oldest = 0;
   }
 
-  /** What a flood has made room for is not kept for ever. */
+  /** Frees the memory that a flood needed. */
   private shrink(): void {
     this.ringGroups = new Array(FIRST_ROOM).fill(undefined);
     this.ringKeys = new Array(FIRST_ROOM).fill(0);

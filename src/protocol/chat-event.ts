@@ -3,9 +3,9 @@ import { fields, isTooLongAnId, readId, readWords } from "./fields.ts";
 import { contentText, hasMedia, isCut } from "./text.ts";
 
 /**
- * Reads the payload of a `chat` event, loosely: unknown keys are ignored, fields of another type than they should
- * have are left out, and only what is needed and missing is a reason to reject it. Never throws, whatever it is
- * given: a host may hand over objects with getters, proxies, or anything else.
+ * Reads the payload of a `chat` event, loosely. Unknown keys are ignored, and fields of a wrong type are left out. The
+ * event is rejected only when a required field is missing. Never throws: a host may pass objects with getters, proxies,
+ * or anything else.
  */
 export function readChatEvent(payload: unknown): ChatEvent | RejectReason {
   try {
@@ -17,12 +17,12 @@ export function readChatEvent(payload: unknown): ChatEvent | RejectReason {
 
 function read(payload: unknown): ChatEvent | RejectReason {
   if (typeof payload !== "object" || payload === null) return "not-a-frame";
-  // Each field is read once: a getter may answer differently the second time.
+  // Each field is read once, because a getter may answer differently the second time.
   const raw = payload as Record<string, unknown>;
   const { runId, seq, sessionKey, spawnedBy, agentId, deltaText, replace, errorMessage, errorKind, stopReason } = raw;
   const { state: told, message } = raw;
   const said = readMessage(message);
-  // The provider failed, and its words may stand where the agent's would.
+  // The provider failed. Its words may be in the place of the agent's.
   const state = told === "final" && (stopReason === "error" || said.stopReason === "error") ? "error" : told;
   if (runId === undefined || runId === null || runId === "") return "no-run-id";
   const id = readId(runId);
@@ -30,7 +30,7 @@ function read(payload: unknown): ChatEvent | RejectReason {
   if (typeof state !== "string" || isTooLongAnId(state)) return "bad-state";
   if (isTooLongAnId(sessionKey) || isTooLongAnId(spawnedBy)) return "bad-id";
 
-  // One literal and then assignments: every event gets the same hidden class order, and no key is ever undefined.
+  // One literal and then assignments: the fields always come in the same order, and no field is undefined.
   const event: { -readonly [K in keyof ChatEvent]: ChatEvent[K] } = { runId: id, state };
   if (typeof seq === "number" && Number.isInteger(seq)) event.seq = seq;
   const key = readId(sessionKey);
@@ -62,8 +62,8 @@ interface Said {
 }
 
 /**
- * What the message of an event says. Only an agent's counts: as the Gateway's own clients do, what carries another role
- * (a user's words, a tool's result) is taken for no message.
+ * What the message of an event says. As in the Gateway's own clients, only an agent's message counts. A message with
+ * another role (a user, a tool) is ignored.
  */
 function readMessage(message: unknown): Said {
   const { role, content, stopReason, usage, __openclaw } = fields(message);

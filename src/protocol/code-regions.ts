@@ -2,14 +2,14 @@
 export interface CodeRegion {
   readonly start: number;
   readonly end: number;
-  /** It has lines of its own: fenced or indented. */
+  /** A fenced or indented block on its own lines. */
   readonly isBlock: boolean;
 }
 
 const FENCE = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/;
 const INDENTED = /^(?: {4}|\t)/;
 
-/** The code in a Markdown text, in order: fenced and indented blocks, and what stands between backticks. */
+/** The code in a Markdown text, in order: fenced blocks, indented blocks, and text between backticks. */
 export function codeRegions(text: string): readonly CodeRegion[] {
   const regions: CodeRegion[] = [];
   let fence: { readonly start: number; readonly mark: string } | undefined;
@@ -39,7 +39,7 @@ export function codeRegions(text: string): readonly CodeRegion[] {
       endParagraph(at);
       paragraphFrom = end;
     }
-    // An indented line after another one is code as well.
+    // An indented line after an indented line is code, too.
     isAfterBlank = line.trim() === "" || (isAfterBlank && INDENTED.test(line));
     at = end;
   }
@@ -48,7 +48,7 @@ export function codeRegions(text: string): readonly CodeRegion[] {
   return regions;
 }
 
-/** Finds the code between backticks: as many after it as before. */
+/** Finds code between backticks. It ends with as many backticks as it begins with. */
 function inline(paragraph: string, offset: number, regions: CodeRegion[]): void {
   if (!paragraph.includes("`")) return;
   const runs = Array.from(paragraph.matchAll(/`+/g), ({ 0: { length }, index }) => ({ index, length, closedBy: -1 }));
@@ -66,7 +66,7 @@ function inline(paragraph: string, offset: number, regions: CodeRegion[]): void 
   }
 }
 
-/** Whether the character at `at` is code. `regions`: in order. */
+/** Whether the character at `at` is code. `regions` must be in order. */
 export function isInCode(at: number, regions: readonly CodeRegion[]): boolean {
   let from = 0;
   let to = regions.length;

@@ -1,35 +1,35 @@
 /**
- * How fields of frames and answers are read. Whoever sends them may put anything into them, so every string from
- * outside goes through one of these functions, and what is kept of it is bounded here.
+ * How fields of frames and answers are read. A peer may send anything, so every string from outside is read by one of
+ * these functions. They also limit its length.
  */
 
 /**
- * The longest id, session key, cursor or name that is read, in characters. The longest on a real Gateway has about
- * 200. A longer one is refused, not cut: the beginning of an id is another id.
+ * The longest id, session key, cursor or name that is accepted, in characters. The longest on a real Gateway has about
+ * 200. A longer one is refused and not cut, because the beginning of an id is another id.
  */
 export const MAX_ID_CHARS = 1_024;
 
-/** What is kept of words for a person (an error, a reason), in characters. The rest is cut off. */
+/** The most that is kept of words for a person (an error, a reason), in characters. The rest is cut off. */
 export const MAX_WORDS_CHARS = 4_096;
 
-/** The fields of something that may be anything: none where it is no object. */
+/** The fields of any value; none when it is not an object. */
 export function fields(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** An id, session key, cursor or name: undefined where it is no string, empty, or longer than `MAX_ID_CHARS`. */
+/** An id, session key, cursor or name. Undefined when it is not a string, empty, or longer than `MAX_ID_CHARS`. */
 export function readId(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" && value.length <= MAX_ID_CHARS ? value : undefined;
 }
 
-/** Whether `value` is a string that {@link readId} refuses for its length: a reason to refuse what holds it. */
+/** Whether {@link readId} refuses `value` for its length. Then the event that holds it is refused, too. */
 export function isTooLongAnId(value: unknown): boolean {
   return typeof value === "string" && value.length > MAX_ID_CHARS;
 }
 
 /**
- * Whether an event beside `chat` carries such an id, itself or in its session or its row. It is refused as a whole,
- * before anybody can keep the id.
+ * Whether an event other than `chat` carries an id that is too long: its own, or one of its session or row. Such an
+ * event is refused as a whole, before the id is stored anywhere.
  */
 export function carriesTooLongAnId(payload: unknown): boolean {
   const { runId, sessionKey, sessionId, spawnedBy, session, message } = fields(payload);
@@ -38,13 +38,13 @@ export function carriesTooLongAnId(payload: unknown): boolean {
   return (session !== undefined && sessionCarriesTooLongAnId(session)) || rowCarriesTooLongAnId(message);
 }
 
-/** The same of a session, as `sessions.list` tells it. */
+/** Whether a session from `sessions.list` carries an id that is too long. */
 function sessionCarriesTooLongAnId(session: unknown): boolean {
   const { key, sessionId, spawnedBy } = fields(session);
   return isTooLongAnId(key) || isTooLongAnId(sessionId) || isTooLongAnId(spawnedBy);
 }
 
-/** The same of a row of a transcript. */
+/** Whether a row of a transcript carries an id that is too long. */
 export function rowCarriesTooLongAnId(row: unknown): boolean {
   const { idempotencyKey, __openclaw: mark, openclawAutomation, openclawAbort } = fields(row);
   const { id, runId } = fields(mark);
@@ -52,11 +52,11 @@ export function rowCarriesTooLongAnId(row: unknown): boolean {
   return isTooLongAnId(fields(openclawAutomation)["runId"]) || isTooLongAnId(fields(openclawAbort)["runId"]);
 }
 
-/** Words for a person, cut to `MAX_WORDS_CHARS`; undefined where there are none. */
+/** Words for a person, cut to `MAX_WORDS_CHARS`. Undefined when there are none. */
 export function readWords(value: unknown): string | undefined {
   if (typeof value !== "string" || value === "") return undefined;
   if (value.length <= MAX_WORDS_CHARS) return value;
-  // Copied, since a slice keeps the whole string in memory.
+  // Copied, because a slice keeps the whole string in memory.
   return structuredClone(`${value.slice(0, MAX_WORDS_CHARS - 1)}…`);
 }
 

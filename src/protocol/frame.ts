@@ -1,7 +1,7 @@
 import type { RejectReason } from "../types.ts";
 import { carriesTooLongAnId } from "./fields.ts";
 
-/** An event frame, whatever its event. */
+/** An event frame of any kind. */
 export interface EventFrame {
   readonly event: string;
   readonly payload: unknown;
@@ -16,8 +16,8 @@ export interface BadFrame {
 const decoder = new TextDecoder();
 
 /**
- * Reads one WebSocket message: its text, its bytes, or the object already parsed from it. Undefined
- * for a frame that is no event (an answer to a request). Never throws, whatever it is given.
+ * Reads one WebSocket message: its text, its bytes, or the object already parsed from it. Undefined for a frame that is
+ * not an event, such as the answer to a request. Never throws.
  */
 export function readFrame(data: unknown, maxFrameBytes: number): EventFrame | BadFrame | undefined {
   try {
@@ -35,10 +35,10 @@ function read(data: unknown, maxFrameBytes: number): EventFrame | BadFrame | und
   return readText(decoder.decode(bytes), maxFrameBytes);
 }
 
-/** No message comes in more pieces; an array of a host's may be endless. */
+/** No real message comes in more pieces. An array from a host may be endless. */
 const MAX_PIECES = 100_000;
 
-/** The bytes of what a `ws` socket hands over for a message: a Buffer, an ArrayBuffer, or several Buffers. */
+/** The bytes of a message from a `ws` socket: a Buffer, an ArrayBuffer, or several Buffers. */
 function toBytes(data: unknown): Uint8Array | undefined {
   if (data instanceof Uint8Array) return data;
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
@@ -55,7 +55,7 @@ function toBytes(data: unknown): Uint8Array | undefined {
 }
 
 function readText(text: string, maxFrameBytes: number): EventFrame | BadFrame | undefined {
-  // A character takes up at most three bytes, so counting them is left to frames near the limit.
+  // A UTF-16 code unit takes at most three bytes. Bytes are counted only near the limit.
   if (text.length * 3 > maxFrameBytes && Buffer.byteLength(text) > maxFrameBytes) {
     return { reason: "too-large", size: text.length };
   }
@@ -72,7 +72,7 @@ function readObject(frame: unknown, size?: number): EventFrame | BadFrame | unde
   if (typeof frame !== "object" || frame === null) return bad("not-a-frame", size);
   const { type, event, payload } = frame as Record<string, unknown>;
   if (type === "event" && typeof event === "string") {
-    // A chat event's own ids are looked at when it is read.
+    // The ids of a chat event are checked when the event is read.
     return event !== "chat" && carriesTooLongAnId(payload) ? bad("bad-id", size) : { event, payload };
   }
   return typeof type === "string" && type !== "event" ? undefined : bad("not-a-frame", size);

@@ -1,6 +1,6 @@
 import type { Origin } from "../types.ts";
 
-/** Where a run came from, as far as its id and its session key tell. */
+/** Where a run came from, as far as its id and its session key say. */
 export function originOf(runId: string, sessionKey: string | undefined): Origin {
   if (runId.startsWith("inject-")) return "injected";
   if (runId.startsWith("announce:")) return "announcement";
@@ -8,7 +8,10 @@ export function originOf(runId: string, sessionKey: string | undefined): Origin 
   return "unknown";
 }
 
-/** Whether a run is a sub-agent's own: internal, as its parent's announcement is the message. */
+/**
+ * Whether a run belongs to a sub-agent. Such a run is internal: the announcement in its parent's session is the
+ * message.
+ */
 export function isSubagent(sessionKey: string | undefined, spawnedBy: string | undefined): boolean {
   return spawnedBy !== undefined || (sessionKey?.includes(":subagent:") ?? false);
 }

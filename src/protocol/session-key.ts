@@ -1,21 +1,25 @@
 import { InboxError } from "../errors.ts";
 
-/** What one word of a session key means: the name its value gets, and how the value is read. */
+/** What one word of a session key means: the name of its value, and how the value is read. */
 export interface SessionKeyWord {
   readonly as: string;
   /** `"integer"`: a value that is not a whole number is left out. Default `"string"`. */
   readonly type?: "string" | "integer";
 }
 
-/** What a parser made by {@link defineSessionKey} reads: each word's value, if the key has it. */
+/** The result of a parser made by {@link defineSessionKey}: the value of each word that the key has. */
 export type SessionOf<Words extends Readonly<Record<string, SessionKeyWord>>> = {
   readonly [W in keyof Words as Words[W]["as"]]?: Words[W]["type"] extends "integer" ? number : string;
 };
 
 /**
- * Makes a parser of session keys that are written as pairs, `word:value:word:value`. A word that is
- * not in `words` is skipped by one step; the case of words does not matter, that of values is kept; the last of a repeated word counts;
- * a blank key gives an empty object.
+ * Makes a parser for session keys that are written as pairs, `word:value:word:value`. A word that is not in `words` is
+ * skipped by one step. The case of words is ignored, and the case of values is kept. When a word is repeated, the last
+ * one counts. A blank key gives an empty object.
+ *
+ * @example
+ * const tenant = defineSessionKey({ tenant: { as: "tenantId", type: "integer" }, room: { as: "room" } });
+ * tenant("agent:main:tenant:7:room:Lobby"); // { tenantId: 7, room: "Lobby" }
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` when a word holds a colon, or two words have one name.
  */

@@ -1,12 +1,12 @@
 import { type CodeRegion, codeRegions, isInCode } from "./code-regions.ts";
 
 /**
- * The text of a transcript row as the `chat` events of its run had it. Rows keep what the model wrote; on its way to
- * listeners the Gateway (2026.9.6: live-chat-projector, parse-output, reasoning-tags, directive-tags) takes out what
- * is meant for itself, but leaves code as it is:
+ * The text of a transcript row as the `chat` events of its run had it. Rows keep what the model wrote. The Gateway
+ * (2026.9.6: live-chat-projector, parse-output, reasoning-tags, directive-tags) removes what is meant for itself before
+ * it sends the text to listeners. In code it removes nothing. Removed are:
  *
- * - `<final>` tags, not what is between them;
- * - `<think>`, `<thinking>`, `<thought>` and what is between them; to the end where it is not closed;
+ * - `<final>` tags, but not the text between them;
+ * - `<think>`, `<thinking>`, `<thought>` and the text between them, or up to the end when the tag is not closed;
  * - `[[reply_to_current]]` and the like;
  * - lines that begin with `MEDIA:` and name a file or an address;
  * - white space at both ends.
@@ -23,7 +23,7 @@ const FINAL_TAG = /<\s*\/?\s*final(?:\s[^<>]*)?\/?\s*>/gi;
 const DIRECTIVE = /\[\[\s*(?:audio_as_voice|reply_to_current|reply_to\s*:\s*[^\]\n]+)\s*\]\]/gi;
 const REASONING_TAG = /<\s*(\/?)\s*(?:(?:antml:|mm:)?(?:think(?:ing)?|thought)|antthinking)\b[^<>]*>/gi;
 
-/** `text` without what `tag` finds outside code. */
+/** `text` without the matches of `tag` outside code. */
 function withoutTags(text: string, tag: RegExp): string {
   let code: readonly CodeRegion[] | undefined;
   return text.replace(tag, (found: string, ...rest) => {
@@ -70,18 +70,18 @@ function withoutMedia(text: string): string {
   return hasTaken ? lines.join("\n") : text;
 }
 
-/** What of the rest of a `MEDIA:` line names no file; undefined where the line is no directive at all. */
+/** The part of a `MEDIA:` line that names no file. Undefined when the line is not a directive. */
 function besideMedia(reference: string): string | undefined {
   const trimmed = reference.trim();
   const quoted = /^(["'`])(.*)\1$/.exec(trimmed)?.[2]?.trim();
   if (quoted !== undefined) return isMedia(quoted) || isFileName(quoted) ? "" : undefined;
   const parts = trimmed.split(/\s+/);
   const others = parts.filter((part) => !isMedia(cleaned(part)));
-  // One path may hold blanks.
+  // One path may contain blanks.
   if (others.length === parts.length - 1 && /^(?:file:|[/~.\\]|[a-z]:[\\/])/i.test(trimmed)) return "";
   if (others.length < parts.length) return others.join(" ");
   if (isFileName(cleaned(trimmed))) return "";
-  // A path that may not be sent is taken out all the same.
+  // A path that may not be sent is removed, too.
   return /^(?:file:|\.\.?\/|[/~]|[a-z]:[\\/]|\\\\)/i.test(trimmed) ? "" : undefined;
 }
 
@@ -89,7 +89,7 @@ function cleaned(part: string): string {
   return part.replace(/^[`"'[{(]+/, "").replace(/[`"'\\})\],]+$/, "");
 }
 
-/** A path, or an address that everybody can reach. */
+/** A path, or a public address. */
 function isMedia(part: string): boolean {
   const path = part.replace(/^file:(?:\/\/)?/i, "");
   if (path === "" || path.length > 4_096) return false;

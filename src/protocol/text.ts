@@ -1,13 +1,13 @@
 import type { ChatEvent } from "../types.ts";
 
-/** A frame of the largest size cannot hold more blocks with a text. */
+/** A frame of the largest size cannot hold more text blocks. */
 const MAX_BLOCKS = 1_000_000;
 
 /**
- * The text of a Gateway message: `content` is a string, or blocks of which only `type: "text"`
- * counts, joined without a separator. Undefined where there is no text to be found.
+ * The text of a Gateway message. `content` is a string, or blocks; the blocks with `type: "text"` are joined without a
+ * separator. Undefined when there is no text.
  *
- * @throws {RangeError} for more blocks than any frame holds: an array of a host's may be endless.
+ * @throws {RangeError} for more blocks than a frame can hold: an array from a host may be endless.
  */
 export function messageText(message: unknown): string | undefined {
   if (typeof message === "string") return message;
@@ -15,7 +15,7 @@ export function messageText(message: unknown): string | undefined {
   return contentText((message as { content?: unknown }).content);
 }
 
-/** The same of the `content` alone. */
+/** The text of the `content` of a message. */
 export function contentText(content: unknown): string | undefined {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return undefined;
@@ -30,14 +30,14 @@ export function contentText(content: unknown): string | undefined {
   return text;
 }
 
-/** Blocks that are neither text nor something to be seen or heard. */
+/** Blocks that are neither text nor media. */
 const NO_MEDIA = new Set(
   "text input_text output_text thinking reasoning redacted_thinking toolCall tool_call toolUse tool_use toolResult tool_result".split(
     " ",
   ),
 );
 
-/** Whether the content of a message has something that is no text: an image, a canvas, a recording. */
+/** Whether the content of a message has media: an image, a canvas, a recording. */
 export function hasMedia(content: unknown): boolean {
   if (!Array.isArray(content)) return false;
   for (let i = 0; i < content.length && i < MAX_BLOCKS; i++) {
@@ -55,39 +55,41 @@ function blockText(block: unknown): string | undefined {
   return type === "text" && typeof text === "string" ? text : undefined;
 }
 
-/** A text this long that turns up again as the beginning of the next message is no coincidence. */
+/** When a message begins with the whole previous message and that is at least this long, the messages are snapshots. */
 const CERTAIN_CHARS = 4;
 
-/** So much of messages that grew once and were repeated ever since is no laughter. */
+/**
+ * When messages grew once and then repeat, more than this many characters of them in all show that they are snapshots.
+ */
 const CERTAIN_REPEATS_CHARS = 4_096;
 
 /**
- * How many pieces a text may be made of before they are joined: so many, and one more for each 64 characters. V8 keeps
- * a text that was appended to as a chain of its pieces, which takes 32 bytes and more for each.
+ * Up to how many pieces a text may consist of before they are joined: this many, and one more for each 64 characters.
+ * V8 stores an appended text as a chain of its pieces, at 32 bytes or more each.
  */
 const LOOSE_PIECES = 16;
 const CHARS_PER_PIECE = 64;
 
 /**
- * Reads the text of one run out of its deltas, whatever the sender's generation:
+ * Assembles the text of one run from its deltas, for every generation of senders:
  *
- * - `message` beside `deltaText` (protocol 4): `message` is the text so far, and always right, even
- *   when this connection joined midway or missed a delta;
- * - `deltaText` alone: the pieces are appended;
- * - `replace: true`: forget the rest, this is the text;
- * - `message` alone: either the text so far or only a piece of it. Both readings are kept until the
- *   messages themselves tell which.
+ * - `message` beside `deltaText` (protocol 4): `message` is the text so far. It is always right, even when this
+ *   connection joined midway or missed a delta.
+ * - `deltaText` alone: the pieces are appended.
+ * - `replace: true`: the text is `deltaText`; everything before is forgotten.
+ * - `message` alone: either the text so far, or only a piece of it. Both readings are kept until the messages show
+ *   which one is right.
  */
 export class TextReader {
   private form: "open" | "snapshots" | "pieces" = "open";
-  /** The last message, and all of them in a row: kept while `form` is open. */
+  /** The last message, and all of them joined. They are kept while `form` is open. */
   private last = "";
   private inARow = "";
   private grew = false;
-  /** Appended since the text was last in one piece. */
+  /** How many pieces were appended since the text was last in one piece. */
   private pieces = 0;
 
-  /** Takes one delta in and returns the text so far, which was `before`. */
+  /** Reads one delta and returns the text so far. `before` is the text before it. */
   read(event: Pick<ChatEvent, "deltaText" | "messageText" | "replace">, before: string): string {
     const { deltaText, messageText, replace } = event;
     if (replace === true) return this.restart(deltaText ?? messageText ?? "");
@@ -99,7 +101,8 @@ export class TextReader {
     const text = before + piece;
     this.pieces += 1;
     if (this.pieces > LOOSE_PIECES + text.length / CHARS_PER_PIECE) {
-      // V8 joins the pieces of a text that is searched. The piece is there; a result that is not used would not be computed.
+      // V8 joins the pieces of a text when it is searched. The result is used, because V8 would not compute an unused
+      // one.
       this.pieces = text.indexOf(piece, text.length - piece.length) < 0 ? 1 : 0;
     }
     return text;
@@ -132,7 +135,7 @@ export class TextReader {
       this.settleOn("pieces");
       return inARow;
     }
-    // Equal messages prove nothing: a sender of snapshots may repeat one, and "ha" "ha" may be laughter.
+    // Equal messages prove nothing: a sender of snapshots may repeat one, and "ha" "ha" may be two pieces.
     if (!this.grew) return inARow;
     if (inARow.length > CERTAIN_REPEATS_CHARS) this.settleOn("snapshots");
     return before;
@@ -150,14 +153,14 @@ const CUT_ENDING = "\n...(truncated)...";
 const CUT_CHARS = 8_000;
 
 /**
- * Whether a Gateway has cut `text` for display. Its mark (`__openclaw` of the message) says so; before 2026.8 there is
- * none, and the ending must do.
+ * Whether a Gateway has cut `text` for display. The mark `__openclaw` of the message says so. Before 2026.8 there is no
+ * mark; then the ending of the text decides.
  */
 export function isCut(text: string, mark: Readonly<Record<string, unknown>>): boolean {
   return mark["truncated"] === true || (text.length >= CUT_CHARS && text.endsWith(CUT_ENDING));
 }
 
-/** What a Gateway left of a text that it has cut. */
+/** The part that a Gateway left of a text it has cut. */
 export function cutBeginning(text: string): string {
   return text.endsWith(CUT_ENDING) ? text.slice(0, -CUT_ENDING.length) : text;
 }

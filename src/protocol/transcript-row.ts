@@ -4,43 +4,46 @@ import { spokenText } from "./spoken-text.ts";
 import { hasMedia, isCut, messageText } from "./text.ts";
 
 /**
- * What a row of a session's transcript is to a listener:
+ * What a row of a session's transcript means to a listener:
  *
- * - `"prompt"`: something that was said to the agent, by a client or by a cron job; never a message.
- * - `"step"`: a part of a run that goes on after it (around a tool call).
- * - `"reply"`: the end of a run that went well, or all of it.
- * - `"failed"`, `"aborted"`: the end of a run that did not; the text is not a message.
- * - `"injected"`: put there by `chat.inject`; a run of its own.
- * - `"automation"`: the result of a cron job that is bound to this session; a run of its own.
+ * - `"prompt"`: something that a client or a cron job said to the agent; never a message.
+ * - `"step"`: a part of a run that continues after it (around a tool call).
+ * - `"reply"`: the end of a run that succeeded, or the whole run.
+ * - `"failed"`, `"aborted"`: the end of a run that did not succeed; the text is not a message.
+ * - `"injected"`: written by `chat.inject`; it is a separate run.
+ * - `"automation"`: the result of a cron job that is bound to this session; it is a separate run.
  */
 export type SessionRowKind = "prompt" | "step" | "reply" | "failed" | "aborted" | "injected" | "automation";
 
-/** One row of a session's transcript, as `session.message` events and `chat.history` tell it. */
+/** One row of a session's transcript, from `session.message` events and `chat.history`. */
 export interface SessionRow {
   readonly kind: SessionRowKind;
-  /** The run that it belongs to; of a prompt, the run that answers it. Cron prompts do not say, nor any row before 2026.8. */
+  /**
+   * The run that the row belongs to. On a prompt, it is the run that answers. Cron prompts have none, nor has any row
+   * before 2026.8.
+   */
   readonly runId?: string;
   /** The text blocks of the row, as `chat` events have them: see {@link spokenText}. */
   readonly text: string;
-  /** It has something that is no text, such as an image. */
+  /** The row has media, such as an image. */
   readonly hasMedia?: boolean;
-  /** The text was cut by the Gateway, for display. */
+  /** The Gateway has cut the text for display. */
   readonly truncated: boolean;
-  /** The Gateway's id of the row. One row of a run with a tool call may be told as two with the same id. */
+  /** The Gateway's id of the row. A row of a run with a tool call may come as two rows with one id. */
   readonly id?: string;
   /** The row's place in the session. */
   readonly seq?: number;
   /** When it was written, in ms since the epoch by the Gateway's clock. */
   readonly at?: number;
-  /** Who spoke to the agent, on a prompt; where the run comes from, on an automation or injected row. */
+  /** On a prompt: who spoke to the agent. On an automation or injected row: where the run comes from. */
   readonly origin?: Origin;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Reads one row, loosely. Undefined for a row that tells a listener nothing: a tool's result, or
- * something that cannot be read. Never throws on anything that JSON can hold.
+ * Reads one row, loosely. Undefined for a row that means nothing to a listener: a tool's result, or a row that cannot
+ * be read. Never throws on a JSON value.
  */
 export function readSessionRow(message: unknown): SessionRow | undefined {
   const raw = fields(message);
@@ -63,7 +66,7 @@ export function readSessionRow(message: unknown): SessionRow | undefined {
   };
 }
 
-/** Whether nothing is left of the text but what its `MEDIA:` lines name. */
+/** Whether the text is empty without its `MEDIA:` lines. */
 function isMediaAlone(raw: Fields, text: string): boolean {
   return text === "" && /^\s*MEDIA:/im.test(messageText(raw) ?? "");
 }
@@ -71,21 +74,21 @@ function isMediaAlone(raw: Fields, text: string): boolean {
 type Known = Pick<SessionRow, "kind" | "runId" | "origin">;
 
 function userPrompt(raw: Fields): Known {
-  // A notice of the Gateway's own, e.g. that it was restarted: nobody asked for what follows.
+  // A notice from the Gateway, e.g. that it was restarted. Nobody asked for the run that follows.
   if (fields(raw["provenance"])["sourceTool"] !== undefined) return { kind: "prompt" };
   const runId = withoutSuffix(raw["idempotencyKey"], ":user");
   if (runId !== undefined) return { kind: "prompt", origin: "requested", runId };
-  // Before 2026.9.5 the prompt of a cron job is a plain row. What names no run proves nothing else.
+  // Before 2026.9.5 the prompt of a cron job is a plain row. When no run is named, it proves nothing else.
   return CRON_PROMPT.test(messageText(raw) ?? "") ? { kind: "prompt", origin: "cron" } : { kind: "prompt" };
 }
 
-/** `[cron:<job> <name>] <prompt>`, with the time before it where a Gateway puts one. */
+/** `[cron:<job> <name>] <prompt>`, with the time before it on some Gateways. */
 const CRON_PROMPT = /^\s*(?:\[[^\]\n]{0,80}\]\s*)?\[cron:[^\]\n]+\]/;
 
 function assistantRow(raw: Fields, mark: Fields): Known | undefined {
   const { stopReason, model, idempotencyKey } = raw;
   const { sourceTool } = fields(raw["provenance"]);
-  // The prompt of a cron job is kept as if the agent had said it, with a run id that is not the run's.
+  // The prompt of a cron job is stored as if the agent had said it. Its run id is not the run's.
   if (sourceTool === "cron") return { kind: "prompt", origin: "cron" };
   if (sourceTool !== undefined || withoutSuffix(idempotencyKey, ":user") !== undefined) return { kind: "prompt" };
 
@@ -99,12 +102,12 @@ function assistantRow(raw: Fields, mark: Fields): Known | undefined {
   if (abort["aborted"] === true || stopReason === "aborted") return { kind: "aborted", ...known };
   if (stopReason === "error" || failed !== undefined) return { kind: "failed", ...known };
   if (runId === undefined && model === "gateway-injected") return injectedRow(raw, mark);
-  // A note of the Gateway's own, and no agent's.
+  // A note from the Gateway, not from an agent.
   if (runId === undefined && raw["provider"] === "openclaw") return undefined;
   return { kind: isStep(raw) ? "step" : "reply", ...known };
 }
 
-/** What `chat.inject` wrote is a run of its own. The answer to a slash command is of the run that asked. */
+/** A row that `chat.inject` wrote is a separate run. The answer to a slash command belongs to the run that asked. */
 function injectedRow({ idempotencyKey }: Fields, { id }: Fields): Known | undefined {
   if (isId(idempotencyKey)) return { kind: "reply", runId: idempotencyKey, origin: "requested" };
   return isId(id) ? { kind: "injected", runId: `inject-${id}`, origin: "injected" } : undefined;

@@ -1,24 +1,27 @@
-/** Something that is counted. */
+/** One counter or gauge. */
 export interface Counter {
-  /** The metric's name, without the prefix. One that ends in `_total` only grows; any other is a gauge: how many there are now. */
+  /**
+   * The metric's name, without the prefix. A name that ends in `_total` is a counter, which only grows. Any other is a
+   * gauge: how many there are at present.
+   */
   readonly metric: string;
   readonly help: string;
-  /** Counters of one metric differ by these. */
+  /** Tells apart the counters that share one metric. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
 const settled = (outcome: string) => ({
   metric: "runs_settled_total",
-  help: "Runs that have settled, by how they ended.",
+  help: "Runs that have settled, by outcome.",
   labels: { outcome },
 });
 
-/** Everything that is counted. The type of `inbox.stats()`, the zeros it begins with, and the metrics follow from this table. */
+/** Everything that is counted. The type of `inbox.stats()`, its zeros, and the metrics are derived from this table. */
 export const counters = {
   frames: { metric: "frames_total", help: "Frames that came from sources." },
   events: {
     metric: "events_total",
-    help: "Chat events that were taken to their run, from frames, `handle()` and recovery; duplicates are not among them.",
+    help: "Chat events that changed their run, from frames, `handle()` and recovery. Duplicates are not counted.",
   },
   rejected: { metric: "rejected_total", help: "Frames and events that could not be read: the sum over `rejections$`." },
   duplicates: {
@@ -40,15 +43,15 @@ export const counters = {
   expired: settled("expired"),
   late: {
     metric: "messages_late_total",
-    help: "Dispatched messages whose run had been given up before; part of `dispatched`.",
+    help: "Dispatched messages whose run had been given up before; counted in `dispatched`, too.",
   },
   alreadyTaken: {
     metric: "messages_already_taken_total",
-    help: "Messages the ledger knew already: from before a restart, or taken on by another process.",
+    help: "Messages that the ledger knew already: from before a restart, or from another process.",
   },
   overLimit: {
     metric: "runs_over_limit_total",
-    help: "Runs ended as `errored` because of `maxRuns`, `maxTextBytes` or `maxBufferedBytes`; part of `errored`.",
+    help: "Runs that `errored` because of `maxRuns`, `maxTextBytes` or `maxBufferedBytes`; counted in `errored`, too.",
   },
   settledEvicted: {
     metric: "settled_evicted_total",
@@ -57,60 +60,60 @@ export const counters = {
   unfinished: { metric: "runs_unfinished_total", help: "Runs that were still in `buffering` at `stop()`." },
   recovered: {
     metric: "runs_recovered_total",
-    help: "Runs whose end was missed and found in a Gateway's history; those known already are not among them.",
+    help: "Runs whose end was missed and then found in a Gateway's history. Ends known already are not counted.",
   },
   recoveryRequests: {
     metric: "recovery_requests_total",
-    help: "Requests sent to Gateways to subscribe and to catch up, repeats included.",
+    help: "Requests sent to Gateways to subscribe and to catch up, including repeats.",
   },
   recoveryFailed: {
     metric: "recovery_failed_total",
-    help: "Requests that were given up after being repeated, and ended runs that could not be looked up.",
+    help: "Requests that were given up after several tries, and ended runs that could not be looked up.",
   },
   requestsOverLimit: {
     metric: "requests_over_limit_total",
-    help: "Requests to Gateways that were not sent: 1,000, or 16 MiB of them, waited for an answer already.",
+    help: "Requests to Gateways that were not sent because 1,000 of them, or 16 MiB, already waited for an answer.",
   },
   historiesCut: {
     metric: "histories_cut_total",
-    help: "Sessions in which more was missed than may be read: what is older than `maxHistoryRows` or 16 MiB is missing.",
+    help: "Sessions in which more was missed than may be read. Rows older than `maxHistoryRows` or 16 MiB are missing.",
   },
   sessionsOverLimit: {
     metric: "sessions_over_limit_total",
     help: "Times that a session of ours was not subscribed to because of `maxSessions`.",
   },
   delivered: { metric: "messages_delivered_total", help: "Messages that the handler took." },
-  retried: { metric: "delivery_retries_total", help: "Attempts that failed and were, or will be, repeated." },
+  retried: { metric: "delivery_retries_total", help: "Attempts that failed and are followed by another." },
   dead: { metric: "messages_dead_total", help: "Messages whose delivery gave up." },
   overPending: {
     metric: "messages_over_pending_total",
-    help: "Messages given up at once because of `maxPending` or `maxPendingBytes`; part of `dead`.",
+    help: "Messages given up at once because of `maxPending` or `maxPendingBytes`; counted in `dead`, too.",
   },
   leaseLost: {
     metric: "messages_lease_lost_total",
-    help: "Messages that went over to another inbox while their handler was at work here; that one delivers them.",
+    help: "Messages that another inbox took over while their handler ran here. The other inbox delivers them.",
   },
   eventsUntold: {
     metric: "events_untold_total",
-    help: "Events beside messages (the webhook's `events`) that could not be told.",
+    help: "Events (the webhook's `events`) that could not be posted.",
   },
-  hostErrors: { metric: "host_errors_total", help: "Times that a function of the host's (`session`, `accept`) threw." },
+  hostErrors: { metric: "host_errors_total", help: "Times that a function of the host (`session`, `accept`) threw." },
   sessions: { metric: "sessions", help: "Sessions subscribed to." },
   recoveryPending: { metric: "recovery_pending_sessions", help: "Sessions that wait to be brought up to date." },
   unsafe: {
     metric: "ledger_unsafe",
-    help: "1 while the ledger file cannot be written, so that messages are not safe from a crash; else 0.",
+    help: "1 while the ledger cannot be written, so that a crash would lose messages; else 0.",
   },
   liveRuns: { metric: "live_runs", help: "Runs in `buffering`." },
-  pending: { metric: "pending_messages", help: "Messages taken on and neither delivered nor dead." },
+  pending: { metric: "pending_messages", help: "Messages that are dispatched and neither delivered nor dead." },
   pendingBytes: {
     metric: "pending_bytes",
     help: "Text of pending messages, in bytes of memory at two bytes a character.",
   },
-  attempting: { metric: "attempting_messages", help: "Messages that the handler has right now; part of `pending`." },
+  attempting: { metric: "attempting_messages", help: "Messages whose handler runs; counted in `pending`, too." },
   waiting: {
     metric: "waiting_messages",
-    help: "Messages that wait for their next attempt; part of `pending`. The rest wait for their turn.",
+    help: "Messages that wait for their next attempt; counted in `pending`, too. All others wait for their turn.",
   },
   bufferedBytes: {
     metric: "buffered_bytes",
@@ -118,13 +121,15 @@ export const counters = {
   },
 } as const satisfies Readonly<Record<string, Counter>>;
 
-/** Everything the inbox counts, since it was created; gauges say how many there are now. `counters` tells what each means. */
+/**
+ * Everything the inbox has counted since it was created. Gauges say how many there are at present. The table `counters`
+ * explains each name.
+ */
 export type InboxStats = { readonly [Name in keyof typeof counters]: number };
 
-/** The same while it is being counted: only a report does that. */
+/** The same, writable: only `Report` changes it. */
 export type Counts = { -readonly [Name in keyof InboxStats]: number };
 
-/** All at 0. */
 export function zeroCounts(): Counts {
   return Object.fromEntries(Object.keys(counters).map((name) => [name, 0])) as Counts;
 }

@@ -2,15 +2,15 @@ import type { InspectionEvent, Observer } from "xstate";
 
 type Inspect = (event: InspectionEvent) => void;
 
-/** What {@link inspection} needs of the options. */
+/** The options that {@link inspection} uses. */
 export interface InspectionOptions {
   readonly inspect?: Inspect | Observer<InspectionEvent>;
   readonly inspectText: boolean;
 }
 
 /**
- * The `inspect` option as a function that never throws. Texts are replaced by their length unless `inspectText` is set.
- * Undefined when there is no such option.
+ * Makes a function of the `inspect` option that never throws. Texts are replaced by their length unless `inspectText`
+ * is set. Undefined when there is no such option.
  */
 export function inspection(
   { inspect, inspectText }: InspectionOptions,
@@ -21,19 +21,19 @@ export function inspection(
     const seen = inspectText ? event : hideText(event);
     try {
       const answer: unknown = typeof inspect === "function" ? inspect(seen) : inspect.next?.(seen);
-      // Of an async one, whose rejection would end the process.
+      // An async `inspect` may reject, which would end the process.
       if (answer instanceof Promise) answer.catch((error: unknown) => report.hostError("inspect", error));
     } catch (error) {
-      // An onlooker's bug must not stop the actor it looks at.
+      // A bug in the host's `inspect` must not stop the actor.
       report.hostError("inspect", error);
     }
   };
 }
 
-/** The names under which actors of this package carry what an agent said, or a Gateway's whole hello. */
+/** The fields in which this package's actors carry an agent's words or a Gateway's whole hello. */
 const PRIVATE = new Set(["text", "error", "hello", "message"]);
 
-/** A copy of `value` without texts. Actors are replaced by a view whose snapshot has none. */
+/** A copy of `value` without texts. Actors are replaced by a view; its snapshot has no text. */
 function hideText<T>(value: T): T {
   if (Array.isArray(value)) return value.map(hideText) as T;
   if (!isPlain(value)) return value;
@@ -46,7 +46,7 @@ function hideText<T>(value: T): T {
   return copy as T;
 }
 
-// Parts of a snapshot that are the machine's own, large, and hold no text.
+// Parts of a snapshot that belong to the machine. They are large and hold no text.
 const HELD_BY_XSTATE = new Set(["machine", "_nodes", "historyValue", "children", "_transitions"]);
 
 function hidden(field: unknown): string {
@@ -59,7 +59,7 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** An actor with a snapshot that holds no text; everything else is the actor's own. */
+/** An actor whose snapshot holds no text. Everything else is the actor's own. */
 function viewOf(actor: unknown): unknown {
   if (typeof actor !== "object" || actor === null || !("getSnapshot" in actor)) return actor;
   const { getSnapshot } = actor as { getSnapshot: () => unknown };

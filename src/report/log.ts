@@ -1,9 +1,9 @@
 import { errorStack, errorText } from "../errors.ts";
 import type { GatewayEvent, LinkStatus, Logger, ProactiveMessage, Rejection, RunOutcome } from "../types.ts";
 
-/** What the inbox writes to the log: a line per change of state, ids always, message text never. */
+/** What the inbox writes to the log: one line per change of state. It always has the ids, never message text. */
 export interface Log {
-  /** `cause`: why it errored, in the words of the Gateway or of this package, never the agent's. */
+  /** `cause` says why the run errored, in words of the Gateway or of this package, never the agent's. */
   settled(outcome: RunOutcome, cause?: string): void;
   alreadyTaken(message: ProactiveMessage): void;
   delivered(message: ProactiveMessage, attempts: number): void;
@@ -21,7 +21,7 @@ export interface Log {
   catchingUp(gateway: string, read: number, pending: number): void;
   caughtUp(gateway: string, result: CaughtUp, recovered: number, tookMs: number): void;
   recoveryLate(gateway: string, pending: number): void;
-  /** `isRepeat`: another one like it was logged already. */
+  /** `isRepeat`: a similar failure was logged already. */
   requestFailed(gateway: string, method: string, params: object, error: unknown, isRepeat: boolean): void;
   historyCut(gateway: string, sessionKey: string, rows: number): void;
   bookmarkUnreadable(gateway: string, error: unknown): void;
@@ -30,25 +30,25 @@ export interface Log {
 
 /** Why an attempt failed. */
 export interface DeliveryFailure {
-  /** For the log. */
+  /** The error in words that may be logged. */
   readonly text: string;
-  /** The same, and what a receiver answered, which may repeat the message. */
+  /** The error for the dead letter: with the receiver's answer, which may repeat the message. */
   readonly record: string;
-  /** What the handler threw, for its stack. */
+  /** What the handler threw. Its stack is logged. */
   readonly error?: unknown;
 }
 
-/** What catching up came to. */
+/** The result of catching up. */
 export interface CaughtUp {
-  /** Sessions of ours that the Gateway has. */
+  /** How many sessions of ours the Gateway has. */
   readonly sessions: number;
-  /** Sessions whose history was read. */
+  /** How many sessions were read. */
   readonly read: number;
-  /** Something may still be missing; it is tried again. */
+  /** Something may still be missing. It will be tried again. */
   readonly failed: boolean;
 }
 
-/** A Gateway's sentence may quote a provider at length. */
+/** A Gateway's sentence may quote a provider at length. The rest is cut off. */
 const MAX_CAUSE_CHARS = 500;
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -56,7 +56,7 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 export function createLog(log: Logger = silent): Log {
   return {
     settled(outcome, cause = "Unknown error") {
-      if (outcome.status === "dispatched") return log.info(idsOf(outcome.message), "message handed over");
+      if (outcome.status === "dispatched") return log.info(idsOf(outcome.message), "message dispatched");
       const { gateway, runId, sessionKey, text, status } = outcome;
       const fields = { gateway, runId, sessionKey, chars: text.length };
       switch (status) {
@@ -76,7 +76,7 @@ export function createLog(log: Logger = silent): Log {
           );
       }
     },
-    alreadyTaken: (message) => log.debug(idsOf(message), "message already taken on"),
+    alreadyTaken: (message) => log.debug(idsOf(message), "message already in the ledger"),
     delivered: (message, attempt) => log.info({ ...idsOf(message), attempt }, "message delivered"),
     retried: (message, attempt, { text, error }, delayMs) =>
       log.warn(
@@ -85,8 +85,8 @@ export function createLog(log: Logger = silent): Log {
       ),
     died: (message, attempt, { text, error }) =>
       log.error({ ...idsOf(message), attempt, error: text, stack: errorStack(error) }, "delivery gave up: dead letter"),
-    eventUntold: (event, error) => log.warn({ event, ...thrown(error) }, "event could not be told"),
-    leaseLost: (message) => log.info(idsOf(message), "message has gone over to another inbox"),
+    eventUntold: (event, error) => log.warn({ event, ...thrown(error) }, "event could not be reported"),
+    leaseLost: (message) => log.info(idsOf(message), "another inbox took the message over"),
     linked({ state, gateway, owner, reason, ended }) {
       const level = state === "paused" ? "error" : state === "offline" && !ended ? "warn" : "info";
       log[level]({ gateway, owner, state, reason }, `link ${state}`);
@@ -113,14 +113,11 @@ export function createLog(log: Logger = silent): Log {
     historyCut: (gateway, sessionKey, rows) =>
       log.warn(
         { gateway, sessionKey, rows },
-        "more was missed in a session than may be read: its oldest rows are left out",
+        "more was missed in a session than may be read: its oldest rows are missing",
       ),
     bookmarkUnreadable: (gateway, error) =>
-      log.error(
-        { gateway, ...thrown(error) },
-        "the ledger did not say how far the Gateway was heard: catching up waits",
-      ),
-    claimFailed: (error) => log.error(thrown(error), "could not look for what other processes left undelivered"),
+      log.error({ gateway, ...thrown(error) }, "the bookmarks could not be read from the ledger: catching up waits"),
+    claimFailed: (error) => log.error(thrown(error), "could not look for undelivered messages of other processes"),
     ledgerSafe: () => log.info({}, "the ledger is on disk again"),
     stopped: (unfinished, pending) =>
       log[unfinished + pending > 0 ? "warn" : "info"]({ unfinished, pending }, "inbox stopped"),
@@ -131,7 +128,10 @@ function idsOf({ id, gateway, runId, sessionKey, text, late, recovered, origin }
   return { id, gateway, runId, sessionKey, chars: text.length, late, recovered, origin };
 }
 
-/** Text and stack, but no other field of it: an HTTP client's error, for one, holds the request's body. */
+/**
+ * Only the text and the stack of the error. Other fields may hold message text: an HTTP client's error may have the
+ * request's body.
+ */
 function thrown(error: unknown): object {
   return { error: errorText(error), stack: errorStack(error) };
 }

@@ -19,13 +19,13 @@ import { type CaughtUp, createLog, type DeliveryFailure } from "./log.ts";
 
 export interface ReportOptions {
   readonly logger?: Logger | undefined;
-  /** What each subscriber of `activity$` is told first: the runs that are going on. */
+  /** What each new subscriber of `activity$` is sent first: the runs in `buffering`. */
   readonly joined: () => Iterable<Activity>;
 }
 
 /**
- * Where each fact is told, once, by whoever knows it. It is counted, logged and published here, and nowhere else.
- * Nothing here throws: what a subscriber throws, RxJS reports to the process in a turn of its own.
+ * Every fact is reported here once, by the part that knows it. It is counted, logged and published here and nowhere
+ * else. No method throws: when a subscriber throws, RxJS reports that to the process in a later turn.
  */
 export class Report {
   private readonly counts = zeroCounts();
@@ -52,12 +52,12 @@ export class Report {
     this.activity$ = this.activity.values$;
   }
 
-  /** The counters, as they are at each look. */
+  /** The counters. They change as things happen; it is not a copy. */
   get stats(): InboxStats {
     return this.counts;
   }
 
-  // What comes in.
+  // Input.
 
   frame(): void {
     this.counts.frames += 1;
@@ -89,7 +89,7 @@ export class Report {
 
   // Runs.
 
-  /** An event was taken to its run, which is still in `buffering`. */
+  /** An event changed its run, which is still in `buffering`. */
   applied(event: HeardEvent, progress: RunProgress): void {
     this.event(event, "taken", progress);
   }
@@ -100,7 +100,7 @@ export class Report {
     this.event(event, "unknown-state", undefined);
   }
 
-  /** An event came whose run had settled. */
+  /** An event came after its run had settled. */
   afterEnd(event: HeardEvent): void {
     this.counts.afterEnd += 1;
     this.event(event, "after-end", undefined);
@@ -111,7 +111,7 @@ export class Report {
     this.counts.liveRuns = liveRuns;
   }
 
-  /** `bytes` more (or less, below 0) are buffered for live runs. */
+  /** The text buffered for live runs grew by `bytes`; below 0, it shrank. */
   buffered(bytes: number): void {
     this.counts.bufferedBytes += bytes;
   }
@@ -125,14 +125,14 @@ export class Report {
     this.counts.liveRuns = liveRuns;
   }
 
-  /** A run has an outcome, and no message. `cause`: why it errored, in words that may be logged. */
+  /** A run has settled without a message. `cause` says why it errored, in words that may be logged. */
   settled(outcome: Exclude<RunOutcome, { status: "dispatched" }>, cause?: string): void {
     this.counts[outcome.status] += 1;
     this.log.settled(outcome, cause);
     this.outcomes.next(outcome);
   }
 
-  /** The message's run turned out to be asked for, by a host that shares the ledger. */
+  /** A run was found to be asked for by a host that shares the ledger, after its message was made. */
   solicited({ gateway, runId, owner, sessionKey, text }: ProactiveMessage): void {
     const run = { gateway, runId, ...(owner !== undefined && { owner }), sessionKey, text };
     this.settled({ status: "discarded", reason: "solicited", ...run });
@@ -149,7 +149,7 @@ export class Report {
     this.counts.bufferedBytes = 0;
   }
 
-  /** A function of the host's threw, or answered what it must not; named as in its options and calls. */
+  /** A function of the host threw, or returned something invalid. `name` is the option's or the call's. */
   hostError(name: string, error: unknown): void {
     this.counts.hostErrors += 1;
     this.log.hostError(name, error);
@@ -157,7 +157,7 @@ export class Report {
 
   // Messages.
 
-  /** A message is recorded in the ledger and given to delivery: its run has settled. */
+  /** A message is recorded in the ledger and given to delivery. Its run has settled. */
   dispatched(message: ProactiveMessage): void {
     this.counts.dispatched += 1;
     if (message.late) this.counts.late += 1;
@@ -172,29 +172,29 @@ export class Report {
     this.log.alreadyTaken(message);
   }
 
-  /** So many messages more (or fewer, below 0) wait to be delivered; they take so many bytes of memory. */
+  /** The number and the size of undelivered messages grew by this much; below 0, they shrank. */
   pending(messages: number, bytes: number): void {
     this.counts.pending += messages;
     this.counts.pendingBytes += bytes;
   }
 
-  /** A message is given up at once, because of `maxPending` or `maxPendingBytes`. */
+  /** A message was given up at once, because of `maxPending` or `maxPendingBytes`. */
   overPending(): void {
     this.counts.overPending += 1;
   }
 
-  /** A message has gone over to another inbox while its handler was at work here. */
+  /** Another inbox took a message over while its handler ran here. */
   leaseLost(message: ProactiveMessage): void {
     this.counts.leaseLost += 1;
     this.log.leaseLost(message);
   }
 
-  /** So many attempts are under way. */
+  /** How many attempts are in progress. */
   attempting(attempts: number): void {
     this.counts.attempting = attempts;
   }
 
-  /** So many messages wait for their next attempt. */
+  /** How many messages wait for their next attempt. */
   waiting(messages: number): void {
     this.counts.waiting = messages;
   }
@@ -204,7 +204,7 @@ export class Report {
     if (this.activity.observed) this.activity.next({ kind: "attempt", message, attempt });
   }
 
-  /** An attempt failed, and another will follow in `delayMs`. */
+  /** An attempt failed. The next follows in `delayMs`. */
   retried(message: ProactiveMessage, attempt: number, failure: DeliveryFailure, delayMs: number): void {
     this.counts.retried += 1;
     this.log.retried(message, attempt, failure, delayMs);
@@ -218,14 +218,14 @@ export class Report {
     this.deliveries.next({ status: "delivered", message, attempts });
   }
 
-  /** Delivery gave the message up: it is a dead letter. */
+  /** Delivery gave up on the message: it is a dead letter. */
   died(message: ProactiveMessage, attempts: number, failure: DeliveryFailure): void {
     this.counts.dead += 1;
     this.log.died(message, attempts, failure);
     this.deliveries.next({ status: "dead", message, attempts, error: failure.record });
   }
 
-  /** The handler could not tell of something that is no message. */
+  /** A handler could not report an event (see `Deliver.attach`). */
   eventUntold(name: string, error: unknown): void {
     this.counts.eventsUntold += 1;
     this.log.eventUntold(name, error);
@@ -233,7 +233,7 @@ export class Report {
 
   // The ledger.
 
-  /** Messages can no longer be written down; undefined: they can again. */
+  /** Messages cannot be written to the ledger. `undefined`: they can again. */
   unsafe(error: InboxError | undefined): void {
     this.counts.unsafe = error === undefined ? 0 : 1;
     if (error === undefined) this.log.ledgerSafe();
@@ -252,7 +252,7 @@ export class Report {
     this.links.next(status);
   }
 
-  /** A session was subscribed to (1), or no longer is (-1 for each). */
+  /** One session was subscribed to (1), or some were unsubscribed from (-1 for each). */
   subscribed(sessions: number): void {
     this.counts.sessions += sessions;
   }
@@ -265,40 +265,40 @@ export class Report {
     this.counts.recoveryRequests += 1;
   }
 
-  /** A request was not sent: too many wait for an answer already. */
+  /** A request was not sent, because too many others wait for an answer. */
   requestOverLimit(): void {
     this.counts.requestsOverLimit += 1;
   }
 
-  /** A request was given up. `isRepeat`: another one like it was logged already. */
+  /** A request was given up. `isRepeat`: a similar failure was logged already. */
   requestFailed(gateway: string, method: string, params: object, error: unknown, isRepeat: boolean): void {
     this.counts.recoveryFailed += 1;
     this.log.requestFailed(gateway, method, params, error, isRepeat);
   }
 
-  /** More was missed in a session than may be read: only the newest rows were. */
+  /** A session has missed more rows than may be read. Only the newest rows were read. */
   historyCut(gateway: string, sessionKey: string, rows: number): void {
     this.counts.historiesCut += 1;
     this.log.historyCut(gateway, sessionKey, rows);
   }
 
-  /** How far a Gateway has been heard could not be read from the ledger. */
+  /** The bookmarks of a Gateway could not be read from the ledger. */
   bookmarkUnreadable(gateway: string, error: unknown): void {
     this.counts.recoveryFailed += 1;
     this.log.bookmarkUnreadable(gateway, error);
   }
 
-  /** There was no room to keep an ended run until it could be looked up. */
+  /** A run's end could not be looked up, because too many others wait for that. */
   endLost(): void {
     this.counts.recoveryFailed += 1;
   }
 
-  /** An end that was missed was found in a Gateway's history. */
+  /** A run's end was missed and then found in a Gateway's history. */
   recovered(): void {
     this.counts.recovered += 1;
   }
 
-  /** A session waits to be read (1), or no longer does (-1). */
+  /** One more session waits to be read (1), or one fewer (-1). */
   toRead(sessions: number): void {
     this.counts.recoveryPending += sessions;
   }
@@ -311,14 +311,14 @@ export class Report {
     this.log.caughtUp(gateway, result, recovered, tookMs);
   }
 
-  /** The link is live though catching up goes on. */
+  /** The link is live, and catching up continues. */
   recoveryLate(gateway: string): void {
     this.log.recoveryLate(gateway, this.counts.recoveryPending);
   }
 
-  // The end.
+  // Stop.
 
-  /** Completes everything that is published. */
+  /** Completes every observable. */
   stopped(): void {
     this.log.stopped(this.counts.unfinished, this.counts.pending);
     const published = [this.messages, this.outcomes, this.deliveries, this.rejections, this.links, this.alarms];
@@ -328,7 +328,7 @@ export class Report {
   private event(heard: HeardEvent, effect: EventEffect, progress: RunProgress | undefined): void {
     if (!this.activity.observed) return;
     const { gateway, owner, event, at } = heard;
-    // No spread: this is made for every event.
+    // Built for each event: a spread would cost time here.
     const seen = { kind: "event", effect, progress, gateway, event, at } as const;
     this.activity.next(owner === undefined ? seen : { ...seen, owner });
   }

@@ -6,23 +6,23 @@ import type { ChatEvent } from "../types.ts";
 interface LateText {
   readonly reader: TextReader | undefined;
   readonly text: string;
-  /** When it was kept. */
+  /** When it was stored, in ms by `clock`. */
   readonly at: number;
 }
 
 /** Bounds of {@link LateTexts}. */
 export interface LateTextsOptions {
   readonly clock: Clock;
-  /** How long a text is kept, in ms; as long as its run is remembered. `0` keeps nothing. */
+  /** How long a text is kept, in ms: as long as its run is remembered. `0` keeps nothing. */
   readonly windowMs: number;
-  /** Memory for all of them, in bytes, at two bytes a character. The oldest are let go of first. */
+  /** The most memory for all texts, in bytes, at two bytes a character. Beyond it the oldest are dropped. */
   readonly maxBytes: number;
 }
 
 /**
- * The texts of runs that have settled, for what still comes of them. Of one that was given up (errored, aborted,
- * expired), a final without a text of its own has that of the deltas. Of one that was dispatched, a second final is
- * compared with what was handed over.
+ * The texts of settled runs, kept for events that still come. A run that was given up (errored, aborted, expired) may
+ * end in a final without text: that final has the text of the deltas. The second final of a dispatched run is compared
+ * with the message.
  */
 export class LateTexts {
   /** Oldest first. */
@@ -37,7 +37,7 @@ export class LateTexts {
     this.now = neverBack(options.clock);
   }
 
-  /** A run has settled with this text. `reader`: what reads its deltas. */
+  /** A run has settled with this text. `reader` assembles its deltas. */
   keep(key: string, text: string, reader?: TextReader): void {
     this.take(key);
     if (this.options.windowMs > 0) this.put(key, { reader, text, at: this.now() });
@@ -54,7 +54,7 @@ export class LateTexts {
     return this.texts.get(key)?.text ?? "";
   }
 
-  /** The text so far, which is forgotten. */
+  /** The text so far. It is forgotten. */
   take(key: string): string {
     const late = this.texts.get(key);
     if (late === undefined) return "";
@@ -94,7 +94,7 @@ export class LateTexts {
   }
 }
 
-/** An empty text takes up room, too. */
+/** An entry with an empty text takes memory, too. */
 function size({ text }: LateText): number {
   return 2 * text.length + 200;
 }

@@ -20,7 +20,7 @@ export interface OutcomeOptions {
   readonly report: Pick<Report, "hostError">;
 }
 
-/** Asks the host's functions what a finished run is to it: a message, or why it is not one. */
+/** Asks the host's functions about a finished run. Returns its message, or the reason why it has none. */
 export function decide(
   run: FinishedRun,
   { clock, session, accept, report }: OutcomeOptions,
@@ -36,7 +36,7 @@ export function decide(
   }
 
   const { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin, agentId } = run;
-  // Without an address there is no right place to hand it over to.
+  // Without an address the handler could not know where the message belongs.
   if (sessionKey === undefined) return "unroutable";
   const read = guarded("session", () => session(sessionKey), undefined);
   if (read === undefined) return "unroutable";

@@ -9,19 +9,19 @@ import type { RunOutcome } from "../types.ts";
 
 /** What to say to an agent. */
 export interface SendRequest {
-  /** The conversation; made by the Gateway when there is none. Not empty. */
+  /** The conversation. The Gateway creates it if there is none. Not empty. */
   readonly sessionKey: string;
   /** What to say. Not blank. */
   readonly text: string;
-  /** Becomes the run's id. Saying the same again under the same key does not run again. Default: a new one. */
+  /** Becomes the run's id. A second request with the same key starts no second run. Default: a new random key. */
   readonly idempotencyKey?: string;
-  /** The `name` of the Gateway. Default: the first that can be asked. */
+  /** The `name` of the Gateway. Default: the first one that takes requests. */
   readonly gateway?: string;
 }
 
 /** What to ask an agent. */
 export interface AskRequest extends SendRequest {
-  /** Gives the waiting up, not the run: its answer is still no proactive message. */
+  /** Ends the waiting, not the run. Its answer still does not become a message. */
   readonly signal?: AbortSignal;
 }
 
@@ -38,17 +38,17 @@ export interface OwnRunsOptions {
   readonly sources: readonly Pick<Source, "name" | "request">[];
   readonly outcomes$: Observable<RunOutcome>;
   readonly clock: Clock;
-  /** How long an answer may take, in ms. */
+  /** The longest wait for an answer, in ms. */
   readonly ttlMs: number;
   /** Aborted when the inbox stops. */
   readonly signal: AbortSignal;
-  /** Says that the answer of a run is wanted whole (true), or no longer (false). */
+  /** Says whether the whole answer of a run is wanted (true), or not wanted any longer (false). */
   readonly awaitAnswer: (runId: string, wanted: boolean) => void;
-  /** Says that a run is ours. Resolves when nobody who shares the ledger can miss that. */
+  /** Marks a run as ours. Resolves when every inbox that shares the ledger knows it. */
   readonly solicit: (runId: string) => void | Promise<void>;
 }
 
-/** The runs that this host asked for itself. */
+/** The runs that this host asked for. */
 export class OwnRuns {
   private readonly options: OwnRunsOptions;
 
@@ -57,16 +57,18 @@ export class OwnRuns {
   }
 
   /**
-   * Says that a run is ours. Resolves when nobody who shares the ledger can miss that.
+   * Marks a run as ours. Resolves when every inbox that shares the ledger knows it.
    *
-   * @throws {InboxError} `ERR_INBOX_OPTION` for what is no run id.
+   * @throws {InboxError} `ERR_INBOX_OPTION` when `runId` is not a run id.
    */
   solicit(runId: string): void | Promise<void> {
     if (readId(runId) === undefined) throw optionError("runId", `a string of 1 to ${MAX_ID_CHARS} characters`, runId);
     return this.options.solicit(runId);
   }
 
-  /** Asks an agent; solicited before it is sent, so that no event of the run can come too early. */
+  /**
+   * Asks an agent. The run is marked as ours before the request is sent, because its events may come before the answer.
+   */
   async send(request: SendRequest): Promise<{ readonly runId: string }> {
     const { sessionKey, text, idempotencyKey = randomUUID() } = check(request);
     const ask = this.gateway(request.gateway);
@@ -94,7 +96,7 @@ export class OwnRuns {
     const limit = deadline({ clock, ms: ttlMs, reason: () => noAnswer(idempotencyKey, "expired"), signal });
     const runIds = new Set<string>();
     const answer = Promise.withResolvers<Answer>();
-    // The run may end before the Gateway has answered the request: then nobody waits for this yet.
+    // The run may end before the Gateway answers the request. Nothing awaits this promise until then.
     answer.promise.catch(() => {});
     const subscription = outcomes$.subscribe((outcome) => {
       const { runId } = outcome.status === "dispatched" ? outcome.message : outcome;
@@ -130,7 +132,7 @@ export class OwnRuns {
   }
 }
 
-/** Resolves with what the run has said, or rejects with why it said nothing. */
+/** Resolves with what the run has said, or rejects with the reason why it said nothing. */
 function settleAnswer(answer: PromiseWithResolvers<Answer>, outcome: RunOutcome): void {
   if (outcome.status === "dispatched") {
     const { runId, sessionKey, text } = outcome.message;
@@ -140,7 +142,7 @@ function settleAnswer(answer: PromiseWithResolvers<Answer>, outcome: RunOutcome)
   if (status !== "discarded") {
     return answer.reject(noAnswer(runId, status, status === "errored" ? outcome.errorKind : undefined));
   }
-  // A final that says nothing: the Gateway has made the question part of a run that was going on.
+  // An empty final means that the Gateway merged the question into a run that was in progress.
   if (text.trim() === "") return answer.reject(noAnswer(runId, "merged"));
   answer.resolve({ runId, sessionKey, text });
 }
@@ -164,7 +166,7 @@ function check(request: SendRequest): SendRequest {
     throw optionError("sessionKey", "a string that is not blank", sessionKey);
   }
   if (isTooLongAnId(sessionKey)) throw optionError("sessionKey", `at most ${MAX_ID_CHARS} characters long`, sessionKey);
-  // The text is the host's secret: it is not quoted.
+  // The text may be secret, so the error does not quote it.
   if (typeof text !== "string" || text.trim() === "") {
     throw optionError("text", "a string that is not blank", typeof text === "string" ? "" : typeof text);
   }

@@ -8,10 +8,10 @@ const quickRun = flatLogic(runMachine);
 /** The actor of one run. */
 export type RunActor = Actor<typeof runMachine>;
 
-/** Stands for an actor where there is none any more. */
+/** A placeholder for an actor that was retired. */
 export const noActor: RunActor = createActor(runMachine);
 
-/** Spawns the actors of runs, all as children of one: an actor system of its own would cost each of them 2 kB. */
+/** Creates the actors of runs as children of one parent. An actor system for each run would take 2 kB more. */
 export class RunActors {
   private readonly clock: Clock;
   private readonly inspect: ((event: InspectionEvent) => void) | undefined;
@@ -25,8 +25,8 @@ export class RunActors {
 
   spawn(input: RunInput): RunActor {
     const { clock, inspect, parent } = this;
-    // Whoever inspects gets the interpreter, for its microsteps and actions, and with it a system for
-    // each actor: in a shared one, XState looks at every other actor's timer whenever one ends.
+    // Inspection needs the interpreter, for microsteps and actions, and so each actor gets its own system. In a shared
+    // system, XState would look at every actor's timer whenever one actor ends.
     if (inspect !== undefined) return createActor(runMachine, { clock, input, inspect });
     return createActor(quickRun, { clock, input, parent });
   }
@@ -42,7 +42,7 @@ interface StopEvent {
   readonly actor: RunActor;
 }
 
-/** Only a parent can stop its children. That one of them is done, it hears and ignores. */
+/** Only a parent can stop its children. It ignores the message that a child is done. */
 const parentLogic = fromTransition((state: undefined, event: StopEvent, { stopChild }) => {
   if (event.type === "stop") stopChild(event.actor);
   return state;

@@ -3,13 +3,13 @@ import { TextReader } from "../protocol/text.ts";
 import type { LiveRun, Origin, RunProgress } from "../types.ts";
 import { noActor, type RunActor } from "./run-actors.ts";
 
-/** A run in `buffering`: its actor, and what the supervisor knows beside it. */
+/** A run in `buffering`: its actor, and what the supervisor knows about it. */
 export class Run implements RunProgress {
   actor: RunActor;
   reader = new TextReader();
   chars = 0;
   deltas = 0;
-  /** The text takes no more bytes of UTF-8. */
+  /** An upper bound of the text's size, in bytes of UTF-8. */
   private mostBytes = 0;
   readonly number: number;
   readonly startedAt: number;
@@ -17,11 +17,11 @@ export class Run implements RunProgress {
   recovered = false;
   origin: Origin;
   agentId: string | undefined;
-  /** Of a late run: what its deltas had said. */
+  /** What the deltas had said before the run became late. */
   lateText = "";
   /** The `seq` of its last delta. */
   seq = Number.NEGATIVE_INFINITY;
-  /** The connection is new: its next delta may be the first of a second life. */
+  /** The connection is new: the next delta may show that the Gateway started the run again. */
   mayBeginAgain = false;
 
   constructor(actor: RunActor, number: number, startedAt: number, late: boolean, origin: Origin) {
@@ -37,14 +37,13 @@ export class Run implements RunProgress {
   }
 
   /**
-   * Notes how long the text is now. Says whether it is longer than `maxBytes` of UTF-8, which is rarely counted: it
-   * would cost as much as the text is long, and is called for each delta. `isNew`: it is not the text before with more
-   * added.
+   * Records the text's length. Returns whether the text is longer than `maxBytes` of UTF-8. Called for each delta, so
+   * bytes are counted only near the limit. `isNew`: the text is not the old text with something appended.
    */
   grow(text: string, isNew: boolean, maxBytes: number): boolean {
     const grown = text.length - this.chars;
     this.chars = text.length;
-    // A character takes up at most three bytes.
+    // A UTF-16 code unit takes at most three bytes in UTF-8.
     this.mostBytes = isNew || grown < 0 ? text.length * 3 : this.mostBytes + grown * 3;
     if (this.mostBytes <= maxBytes) return false;
     this.mostBytes = Buffer.byteLength(text);
@@ -52,8 +51,8 @@ export class Run implements RunProgress {
   }
 
   /**
-   * Notes the `seq` of a delta. Says whether the run has begun again: on a new connection it is not above the last one,
-   * since the Gateway was started anew.
+   * Records the `seq` of a delta. Returns whether the run has started again: after a Gateway restart, `seq` on the new
+   * connection is not above the last one.
    */
   hasBegunAgain(seq: number | undefined): boolean {
     if (seq === undefined) return false;
@@ -63,12 +62,12 @@ export class Run implements RunProgress {
     return begunAgain;
   }
 
-  /** That somebody asked is a guess beside what a key, a prompt or a heartbeat proves. */
+  /** `"requested"` is only a guess. A key, a prompt or a heartbeat proves the origin and wins. */
   learnOrigin(origin: Origin): void {
     if (origin !== "requested" || this.origin === "unknown") this.origin = origin;
   }
 
-  /** As a host sees it, now. */
+  /** The run as a host sees it. */
   view(): LiveRun {
     const { runId, gateway, owner, sessionKey, text, startedAt, ttlMs } = this.context;
     return {
@@ -87,8 +86,8 @@ export class Run implements RunProgress {
   }
 
   /**
-   * Lets go of all that is large. V8 keeps what was deleted from a busy map reachable until the next full
-   * collection; with an actor of 2 kB on each run, that would double the cost of short ones.
+   * Frees everything large. V8 keeps entries deleted from a busy map reachable until the next full collection. With an
+   * actor of 2 kB on each run, short runs would take twice the memory.
    */
   retire(): void {
     this.actor = noActor;

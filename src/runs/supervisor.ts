@@ -27,24 +27,24 @@ export interface SupervisorOptions extends OutcomeOptions {
   readonly maxTextBytes: number;
   readonly maxBufferedBytes: number;
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
-  /** Takes the message of a run that has settled as `dispatched`, once, after the run was retired. */
+  /** Called with the message of a `dispatched` run, once, after the run was retired. */
   readonly dispatch: (message: ProactiveMessage) => void;
 }
 
-/** Bytes of memory for texts of runs that were given up, and of runs that were handed over. */
+/** The most memory for the texts of runs that were given up, and of runs that were dispatched, in bytes. */
 const MAX_LATE_BYTES = 16_777_216;
 const MAX_SAID_BYTES = 4_194_304;
 
-/** What is remembered of a run that has settled. */
+/** What is remembered of a settled run. */
 interface SettledRun {
-  /** A final that still comes is handed over, marked `late`: the run had errored, aborted, expired or been empty. */
+  /** The run errored, aborted, expired or was empty: a final that still comes is dispatched, marked `late`. */
   readonly mayStillSpeak: boolean;
   readonly startedAt: number;
 }
 
 /**
- * Keeps one actor per run: spawns it at the run's first event, hands it every further one, retires
- * it when it settles, and remembers for a while that it did.
+ * Keeps one actor per run. It creates the actor at the run's first event, passes every event on, retires it when it
+ * settles, and remembers the settled run for a while.
  */
 export class Supervisor {
   private readonly options: SupervisorOptions;
@@ -52,7 +52,7 @@ export class Supervisor {
   private readonly actors: RunActors;
   private readonly settled: ExpiringMap<SettledRun>;
   private readonly solicited: ExpiringMap<true>;
-  /** Solicited runs whose text is wanted all the same; whoever waits for one takes it out again. */
+  /** Solicited runs whose text somebody waits for. The caller removes its run again. */
   private readonly awaited = new Set<string>();
   private readonly hints: ExpiringMap<Origin>;
   private readonly lateTexts: LateTexts;
@@ -74,7 +74,7 @@ export class Supervisor {
     this.hints = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
   }
 
-  /** Takes one event to its run. */
+  /** Passes one event to its run. */
   handle(routed: HeardEvent): void {
     const { gateway, event } = routed;
     const { state } = event;
@@ -94,34 +94,37 @@ export class Supervisor {
     else this.send(run, event);
   }
 
-  /** Marks a run as asked for by this host, whether it has begun or not. */
+  /** Marks a run as asked for by this host. It may come before or after the run's first event. */
   solicit(runId: string): void {
     this.solicited.set(runId, true);
     if (this.awaited.has(runId)) return;
     for (const { actor } of this.runs.named(runId)) actor.send({ type: "discard", reason: "solicited" });
   }
 
-  /** The text of a solicited run is wanted whole, until `wanted` is false. Without that it is discarded at its first event. */
+  /** Says whether the whole text of a solicited run is wanted. Otherwise the run is discarded at its first event. */
   awaitAnswer(runId: string, wanted: boolean): void {
     if (wanted) this.awaited.add(runId);
     else if (this.awaited.delete(runId)) this.solicit(runId);
   }
 
-  /** The Gateway has accepted a connection: its runs may begin again, if it was started anew. */
+  /** The Gateway has accepted a connection. If it was restarted, its runs may start again. */
   begin(gateway: string): void {
     for (const run of this.runs.of(gateway)) run.mayBeginAgain = true;
-    // What a run says that is run again is no second message of it.
+    // A run that is started again repeats its text. That is not a second message.
     this.saidTexts.clear();
   }
 
-  /** Notes where a run comes from, before or after it has begun. */
+  /** Records where a run comes from. It may come before or after the run's first event. */
   hint(gateway: string, runId: string, origin: Origin): void {
     const run = this.runs.get(gateway, runId);
     if (run === undefined) this.hints.set(runKey(gateway, runId), origin);
     else run.learnOrigin(origin);
   }
 
-  /** Whether a run is in `buffering` or was settled within the settled window; `"unspoken"`: so that a final is still handed over. */
+  /**
+   * Whether a run is in `buffering` or settled within the settled window. `"unspoken"`: settled in a way that a final
+   * would still be dispatched.
+   */
   knows(gateway: string, runId: string): "live" | "settled" | "unspoken" | undefined {
     if (this.runs.get(gateway, runId) !== undefined) return "live";
     const before = this.settled.get(runKey(gateway, runId));
@@ -129,7 +132,7 @@ export class Supervisor {
     return before.mayStillSpeak ? "unspoken" : "settled";
   }
 
-  /** What a run has said so far; nothing when it is not in `buffering`. */
+  /** What a run has said so far; empty when it is not in `buffering`. */
   textSoFar(gateway: string, runId: string): string {
     return this.runs.get(gateway, runId)?.context.text ?? "";
   }
@@ -139,17 +142,17 @@ export class Supervisor {
     return Array.from(this.runs.values(), (run) => run.view());
   }
 
-  /** The same in the order in which they began, as those who begin to watch are told of them. */
+  /** The same as activity, in the order in which the runs began: the first thing a new watcher is told. */
   joined(): Activity[] {
     const runs = [...this.runs.values()].sort((a, b) => a.number - b.number);
     return runs.map((run) => ({ kind: "joined", run: run.view(), progress: run }));
   }
 
-  /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch; costs what it returns. */
+  /** The runs in `buffering` that began at `startedBy` or before, in ms since the epoch. Only they are visited. */
   oldest(startedBy: number): LiveRun[] {
     const found: LiveRun[] = [];
     for (const runs of this.runs.byGateway()) {
-      // In the order of their beginnings, but for late runs: those pass at once.
+      // Runs are stored in the order in which they began. Late runs are not, but they settle at once.
       for (const run of runs) {
         if (run.context.startedAt > startedBy) break;
         found.push(run.view());
@@ -158,7 +161,7 @@ export class Supervisor {
     return found;
   }
 
-  /** Stops every actor. The runs that were still going on get no outcome. */
+  /** Stops every actor. Runs in `buffering` get no outcome. */
   stop(): void {
     const unfinished = [...this.runs.values()];
     this.runs.clear();
@@ -182,7 +185,7 @@ export class Supervisor {
     if (before !== undefined && !(before.mayStillSpeak && this.speaks(event, key))) {
       report.afterEnd(routed);
       if (before.mayStillSpeak && event.state === "delta") this.lateTexts.read(key, event);
-      // It is still going on (a discarded run streams to its end): its window starts again.
+      // The run continues: a discarded run streams to its end. Its window starts again.
       if (event.state === "delta" || event.state === "status") this.settled.set(key, before);
       return undefined;
     }
@@ -202,8 +205,8 @@ export class Supervisor {
   }
 
   /**
-   * Whether the final of a run that was handed over is another message: what an agent says by its `message` tool comes
-   * as a second final of the run, with a row of its own. One that only repeats or lengthens the first is not: that has been handed over.
+   * Whether the second final of a dispatched run is another message. What an agent says with its `message` tool comes
+   * this way, as a row. A final that only repeats or extends the first is not another message.
    */
   private isAnother({ state, messageText = "", isRow }: ChatEvent, key: string): boolean {
     if (state !== "final" || isRow !== true) return false;
@@ -213,13 +216,16 @@ export class Supervisor {
     return !text.startsWith(said) && !said.includes(text);
   }
 
-  /** Whether a final says something: itself, or by the deltas that came before it. */
+  /** Whether a final says something: by its own text, or by the deltas before it. */
   private speaks({ state, messageText = "", hasMedia }: ChatEvent, key: string): boolean {
     if (state !== "final") return false;
     return messageText.trim() !== "" || hasMedia === true || this.lateTexts.textOf(key).trim() !== "";
   }
 
-  /** A run too many gets no actor, which would be a flood's easiest prey: only its outcome. Its final is still handed over. */
+  /**
+   * A run beyond `maxRuns` gets only an outcome, since a flood of actors would exhaust memory. Its final is still
+   * dispatched.
+   */
   private refuse(key: string, { gateway, owner, event, at: startedAt }: HeardEvent): undefined {
     const { maxRuns, report } = this.options;
     const { runId, sessionKey, messageText, deltaText } = event;
@@ -251,7 +257,7 @@ export class Supervisor {
   private send(run: Run, event: ChatEvent): void {
     switch (event.state) {
       case "status":
-        // Only runs that some client asked for are announced this way.
+        // Only runs that a client asked for send this state.
         return run.learnOrigin("requested");
       case "final":
         return this.sendFinal(run, event);
@@ -300,7 +306,8 @@ export class Supervisor {
 
   private tooLong(text: string): boolean {
     const { maxTextBytes } = this.options;
-    // A character takes up at most three bytes, so counting them is left to texts near the limit.
+    // A UTF-16 code unit takes at most three bytes. Bytes are counted only near the limit, because counting reads the
+    // whole text.
     return text.length * 3 > maxTextBytes && Buffer.byteLength(text) > maxTextBytes;
   }
 
@@ -311,7 +318,7 @@ export class Supervisor {
 
   private retire(run: Run): void {
     const { output } = run.actor.getSnapshot();
-    // No output: the actor was stopped, not finished.
+    // Without output the actor was stopped and did not finish.
     if (output === undefined || !this.runs.delete(output.gateway, output.runId)) return;
     const { report, dispatch } = this.options;
     const { status, reason, startedAt, gateway, runId, message } = output;
@@ -320,7 +327,7 @@ export class Supervisor {
     const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";
     const key = runKey(gateway, runId);
     this.settled.set(key, { mayStillSpeak, startedAt });
-    // Of a final there is nothing left to wait for.
+    // After a final nothing more is expected.
     if (mayStillSpeak && status !== "discarded") this.lateTexts.keep(key, output.text, run.reader);
     if (status === "dispatched") this.saidTexts.keep(key, output.text);
     run.retire();
@@ -329,7 +336,7 @@ export class Supervisor {
   }
 }
 
-/** A second message of a run, as one of its own. Its id is the same on every host. */
+/** The second message of a run, as a run with another id. The id is the same on every host. */
 function asAnother(heard: HeardEvent): HeardEvent {
   const { event } = heard;
   const mark = hash("sha256", event.messageText ?? "", "base64url").slice(0, 12);

@@ -43,12 +43,12 @@ describe("the log", () => {
     const [terminal, plain, pipe] = [keptStreams(true), keptStreams(true, { NO_COLOR: "1" }), keptStreams(false)];
     for (const streams of [terminal, plain, pipe]) {
       const logger = createLogger(createTerminal(streams), "INFO", "warn", "--log-level");
-      logger.info({ runId: "r1" }, "message handed over");
+      logger.info({ runId: "r1" }, "message dispatched");
       logger.debug({}, "too low");
     }
     expect(terminal.written.stderr).toContain(escapeCode);
-    expect(plain.written.stderr).toMatch(/^\[.*\] INFO: message handed over \{"runId":"r1"\}\n$/);
-    expect(JSON.parse(pipe.written.stderr)).toMatchObject({ level: 30, runId: "r1", msg: "message handed over" });
+    expect(plain.written.stderr).toMatch(/^\[.*\] INFO: message dispatched \{"runId":"r1"\}\n$/);
+    expect(JSON.parse(pipe.written.stderr)).toMatchObject({ level: 30, runId: "r1", msg: "message dispatched" });
   });
 });
 

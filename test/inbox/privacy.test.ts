@@ -38,7 +38,7 @@ describe("message text", () => {
     await live({ logger: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") } });
     expect(lines.join("\n")).not.toContain(SECRET);
     expect(lines.map((text) => text.split(" {")[0])).toEqual([
-      "info message handed over",
+      "info message dispatched",
       "info run aborted",
       "error run errored",
       "debug event of an unknown state ignored",
