@@ -20,9 +20,8 @@ export interface Watched {
 
 /**
  * Delivers one message to the host. When it returns or resolves, with any value, the message is delivered. When it
- * throws
- * or rejects, it is called again after the backoff, and not before `details.retryAfterMs` of an `InboxError`. After a
- * `PermanentError` it is not called again.
+ * throws or rejects, it is called again after the backoff, and not before `details.retryAfterMs` of an `InboxError`.
+ * After a `PermanentError` it is not called again.
  *
  * A message may come more than once, for example when the process crashes between the handler's success and its record.
  * It then has the same `message.id`, so make the handler idempotent on that id.

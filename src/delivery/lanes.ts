@@ -62,9 +62,8 @@ interface Lane {
 
 /**
  * Calls the host's handler until each message is delivered or dead. One message of a session is delivered at a time,
- * and
- * `concurrency` messages over all sessions. A message that waits for its next attempt delays only its own session. The
- * event loop runs in between, however many messages wait.
+ * and `concurrency` messages over all sessions. A message that waits for its next attempt delays only its own session.
+ * The event loop runs in between, however many messages wait.
  *
  * `machines/delivery.ts` says what happens to a message. A first attempt that succeeds needs no actor, unless somebody
  * inspects. A property test checks that both ways do the same.

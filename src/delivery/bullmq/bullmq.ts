@@ -51,8 +51,7 @@ export interface BullMqOptions<Data = unknown> {
   readonly jobOptions?: BullMqJobOptions;
   /**
    * The shortest time that a finished job stays in Redis, in ms, from 1 to 2,147,483,647. During this time a repeat of
-   * the
-   * message is recognized: from another host, or after a ledger was lost. Use at least the ledger's `retainMs`.
+   * the message is recognized: from another host, or after a ledger was lost. Use at least the ledger's `retainMs`.
    *
    * @default 86_400_000
    */
@@ -67,8 +66,7 @@ const REFUSED_JOB_OPTIONS = ["jobId", "deduplication", "debounce", "repeat", "pa
 /**
  * A handler that adds each message to a BullMQ queue, once for all hosts. The job's id comes from `message.id`. BullMQ
  * ignores an id that it still holds, whether the job is waiting, active, completed or failed. A message is delivered
- * when
- * Redis holds the job. BullMQ retries what a worker fails at.
+ * when Redis holds the job. BullMQ retries what a worker fails at.
  *
  * Jobs are added in the order of their session. A worker with `concurrency` above 1, several workers, and retries lose
  * that order. docs/api.md shows how to keep it.
@@ -76,8 +74,7 @@ const REFUSED_JOB_OPTIONS = ["jobId", "deduplication", "debounce", "repeat", "pa
  * Finished jobs are kept for `retainMs`. A worker cannot shorten that, because a job's own options win. But when *any*
  * job of a queue finishes, BullMQ applies that job's limits to all finished jobs. A job of another producer with
  * `{ count: 100 }` evicts ours. So does a job without limits under a worker that has limits. So use a queue only for
- * the
- * inbox. For the same reason the queue's `defaultJobOptions` are checked like `jobOptions`. Jobs are also lost by
+ * the inbox. For the same reason the queue's `defaultJobOptions` are checked like `jobOptions`. Jobs are also lost by
  * `clean()`, `obliterate()`, `job.remove()`, and by a Redis whose `maxmemory-policy` is not `noeviction`.
  *
  * Aborting the signal ends only the wait. The job may still be added, and the next attempt finds it there.

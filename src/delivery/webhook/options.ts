@@ -16,8 +16,7 @@ export interface WebhookOptions {
   readonly url: string | URL;
   /**
    * Allows plain `http:` to any host, e.g. `http://web:3000` in a network of Docker or Kubernetes. Anyone who can
-   * listen on
-   * the network can then read the messages.
+   * listen on the network can then read the messages.
    *
    * @default false
    */
@@ -39,18 +38,15 @@ export interface WebhookOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /**
    * The largest request body, in bytes. A larger message becomes a dead letter at once; it is never cut. The default
-   * holds
-   * the longest text a Gateway sends (500,000 characters) in any encoding.
+   * holds the longest text a Gateway sends (500,000 characters) in any encoding.
    *
    * @default 4_194_304
    */
   readonly maxBodyBytes?: number;
   /**
    * What to report besides messages: `"run.errored"`, `"run.expired"`, `"delivery.dead"`, `"link.paused"`,
-   * `"link.live"`.
-   * Each is posted like a message, with `type: "openclaw.run.errored"` and so on, up to 5 times. At most 1,000 events
-   * wait,
-   * in memory and only while the inbox runs.
+   * `"link.live"`. Each is posted like a message, with `type: "openclaw.run.errored"` and so on, up to 5 times. At most
+   * 1,000 events wait, in memory and only while the inbox runs.
    *
    * @default []
    */

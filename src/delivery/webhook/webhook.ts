@@ -7,12 +7,10 @@ export type { WebhookOptions } from "./options.ts";
 
 /**
  * A handler that posts each message as JSON, signed as Standard Webhooks define it. An app in any language can receive
- * it.
- * The body is `{type: "openclaw.message", timestamp, data}`: `data` is the message, `timestamp` its `completedAt` in
- * ISO
- * 8601. It has the same bytes at every attempt. The header `webhook-id` is the message's `id`. `webhook-timestamp` and
- * `webhook-signature` change with each attempt. Texts are well-formed: half a surrogate pair becomes U+FFFD, and NUL is
- * left out.
+ * it. The body is `{type: "openclaw.message", timestamp, data}`: `data` is the message, `timestamp` its `completedAt`
+ * in ISO 8601. It has the same bytes at every attempt. The header `webhook-id` is the message's `id`.
+ * `webhook-timestamp` and `webhook-signature` change with each attempt. Texts are well-formed: half a surrogate pair
+ * becomes U+FFFD, and NUL is left out.
  *
  * | the answer | what follows |
  * |---|---|
