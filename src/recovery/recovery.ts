@@ -168,6 +168,8 @@ class Recovery {
       pending: this.pending,
       bound: this.bound,
     });
+    // Only who reads histories meets rows that do not say which run they are of.
+    if (request === undefined) return;
     const outcomes = report.outcomes$.subscribe((outcome) => nameless.hear(outcome));
     stopped.addEventListener("abort", () => outcomes.unsubscribe(), { once: true });
   }

@@ -51,9 +51,14 @@ export interface CaughtUp {
 /** A Gateway's sentence may quote a provider at length. The rest is cut off. */
 const MAX_CAUSE_CHARS = 500;
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+/** Writes to `logger`; without one, nothing is put together for it. */
+export function createLog(logger: Logger | undefined): Log {
+  const log = logTo(logger ?? { debug() {}, info() {}, warn() {}, error() {} });
+  if (logger !== undefined) return log;
+  return Object.fromEntries(Object.keys(log).map((name) => [name, () => {}])) as unknown as Log;
+}
 
-export function createLog(log: Logger = silent): Log {
+function logTo(log: Logger): Log {
   return {
     settled(outcome, cause = "Unknown error") {
       if (outcome.status === "dispatched") return log.info(idsOf(outcome.message), "message dispatched");

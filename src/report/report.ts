@@ -1,4 +1,3 @@
-import { Subject } from "rxjs/internal/Subject";
 import type { InboxError } from "../errors.ts";
 import { Feed } from "../kit/feed.ts";
 import type {
@@ -30,20 +29,20 @@ export interface ReportOptions {
 export class Report {
   private readonly counts = zeroCounts();
   private readonly log;
-  private readonly messages = new Subject<ProactiveMessage>();
-  private readonly outcomes = new Subject<RunOutcome>();
-  private readonly deliveries = new Subject<DeliveryOutcome>();
-  private readonly rejections = new Subject<Rejection>();
-  private readonly links = new Subject<LinkStatus>();
-  private readonly alarms = new Subject<Alarm>();
+  private readonly messages = new Feed<ProactiveMessage>();
+  private readonly outcomes = new Feed<RunOutcome>();
+  private readonly deliveries = new Feed<DeliveryOutcome>();
+  private readonly rejections = new Feed<Rejection>();
+  private readonly links = new Feed<LinkStatus>();
+  private readonly alarms = new Feed<Alarm>();
   private readonly activity: Feed<Activity>;
 
-  readonly messages$ = this.messages.asObservable();
-  readonly outcomes$ = this.outcomes.asObservable();
-  readonly deliveries$ = this.deliveries.asObservable();
-  readonly rejections$ = this.rejections.asObservable();
-  readonly links$ = this.links.asObservable();
-  readonly alarms$ = this.alarms.asObservable();
+  readonly messages$ = this.messages.values$;
+  readonly outcomes$ = this.outcomes.values$;
+  readonly deliveries$ = this.deliveries.values$;
+  readonly rejections$ = this.rejections.values$;
+  readonly links$ = this.links.values$;
+  readonly alarms$ = this.alarms.values$;
   readonly activity$;
 
   constructor({ logger, joined }: ReportOptions) {
@@ -215,7 +214,7 @@ export class Report {
   delivered(message: ProactiveMessage, attempts: number): void {
     this.counts.delivered += 1;
     this.log.delivered(message, attempts);
-    this.deliveries.next({ status: "delivered", message, attempts });
+    if (this.deliveries.observed) this.deliveries.next({ status: "delivered", message, attempts });
   }
 
   /** Delivery gave up on the message: it is a dead letter. */
@@ -322,7 +321,7 @@ export class Report {
   stopped(): void {
     this.log.stopped(this.counts.unfinished, this.counts.pending);
     const published = [this.messages, this.outcomes, this.deliveries, this.rejections, this.links, this.alarms];
-    for (const subject of [...published, this.activity]) subject.complete();
+    for (const feed of [...published, this.activity]) feed.complete();
   }
 
   private event(heard: HeardEvent, effect: EventEffect, progress: RunProgress | undefined): void {

@@ -1,13 +1,11 @@
-import { type Clock, neverBack } from "../kit/clock.ts";
-import { startTimer, type Timer } from "../kit/timer.ts";
+import type { Clock } from "../kit/clock.ts";
+import { ExpiringMap } from "../kit/expiring-map.ts";
 import { TextReader } from "../protocol/text.ts";
 import type { ChatEvent } from "../types.ts";
 
 interface LateText {
   readonly reader: TextReader | undefined;
   readonly text: string;
-  /** When it was stored, in ms by `clock`. */
-  readonly at: number;
 }
 
 /** Bounds of {@link LateTexts}. */
@@ -25,22 +23,22 @@ export interface LateTextsOptions {
  * with the message.
  */
 export class LateTexts {
-  /** Oldest first. */
-  private readonly texts = new Map<string, LateText>();
-  private readonly options: LateTextsOptions;
-  private readonly now: () => number;
-  private bytes = 0;
-  private timer: Timer | undefined;
+  private readonly texts: ExpiringMap<LateText>;
 
-  constructor(options: LateTextsOptions) {
-    this.options = options;
-    this.now = neverBack(options.clock);
+  constructor({ clock, windowMs, maxBytes }: LateTextsOptions) {
+    this.texts = new ExpiringMap({
+      clock,
+      windowMs,
+      maxKeys: Number.POSITIVE_INFINITY,
+      maxSize: maxBytes,
+      // An entry with an empty text takes memory, too.
+      sizeOf: ({ text }) => 2 * text.length + 200,
+    });
   }
 
   /** A run has settled with this text. `reader` assembles its deltas. */
   keep(key: string, text: string, reader?: TextReader): void {
-    this.take(key);
-    if (this.options.windowMs > 0) this.put(key, { reader, text, at: this.now() });
+    this.texts.set(key, { reader, text });
   }
 
   /** A delta came after the end. */
@@ -56,45 +54,12 @@ export class LateTexts {
 
   /** The text so far. It is forgotten. */
   take(key: string): string {
-    const late = this.texts.get(key);
-    if (late === undefined) return "";
+    const text = this.textOf(key);
     this.texts.delete(key);
-    this.bytes -= size(late);
-    return late.text;
+    return text;
   }
 
   clear(): void {
     this.texts.clear();
-    this.bytes = 0;
-    this.timer?.cancel();
-    this.timer = undefined;
   }
-
-  private put(key: string, late: LateText): void {
-    this.texts.set(key, late);
-    this.bytes += size(late);
-    for (const oldest of this.texts.keys()) {
-      if (this.bytes <= this.options.maxBytes) break;
-      this.take(oldest);
-    }
-    this.sweepLater(this.options.windowMs);
-  }
-
-  private sweepLater(ms: number): void {
-    this.timer ??= startTimer(this.options.clock, ms, () => this.sweep());
-  }
-
-  private sweep(): void {
-    this.timer = undefined;
-    const aged = this.now() - this.options.windowMs;
-    for (const [key, { at }] of this.texts) {
-      if (at > aged) return this.sweepLater(at - aged);
-      this.take(key);
-    }
-  }
-}
-
-/** An entry with an empty text takes memory, too. */
-function size({ text }: LateText): number {
-  return 2 * text.length + 200;
 }

@@ -11,6 +11,8 @@ export class Run implements RunProgress {
   deltas = 0;
   /** An upper bound of the text's size, in bytes of UTF-8. */
   private mostBytes = 0;
+  /** Its name among all Gateways. */
+  readonly key: string;
   readonly number: number;
   readonly startedAt: number;
   readonly late: boolean;
@@ -24,8 +26,9 @@ export class Run implements RunProgress {
   /** The connection is new: the next delta may show that the Gateway started the run again. */
   mayBeginAgain = false;
 
-  constructor(actor: RunActor, number: number, startedAt: number, late: boolean, origin: Origin) {
+  constructor(actor: RunActor, key: string, number: number, startedAt: number, late: boolean, origin: Origin) {
     this.actor = actor;
+    this.key = key;
     this.number = number;
     this.startedAt = startedAt;
     this.late = late;

@@ -192,7 +192,14 @@ export class Supervisor {
     if (this.runs.size >= maxRuns && event.state !== "final") return this.refuse(key, routed);
     const startedAt = before?.startedAt ?? at;
     const actor = this.actors.spawn({ runId, gateway, owner, sessionKey, startedAt, ttlMs });
-    const run = new Run(actor, report.stats.started + 1, startedAt, before !== undefined, originOf(runId, sessionKey));
+    const run = new Run(
+      actor,
+      key,
+      report.stats.started + 1,
+      startedAt,
+      before !== undefined,
+      originOf(runId, sessionKey),
+    );
     const hint = this.hints.get(key);
     if (hint !== undefined) run.learnOrigin(hint);
     actor.subscribe({ complete: () => this.retire(run) });
@@ -321,11 +328,11 @@ export class Supervisor {
     // Without output the actor was stopped and did not finish.
     if (output === undefined || !this.runs.delete(output.gateway, output.runId)) return;
     const { report, dispatch } = this.options;
-    const { status, reason, startedAt, gateway, runId, message } = output;
+    const { status, reason, startedAt, message } = output;
+    const { key } = run;
     report.ended(this.runs.size);
     report.buffered(run.chars * -2);
     const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";
-    const key = runKey(gateway, runId);
     this.settled.set(key, { mayStillSpeak, startedAt });
     // After a final nothing more is expected.
     if (mayStillSpeak && status !== "discarded") this.lateTexts.keep(key, output.text, run.reader);
