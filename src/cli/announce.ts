@@ -6,12 +6,12 @@ import type { Logger } from "../types.ts";
 import { plainText } from "./plain-text.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** How long to wait for a link before saying so, in ms. */
+/** After how long a Gateway that is still not there is named, in ms. */
 const PATIENCE_MS = 5_000;
 
 /**
- * Says in one line that the inbox listens, to what, and how to stop it: on a terminal, else in the log. After five
- * seconds it names the Gateways that it still waits for.
+ * Says in one line what the inbox listens to and how to stop it. The line goes to the terminal, or else to the log.
+ * After five seconds it names the Gateways that are still missing.
  */
 export function announceListening(
   inbox: Inbox,

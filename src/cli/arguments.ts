@@ -2,9 +2,9 @@ import { isInboxError } from "../errors.ts";
 import { UsageError } from "./usage-error.ts";
 
 /**
- * The one argument of a command that takes exactly one.
+ * The argument of a command that takes exactly one.
  *
- * @throws {UsageError} when there is none, or more.
+ * @throws {UsageError} when there is none, or more than one.
  */
 export function onlyArgument(positionals: readonly string[], noun: string): string {
   const [argument, ...others] = positionals;
@@ -15,12 +15,12 @@ export function onlyArgument(positionals: readonly string[], noun: string): stri
 
 /** @throws {UsageError} when there is an argument. */
 export function assertNoArgument([argument]: readonly string[]): void {
-  // Not quoted: it may be a token whose option was forgotten.
+  // The argument is not quoted, because it may be a token without its option.
   if (argument !== undefined) throw new UsageError("Expected no further argument");
 }
 
 /**
- * Calls `make`. When the library refuses an option, the error names it as the user wrote it: `names` has that.
+ * Calls `make`. When the library refuses an option, the error names the option as the user wrote it, by `names`.
  *
  * @throws {UsageError} for such an option.
  */

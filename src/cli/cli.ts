@@ -11,7 +11,7 @@ import { plainText } from "./plain-text.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** Runs the command that `args` name and resolves with the exit code. Never rejects: it writes what went wrong to stderr. */
+/** Runs the command in `args` and resolves with the exit code. Never rejects: errors are written to stderr. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   const [name, ...rest] = args;
   try {
@@ -68,14 +68,14 @@ function parse({ options }: Command, args: readonly string[]) {
       allowPositionals: true,
     }));
   } catch (error) {
-    // Only Node's first sentence helps: the rest is about positional arguments.
+    // Only Node's first sentence helps. The rest is about positional arguments.
     const [sentence = ""] = (error as Error).message.split(/\. |\n/);
     const unknown = /^Unknown option '--([^']*)'/.exec(sentence)?.[1];
     const suggestion = unknown === undefined ? "" : meant(unknown, Object.keys(options), "--");
     throw new UsageError(sentence.replace(/\.$/, "").replaceAll("'", "`") + suggestion);
   }
   const { help, ...values } = given as Readonly<Record<string, boolean | string>>;
-  // A wrong variable must not hide the help.
+  // A wrong variable must not prevent the help.
   const completed = help === true ? { values: {}, nameOf: String } : withEnvironment(options, values, process.env);
   return { ...completed, help: help === true, positionals };
 }

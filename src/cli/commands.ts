@@ -11,7 +11,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map([
   [
     "demo",
     {
-      summary: "play recordings of a real Gateway, and print what comes of them",
+      summary: "play recordings of a real Gateway, and print the messages",
       load: async () => (await import("./commands/demo.ts")).demo,
     },
   ],
@@ -25,14 +25,14 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map([
   [
     "pair",
     {
-      summary: "make this host known to a Gateway on another machine",
+      summary: "pair this host with a Gateway on another machine",
       load: async () => (await import("./commands/pair.ts")).pair,
     },
   ],
   [
     "doctor",
     {
-      summary: "check the set-up, and say how to mend what is wrong",
+      summary: "check the set-up, and say how to fix what is wrong",
       load: async () => (await import("./commands/doctor.ts")).doctor,
     },
   ],
@@ -46,7 +46,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map([
   [
     "record",
     {
-      summary: "write down what a Gateway sends",
+      summary: "record what a Gateway sends",
       load: async () => (await import("./commands/record.ts")).record,
     },
   ],

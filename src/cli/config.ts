@@ -9,7 +9,7 @@ import type { GatewayOptions } from "../source/gateway/options.ts";
 import type { Origin, ProactiveMessage } from "../types.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** What `--config FILE` says. The library checks what it is given; the rest is checked here. */
+/** The content of a `--config` file. `createInbox` checks what it gets; the rest is checked here. */
 export interface Config {
   readonly gateways: readonly GatewayOptions[];
   readonly session?: string;
@@ -18,7 +18,7 @@ export interface Config {
   readonly webhook?: WebhookConfig;
   readonly serve?: string;
   readonly logLevel?: string;
-  /** What `createInbox` is given as it is, and checks. */
+  /** Passed to `createInbox` unchanged, and checked there. */
   readonly inbox: InboxOptions;
 }
 
@@ -34,7 +34,7 @@ export interface WebhookConfig {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Options of `createInbox` that JSON can say. */
+/** The options of `createInbox` that can be written in JSON. */
 const passedOn = [
   "retry",
   ...Object.entries(defaults).flatMap(([name, value]) =>
@@ -65,7 +65,7 @@ const origins: readonly Origin[] = ["cron", "heartbeat", "announcement", "inject
 /**
  * Reads a configuration file. Paths in it are relative to its folder.
  *
- * @throws {UsageError} when it cannot be read, or something in it is wrong: with its path in the file, never a value
+ * @throws {UsageError} when it cannot be read or holds a mistake. The error names the path in the file, but no value
  * that may be a secret.
  */
 export function readConfig(file: string): Config {
@@ -127,7 +127,7 @@ function toGateway(value: unknown, folder: string, path: string): GatewayOptions
   }
 }
 
-/** Which finished messages are handed over: those that fit each filter that is there. */
+/** Which messages to accept: those that fit every filter that is set. */
 function toAccept(value: unknown): (message: ProactiveMessage) => boolean {
   const { origin, agent, sessionPrefix } = fields("accept", value);
   const wanted = origin === undefined ? undefined : texts("accept.origin", origin);
@@ -155,7 +155,7 @@ function toLedger(ledger: string, folder: string): string {
   return /^\w+:\/\//.test(ledger) ? ledger : resolve(folder, ledger);
 }
 
-/** Reads a secret from a file, where Docker and Kubernetes put them. */
+/** Reads a secret from a file. Docker and Kubernetes put secrets into files. */
 function secretIn(path: string, value: unknown, folder: string): string {
   const file = resolve(folder, text(path, value));
   let secret: string;
@@ -168,7 +168,7 @@ function secretIn(path: string, value: unknown, folder: string): string {
   return secret;
 }
 
-/** JSON has no Infinity, which `retry.maxAttempts` and `timeoutMs` may be. */
+/** JSON has no Infinity, but `retry.maxAttempts` and `timeoutMs` may be infinite. */
 function withInfinity(value: unknown): unknown {
   if (value === "Infinity") return Number.POSITIVE_INFINITY;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;

@@ -3,16 +3,16 @@ import { UsageError } from "./usage-error.ts";
 
 type Value = boolean | string;
 
-/** The environment variable of an option; undefined where it has none. */
+/** The environment variable of an option; undefined when it has none. */
 export function variableOf(option: string, { env }: CommandOption): string | undefined {
   if (env === false) return undefined;
   return env ?? `OPENCLAW_INBOX_${option.replaceAll("-", "_").toUpperCase()}`;
 }
 
 /**
- * Fills in from the environment what the command line does not say. An empty variable counts as none.
+ * Takes options that the command line leaves out from the environment. An empty variable counts as not set.
  *
- * @throws {UsageError} for a variable of a yes-or-no option that says neither.
+ * @throws {UsageError} when the variable of a yes-or-no option is neither yes nor no.
  */
 export function withEnvironment(
   options: Options,

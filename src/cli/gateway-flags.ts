@@ -19,28 +19,28 @@ export const gatewayOptions = {
     type: "string",
     value: "TOKEN",
     env: "OPENCLAW_GATEWAY_TOKEN",
-    help: "its token; better OPENCLAW_GATEWAY_TOKEN: everyone can see options",
+    help: "its token; OPENCLAW_GATEWAY_TOKEN is better: every user can see options",
   },
   password: {
     type: "string",
     value: "WORD",
     env: "OPENCLAW_GATEWAY_PASSWORD",
-    help: "its password, where it has one; better OPENCLAW_GATEWAY_PASSWORD",
+    help: "its password, if it has one; OPENCLAW_GATEWAY_PASSWORD is better",
   },
   device: {
     type: "string",
     value: "FILE",
-    help: "the key of this host, for Gateways that want it paired: see `pair`",
+    help: "the key of this host, for Gateways that need pairing: see `pair`",
   },
-  "tls-fingerprint": { type: "string", value: "HEX", help: "the Gateway's certificate, in place of a trusted one" },
+  "tls-fingerprint": { type: "string", value: "HEX", help: "the Gateway's certificate, when no authority signed it" },
   "allow-insecure": { type: "boolean", help: "plain ws:// and http:// to any host that has a name" },
 } as const;
 
 /**
- * The Gateways of the configuration, or the one that options and environment name. Token, password and device of these
- * also serve the only Gateway of a configuration, so that secrets need not be in the file.
+ * The Gateways of the configuration, or the one from options and environment. When the configuration has only one
+ * Gateway, options and environment may add its token, password and device, so that secrets need not be in the file.
  *
- * @throws {UsageError} when there is none, or both name one.
+ * @throws {UsageError} when there is no Gateway, or when both places name one.
  */
 export function gatewayOptionsFrom(
   values: GatewayValues,
@@ -58,7 +58,7 @@ export function gatewayOptionsFrom(
   return [{ url, ...fromValues(values, nameOf) }];
 }
 
-/** As {@link gatewayOptionsFrom}, each as a source. */
+/** The same Gateways, each as a source. */
 export function gatewaysFrom(
   values: GatewayValues,
   nameOf: NameOf,
@@ -73,7 +73,7 @@ export function gatewaysFrom(
   return fromFlags(names, () => options.map(gatewaySource));
 }
 
-/** The only Gateway of a command that takes one. */
+/** The Gateway of a command that takes exactly one. */
 export function gatewayFrom(values: GatewayValues, nameOf: NameOf): Source {
   const [source] = gatewaysFrom(values, nameOf);
   return source as Source;

@@ -2,10 +2,10 @@ import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
 import { variableOf } from "./environment.ts";
 
-const exitCodes = `Exit codes: 0 all went well, 1 it failed, 2 the command line is wrong, 3 the Gateway refuses
-us until a person mends something; 130 and 143 when a signal ended it at once.`;
+const exitCodes = `Exit codes: 0 success, 1 failure, 2 the command line is wrong, 3 the Gateway refuses us until a
+person fixes something; 130 and 143 when a signal ended it at once.`;
 
-/** The help of the whole CLI. */
+/** The help of the whole command line. */
 export function overallHelp(): string {
   const rows = [...commands].map(([name, { summary }]) => [name, summary] as const);
   return `Usage: openclaw-inbox COMMAND [options]
@@ -17,12 +17,12 @@ ${table(rows)}
 
 Options:
 ${table([
-  ["--help", "this text, or that of a command: openclaw-inbox COMMAND --help"],
+  ["--help", "this text; openclaw-inbox COMMAND --help explains a command"],
   ["--version", "the version of this package"],
 ])}
 
-Messages go to stdout, everything else to stderr. Colours and progress appear on a terminal only,
-and colours not with NO_COLOR.
+Messages go to stdout, everything else to stderr. Colours and progress appear only on a
+terminal. NO_COLOR turns colours off.
 
 ${exitCodes}`;
 }
@@ -37,11 +37,11 @@ export function commandHelp({ usage, about, options }: Command): string {
   return [forms.join("\n"), about, `Options:\n${table(rows)}`, ...environment, exitCodes].join("\n\n");
 }
 
-/** How options are set in the environment, by an example of this command's own. */
+/** Explains how to set options in the environment, with an option of this command as the example. */
 function environmentLine(options: Command["options"]): readonly string[] {
   const [name, option] = Object.entries(options).find(([, { env }]) => env === undefined) ?? [];
   if (name === undefined || option === undefined) return [];
-  return [`Options can stand in the environment, too: ${variableOf(name, option)} for --${name}.`];
+  return [`Options can also be set in the environment: ${variableOf(name, option)} for --${name}.`];
 }
 
 function table(rows: readonly (readonly [string, string])[]): string {

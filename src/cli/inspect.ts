@@ -6,17 +6,20 @@ import type { OptionValues } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** The options of commands whose inbox can be looked at. */
+/** The options of commands that can serve the inspector. */
 export const inspectOptions = {
   inspect: {
     type: "boolean",
-    help: "show what goes on in a page on this machine; its address is printed",
+    help: "show what happens on a page on this machine; its address is printed",
   },
-  "show-text": { type: "boolean", help: "show message texts on that page, not only how long they are" },
-  "allow-actions": { type: "boolean", help: "let that page deliver dead letters anew; else it may only look" },
+  "show-text": { type: "boolean", help: "show message texts on that page, not only their lengths" },
+  "allow-actions": {
+    type: "boolean",
+    help: "let that page deliver dead letters again; without it, the page only shows",
+  },
 } as const;
 
-/** The option of commands whose actors can be shown in Stately's inspector. */
+/** The option of commands that can show actors in Stately's inspector. */
 export const statelyOptions = {
   stately: { type: "boolean", help: "show runs in Stately's inspector; needs the package @statelyai/inspect" },
 } as const;
@@ -24,9 +27,9 @@ export const statelyOptions = {
 const TOKEN = "OPENCLAW_INBOX_INSPECT_TOKEN";
 
 /**
- * The port that stands behind `--inspect`, 0 for any; undefined without that option.
+ * The port after `--inspect`, or 0 for any free port. Undefined without `--inspect`.
  *
- * @throws {UsageError} for anything else that stands there, and for an argument without `--inspect`.
+ * @throws {UsageError} when it is not a port, or when there is an argument without `--inspect`.
  */
 export function inspectPort(
   { inspect, "show-text": showText, "allow-actions": allowActions }: OptionValues<typeof inspectOptions>,
@@ -46,7 +49,7 @@ export function inspectPort(
   return port;
 }
 
-/** Serves the page and prints its address. */
+/** Serves the inspector's page and prints its address. */
 export async function serveInspector(
   inbox: Inbox,
   port: number,

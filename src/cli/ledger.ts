@@ -5,14 +5,14 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { createSqliteLedger } from "../ledger/sqlite/sqlite.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** The option of commands that look into a ledger. */
+/** The option of commands that open a ledger. */
 export const ledgerOption = {
   type: "string",
   value: "PLACE",
   help: "the ledger of the inbox: a file, or postgres://...",
 } as const;
 
-/** Whether a ledger is in a database, not in a file. */
+/** Whether a ledger is in a database and not in a file. */
 export function isDatabase(place: string): boolean {
   return /^\w+:\/\//.test(place);
 }
@@ -24,13 +24,13 @@ export function isDatabase(place: string): boolean {
  */
 export async function openLedger(place: string, retainMs: number | undefined): Promise<string | Ledger> {
   if (!isDatabase(place)) return place;
-  // Not quoted: an address may hold a password.
+  // The address is not quoted, because it may hold a password.
   if (!/^postgres(ql)?:/.test(place)) throw new UsageError("Expected the ledger to be a file or postgres://...");
   const { postgresLedger } = await import("../ledger/postgres/postgres.ts");
   return postgresLedger({ ...databaseOf(place), ...(retainMs !== undefined && { retainMs }) });
 }
 
-/** `postgres://host/database?schema=name`: the schema is ours, the rest is Postgres's. */
+/** `postgres://host/database?schema=name`. `schema` is our own parameter; Postgres gets the rest. */
 function databaseOf(place: string): { readonly connectionString: string; readonly schema: string } {
   if (!URL.canParse(place)) throw new UsageError("Expected the ledger to be postgres://user@host/database");
   const address = new URL(place);
@@ -47,9 +47,9 @@ async function isThere(place: string): Promise<boolean> {
 }
 
 /**
- * Opens a ledger for a look, whether an inbox runs on it or not, and takes nothing from it.
+ * Opens a ledger only to look at it, even while an inbox uses it. It claims no message.
  *
- * @throws {InboxError} `ERR_INBOX_LEDGER` when it is not there: opening would make it.
+ * @throws {InboxError} `ERR_INBOX_LEDGER` when there is no ledger. Opening it would create one.
  */
 export async function visitLedger<T>(place: string, look: (ledger: Ledger) => Promise<T>): Promise<T> {
   const opened = await openLedger(place, undefined);

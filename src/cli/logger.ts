@@ -6,7 +6,7 @@ import { UsageError } from "./usage-error.ts";
 
 const levels: readonly string[] = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
-/** The option that commands with a log have. */
+/** The option of commands that log. */
 export const logLevelOption = {
   type: "string",
   value: "LEVEL",
@@ -15,10 +15,10 @@ export const logLevelOption = {
 } as const;
 
 /**
- * A pino logger to stderr: for people on a terminal, JSON elsewhere. `option` is the level, in either case; `usual`
- * stands in for it.
+ * A pino logger to stderr: readable on a terminal, JSON elsewhere. `option` is the level, in upper or lower case.
+ * `usual` is the default level.
  *
- * @throws {UsageError} for a level that there is not, under `name`.
+ * @throws {UsageError} for an unknown level. The error calls the option `name`.
  */
 export function createLogger(terminal: Terminal, option: string | undefined, usual: Level, name: string): Logger {
   const level = (option ?? usual).toLowerCase();

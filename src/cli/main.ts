@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { nodeProblem } from "../kit/node-version.ts";
 
-// The reader of our output has gone (`| head`), so there is nothing left to do.
+// The reader of our output has ended (`| head`), so nothing is left to do.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;
@@ -14,7 +14,7 @@ if (problem !== undefined) {
   process.exit(1);
 }
 
-// Loaded only now: an older Node would fail in it with less than a sentence.
+// Loaded here, after the check: an older Node would fail to load it, without a clear message.
 const { runCli } = await import("./cli.ts");
 const { createTerminal } = await import("./terminal.ts");
 process.exitCode = await runCli(process.argv.slice(2), createTerminal(process));

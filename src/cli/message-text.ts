@@ -3,12 +3,12 @@ import { plainLine, plainText } from "./plain-text.ts";
 import type { Terminal } from "./terminal.ts";
 import { wrap } from "./wrap.ts";
 
-/** The longest line, in characters, also on a wider terminal. */
+/** The longest line, in characters, even on a wider terminal. */
 const WIDEST = 100;
 
 /**
- * A message as a person reads it: its session and origin on one line, its text beneath. A text that is cut to
- * `maxLines` loses its blank lines first.
+ * A message for people: session and origin on one line, then the text. A text that is cut to `maxLines` loses its blank
+ * lines first.
  */
 export function messageText(message: ProactiveMessage, { columns, paint }: Terminal, maxLines?: number): string {
   const { gateway, sessionKey, origin, late, recovered, text } = message;
@@ -25,7 +25,7 @@ export function messageText(message: ProactiveMessage, { columns, paint }: Termi
   return [head, ...lines.map((line) => (line === "" ? "" : `  ${line}`))].join("\n");
 }
 
-/** A run that settled without a message, as a person reads it: dim, on one line. */
+/** A run that settled without a message, for people: dim, on one line. */
 export function unsentText(outcome: Exclude<RunOutcome, { status: "dispatched" }>, { paint }: Terminal): string {
   const { status, sessionKey, runId, text } = outcome;
   const place = plainLine(sessionKey ?? `run ${runId}`);

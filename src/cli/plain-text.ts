@@ -1,13 +1,13 @@
-// Control characters (C1 too) and marks that change the direction of text: a peer must not control the terminal.
+// Control characters (C1 too) and marks that change the direction of text. A peer must not control the terminal.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
-/** A peer's text without what could control the terminal. Line breaks and tabs stay. */
+/** A peer's text without the characters that could control the terminal. Line breaks and tabs stay. */
 export function plainText(text: string): string {
   return text.replace(unsafe, "");
 }
 
-/** As {@link plainText}, on one line. */
+/** The same on one line. */
 export function plainLine(text: string): string {
   return plainText(text).replace(/\s+/g, " ").trim();
 }

@@ -12,7 +12,10 @@ const styles: ReadonlyMap<string, Style> = new Map([
   ["fatal", "bgRed"],
 ]);
 
-/** One line of pino's JSON for people: when, how bad, what, the other fields as JSON; an error's stack on lines of its own. */
+/**
+ * Formats one line of pino's JSON for people: time, level, text, and the other fields as JSON. An error's stack follows
+ * on its own lines.
+ */
 export function prettyLine(line: string, colorful: boolean): string {
   const { time, level, msg, pid: _, hostname: __, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const paint = (style: Style, text: string) => (colorful ? styleText(style, text, { validateStream: false }) : text);
@@ -25,7 +28,7 @@ export function prettyLine(line: string, colorful: boolean): string {
   return words.join(" ");
 }
 
-/** HH:MM:ss.mmm here. */
+/** HH:MM:ss.mmm in this machine's time zone. */
 function clockTime(ms: number): string {
   const at = new Date(ms);
   const two = (part: number) => String(part).padStart(2, "0");

@@ -5,17 +5,17 @@ import type { Terminal } from "./terminal.ts";
 
 /** How messages are printed. */
 export interface PrinterOptions {
-  /** One line of JSON a message and nothing else on stdout. Default: for a person to read. */
+  /** Prints one line of JSON per message, and nothing else on stdout. Default: a format for people. */
   readonly json?: boolean | undefined;
-  /** How many lines of a text are shown to a person. Default: all. */
+  /** The most lines of a text in the format for people. Default: all. */
   readonly maxLines?: number;
 }
 
 /** Prints messages to stdout. */
 export interface Printer {
-  /** A handler: the message is delivered once stdout has taken it. */
+  /** A handler. The message is delivered when stdout has accepted it. */
   readonly deliver: Deliver;
-  /** Prints one message; resolves when stdout has taken it. */
+  /** Prints one message. Resolves when stdout has accepted it. */
   message(message: ProactiveMessage): Promise<void>;
   /** Prints a run that settled without a message, unless the output is JSON. */
   outcome(outcome: RunOutcome): void;

@@ -3,7 +3,7 @@ import type { Terminal } from "./terminal.ts";
 
 const REFRESH_MS = 100;
 
-/** Shows the runs in `buffering` as the status line of a terminal, until the returned function is called. */
+/** Shows the runs in `buffering` on the terminal's status line, until the returned function is called. */
 export function showProgress(inbox: Inbox, terminal: Terminal): () => void {
   if (!terminal.interactive) return () => {};
   const refresh = setInterval(() => terminal.status(progressText(inbox)), REFRESH_MS).unref();

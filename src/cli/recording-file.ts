@@ -3,31 +3,31 @@ import { errorText, InboxError } from "../errors.ts";
 import { createRecordingWriter, type RecordingWriter } from "../source/recording/writer.ts";
 import type { SourceListener } from "../source/source.ts";
 
-/** A recording that is being made. */
+/** A recording in progress. */
 export interface RecordingFile extends SourceListener {
   /** Undefined until the Gateway accepts us, so that a refused attempt leaves no file. */
   readonly writer: RecordingWriter | undefined;
 }
 
-/** How a {@link RecordingFile} is made. */
+/** Options of {@link createRecordingFile}. */
 export interface RecordingFileOptions {
-  /** Replace a file that exists. */
+  /** Replace an existing file. */
   readonly replace: boolean;
-  /** Told once, when the file cannot be made or written. */
+  /** Called once, when the file cannot be created or written. */
   readonly onError: (error: InboxError) => void;
 }
 
 /**
- * A listener that writes what it hears to `file`, which only this user may read.
+ * A listener that writes what it hears to `file`. Only this user may read the file.
  *
- * @throws {InboxError} `ERR_INBOX_RECORDING` when the file is there and may not be replaced.
+ * @throws {InboxError} `ERR_INBOX_RECORDING` when the file exists and may not be replaced.
  */
 export function createRecordingFile(file: string, { replace, onError }: RecordingFileOptions): RecordingFile {
   if (!replace && existsSync(file)) throw isThere(file);
   let writer: RecordingWriter | undefined;
   let failed = false;
 
-  /** The writer. It is made at the first frame or hello, and begins with the `connect` before that. */
+  /** The writer. It is created at the first frame or hello, and first writes the `connect` before it. */
   function begun(): RecordingWriter | undefined {
     if (writer !== undefined || failed) return writer;
     try {
@@ -45,7 +45,7 @@ export function createRecordingFile(file: string, { replace, onError }: Recordin
     get writer() {
       return writer;
     },
-    // The first frame may come a moment before the hello.
+    // The first frame may come shortly before the hello.
     frame: (frame) => begun()?.frame(frame),
     link(event) {
       const into = event.type === "hello" ? begun() : writer;

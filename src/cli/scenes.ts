@@ -3,13 +3,13 @@ export interface Scene {
   readonly title: string;
   /** Its name, as `recordingPath()` takes it. */
   readonly recording: string;
-  /** How long it lasts, in ms; the recorded pauses are shortened to fit. Default 200. */
+  /** How long it lasts, in ms. The recorded pauses are shortened to fit. Default 200. */
   readonly durationMs?: number;
   /** How often each frame is sent. Default 1. */
   readonly repeats?: number;
 }
 
-/** The scenes of the demo, in order: what agents say on their own, how it arrives, how it fails. */
+/** The scenes of the demo, in order: what agents say unasked, how it arrives, and how it fails. */
 export const scenes: readonly Scene[] = [
   { title: "A cron reminder in the main session", recording: "a-cron-main.subscribed" },
   { title: "A cron job in a session of its own", recording: "b-cron-isolated.subscribed" },

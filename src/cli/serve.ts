@@ -18,9 +18,9 @@ export interface HealthServer extends AsyncDisposable {
 }
 
 /**
- * Reads `PORT` (of this machine only), `HOST:PORT` or `[IPv6]:PORT`.
+ * Reads `PORT` (on this machine only), `HOST:PORT` or `[IPv6]:PORT`.
  *
- * @throws {UsageError} for anything else, under `name`.
+ * @throws {UsageError} for anything else. The error calls the option `name`.
  */
 export function readServeAddress(text: string, name: string): ServeAddress {
   const [, bracketed, plain, digits = ""] = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
@@ -31,10 +31,10 @@ export function readServeAddress(text: string, name: string): ServeAddress {
 }
 
 /**
- * Answers `/healthz` (this process turns), `/readyz` (every link is live, or 503) and `/metrics` (Prometheus). No
- * text, no session key and no secret is in any answer.
+ * Answers `/healthz` (this process runs), `/readyz` (every link is live, else 503) and `/metrics` (Prometheus). No
+ * answer has a text, a session key or a secret.
  *
- * @throws {UsageError} when the address cannot be had.
+ * @throws {UsageError} when the address is not free.
  */
 export async function serveHealth(inbox: Inbox, { host, port }: ServeAddress): Promise<HealthServer> {
   const metrics = createMetricsText(inbox, systemClock);

@@ -1,16 +1,16 @@
 import { constants } from "node:os";
 
-/** The request to stop, by Ctrl-C or by whoever supervises the process. */
+/** A request to stop, by Ctrl-C or by the process supervisor. */
 export interface StopSignal {
-  /** The first signal. A second one ends the process at once, with 128 and its number. */
+  /** Resolves with the first signal. A second one ends the process at once, with 128 and its number. */
   readonly received: Promise<NodeJS.Signals>;
-  /** Stops listening: from now on a signal does what it does by default. */
+  /** Stops listening. From then on a signal has its default effect. */
   release(): void;
 }
 
 const signals = ["SIGINT", "SIGTERM"] as const;
 
-/** Listens for `SIGINT` and `SIGTERM`, from this call on. */
+/** Listens for `SIGINT` and `SIGTERM`. */
 export function listenForStop(): StopSignal {
   let handle: (signal: NodeJS.Signals) => void = () => {};
   const received = new Promise<NodeJS.Signals>((resolve) => {

@@ -1,42 +1,41 @@
 import { inspect } from "node:util";
 
-/** The styles in use. */
 export type Style = "bold" | "dim" | "cyan";
 
-/** Puts a style on a text, where colours are wanted. */
+/** Adds a style to a text, if colours are wanted. */
 export type Paint = (style: Style, text: string) => string;
 
-/** Where the CLI writes. */
+/** Where the command line writes. */
 export interface Terminal {
-  /** Width of a line, in characters. */
+  /** The width of a line, in characters. */
   readonly columns: number;
-  /** For what goes to `print`. */
+  /** Styles for text that goes to `print`. */
   readonly paint: Paint;
-  /** Whether stderr is a terminal: only then is there a status line, and are logs made pretty. */
+  /** Whether stderr is a terminal. Only then there is a status line, and the log is formatted for people. */
   readonly interactive: boolean;
-  /** Whether stderr takes colours. */
+  /** Whether stderr shows colours. */
   readonly colorful: boolean;
-  /** Writes lines to stdout; resolves when the system has taken them, so that a slow reader slows us down. */
+  /** Writes lines to stdout. Resolves when the system has accepted them, so a slow reader slows the command down. */
   print(lines: string): Promise<void>;
   /** Writes lines to stderr. */
   note(lines: string): void;
-  /** Shows a line on stderr until the next line or output replaces it. Does nothing when stderr is no terminal. */
+  /** Shows a line on stderr until the next line or output replaces it. Does nothing when stderr is not a terminal. */
   status(line: string): void;
 }
 
-/** What a {@link Terminal} is made of; `process` fits. */
+/** The streams of a {@link Terminal}. `process` fits. */
 export interface Streams {
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Some terminals do not say how wide they are, or say 0. */
+/** Some terminals give no width, or 0. */
 const USUAL_WIDTH = 80;
 
 const ERASE_LINE = "\r\u001b[K";
 
-/** A {@link Terminal}. Colours only on a terminal, and neither with `NO_COLOR` nor with `TERM=dumb`. */
+/** Creates a {@link Terminal}. Colours need a terminal, and neither `NO_COLOR` nor `TERM=dumb`. */
 export function createTerminal({ stdout, stderr, env }: Streams): Terminal {
   const colorsWanted = (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
   const outColorful = colorsWanted && stdout.isTTY === true;

@@ -27,7 +27,7 @@ export function webhookNames(values: WebhookValues, nameOf: NameOf): ReadonlyMap
 }
 
 /**
- * The webhook that options, environment and configuration name; undefined where none does.
+ * The webhook from options, environment and configuration. Undefined when none of them has one.
  *
  * @throws {UsageError} when its secret is missing.
  */
@@ -39,7 +39,7 @@ export function webhookOptionsFrom(
   const url = values.webhook ?? config?.url;
   if (url === undefined) return undefined;
   const { secrets, ...rest } = config ?? {};
-  // Two, with a space in between, while one is being changed for the other.
+  // While the secret is being changed there are two, with a space between them.
   const fromEnvironment = process.env[SECRET]?.split(/\s+/).filter(Boolean) ?? [];
   const secret = fromEnvironment.length > 0 ? fromEnvironment : secrets;
   if (secret === undefined)
@@ -48,7 +48,7 @@ export function webhookOptionsFrom(
     ...rest,
     url,
     secret,
-    // What is no such event, `webhook()` refuses.
+    // `webhook()` refuses an unknown event.
     ...(values.events !== undefined && { events: values.events.split(",") as WebhookEvent[] }),
     ...(values["allow-insecure"] === true && { allowInsecure: true }),
   };

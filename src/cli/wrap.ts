@@ -1,11 +1,11 @@
 /**
- * Breaks a text into lines of at most `width` characters, between words where it can. With more than `maxLines`
- * of them, the last one says how long the whole is.
+ * Breaks a text into lines of at most `width` characters, between words where possible. If there are more than
+ * `maxLines`, the last line says how long the whole text is.
  */
 export function wrap(text: string, width: number, maxLines = Number.POSITIVE_INFINITY): readonly string[] {
   const lines: string[] = [];
   for (const line of text.split("\n")) {
-    // One line more than is shown tells that something was left out.
+    // One line more than the limit shows that something is left out.
     if (lines.length > maxLines) break;
     lines.push(...wrapLine(line, width, maxLines + 1 - lines.length));
   }
@@ -18,7 +18,7 @@ function wrapLine(line: string, width: number, maxLines: number): readonly strin
   const indent = /^ */.exec(line)?.[0].slice(0, width / 2) ?? "";
   const lines: string[] = [];
   let current = indent;
-  // More could not be shown, so the rest is not read.
+  // More than this cannot be shown, so the rest is not read.
   const words = line
     .slice(0, (width + 1) * maxLines)
     .trim()
@@ -34,7 +34,7 @@ function wrapLine(line: string, width: number, maxLines: number): readonly strin
   return [...lines, current];
 }
 
-/** A word that is longer than a line, cut between characters. */
+/** The pieces of a word that is longer than a line, cut between characters. */
 function pieces(word: string, width: number): readonly string[] {
   if (word.length <= width) return [word];
   const cut: string[] = [""];

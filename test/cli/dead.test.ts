@@ -67,16 +67,16 @@ describe("dead, while an inbox has the ledger open", () => {
   });
 
   it("puts one back, for the inbox to claim", async () => {
-    expect(await dead("retry", "message-1")).toEqual({ code: 0, stdout: "", stderr: "1 to be delivered anew\n" });
+    expect(await dead("retry", "message-1")).toEqual({ code: 0, stdout: "", stderr: "1 will be delivered again\n" });
     expect(await idsLeft()).toEqual(["message-2"]);
     expect(await ledger.claim(100)).toMatchObject([{ message: { id: "message-1" }, state: "taken", attempts: 0 }]);
   });
 
   it("puts all back with --all", async () => {
-    expect(await dead("retry", "--all")).toEqual({ code: 0, stdout: "", stderr: "2 to be delivered anew\n" });
+    expect(await dead("retry", "--all")).toEqual({ code: 0, stdout: "", stderr: "2 will be delivered again\n" });
     expect((await ledger.claim(100)).map((entry) => entry.message.id)).toEqual(["message-1", "message-2"]);
     expect(await dead("list")).toEqual({ code: 0, stdout: "", stderr: "There are no dead letters\n" });
-    expect(await dead("retry", "--all")).toMatchObject({ code: 0, stderr: "0 to be delivered anew\n" });
+    expect(await dead("retry", "--all")).toMatchObject({ code: 0, stderr: "0 will be delivered again\n" });
   });
 
   it("drops one, whose id stays known", async () => {

@@ -8,7 +8,7 @@ const addressIn = (text: string) => /http:\/\/127\.0\.0\.1:\d+\/[\w-]+\//.exec(t
 describe("--inspect", () => {
   it("begins when the page is open and stays until Ctrl-C", { timeout: 30_000 }, async () => {
     const cli = runCli(["demo", "--inspect"]);
-    await cli.written("does not wait for long");
+    await cli.written("The demo begins when");
     expect(cli.stdout).toBe("");
     const page = await openEventStream(`${addressIn(cli.stderr)}updates`);
     await cli.written("A cron job in a session of its own");

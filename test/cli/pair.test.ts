@@ -31,7 +31,7 @@ describe("pair", () => {
   it("says where nothing needs approval", async () => {
     const { cli } = await pair();
     expect(await cli.ended).toEqual({ code: 0, signal: null });
-    expect(cli.stderr).toBe("This device is let in already: nothing to approve.\n");
+    expect(cli.stderr).toBe("This device is paired already. There is nothing to approve.\n");
   });
 
   it("ends with 3 for what pairing does not mend", async () => {

@@ -140,7 +140,7 @@ describe("the help", () => {
       expect(value !== "", option).toBe(type === "string");
     }
     expect(stdout).toContain(
-      "Exit codes: 0 all went well, 1 it failed, 2 the command line is wrong, 3 the Gateway refuses",
+      "Exit codes: 0 success, 1 failure, 2 the command line is wrong, 3 the Gateway refuses us until a",
     );
     for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);
   });

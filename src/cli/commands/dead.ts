@@ -9,7 +9,7 @@ import { plainLine, plainText } from "../plain-text.ts";
 import type { Terminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 
-/** One thing to do with dead letters; resolves with the exit code. */
+/** One action on dead letters. Resolves with the exit code. */
 type Action = (ledger: Ledger, ids: Ids, terminal: Terminal) => Promise<number>;
 
 interface Ids {
@@ -25,7 +25,6 @@ const actions: ReadonlyMap<string, Action> = new Map([
   ["drop", drop],
 ]);
 
-/** Looks after the messages whose delivery gave up. */
 export const dead = defineCommand({
   usage: [
     "dead list [--json] --ledger FILE",
@@ -33,17 +32,17 @@ export const dead = defineCommand({
     "dead retry ID|--all --ledger FILE",
     "dead drop ID|--all --ledger FILE",
   ],
-  about: `Looks after dead letters: the messages whose delivery gave up. Works while an inbox runs on the
-ledger, and while none does.
+  about: `Handles dead letters: the messages whose delivery gave up. An inbox may run on the ledger at
+the same time.
 
-list   ids, sessions, attempts, errors and ages; never the texts
-show   all about one of them, its text too
-retry  has it delivered anew, by the inbox that runs on the ledger or the next one to start
-drop   forgets its text; its id stays known, so that it does not come again`,
+list   shows ids, sessions, attempts, errors and ages; never the texts
+show   shows everything about one of them, with its text
+retry  lets the inbox that runs on the ledger, or the next one, deliver it again
+drop   deletes its text; its id stays known, so that the message does not come again`,
   options: {
     ledger: ledgerOption,
     all: { type: "boolean", env: false, help: "with retry or drop: every dead letter" },
-    json: { type: "boolean", env: false, help: "with list: one line of JSON a dead letter, without its text" },
+    json: { type: "boolean", env: false, help: "with list: one line of JSON per dead letter, without its text" },
   },
   async run({ ledger: file, all = false, json = false }, [verb, ...positionals], terminal) {
     const action = actions.get(verb ?? "");
@@ -72,7 +71,7 @@ async function list(ledger: Ledger, { positionals, json }: Ids, terminal: Termin
   return exitCode.ok;
 }
 
-/** Page by page, so that the texts of all are never in memory at once. */
+/** Page by page, so that memory never holds all texts at once. */
 async function* allLetters(ledger: Ledger): AsyncGenerator<LedgerEntry> {
   let page = await ledger.deadLetters();
   while (page.length > 0) {
@@ -87,7 +86,7 @@ async function allIds(ledger: Ledger): Promise<readonly string[]> {
   return ids;
 }
 
-/** What a program needs of a dead letter; its text is left to `show`. */
+/** The fields of a dead letter that programs need. Only `show` has its text. */
 function jsonOf({ message, attempts, at, error = "" }: LedgerEntry): object {
   const { id, gateway, runId, sessionKey, origin, completedAt } = message;
   return { id, gateway, runId, sessionKey, origin, completedAt, attempts, diedAt: at, error };
@@ -135,7 +134,7 @@ async function retry(ledger: Ledger, { positionals, all }: Ids, terminal: Termin
   for (const id of ids) if (await ledger.revive(id)) revived += 1;
   const [id = ""] = ids;
   if (!all && revived === 0) return unknown(id, terminal);
-  terminal.note(`${revived} to be delivered anew`);
+  terminal.note(`${revived} will be delivered again`);
   return exitCode.ok;
 }
 

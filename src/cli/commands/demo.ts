@@ -19,19 +19,18 @@ import { listenForStop } from "../signals.ts";
 import { summaryLine } from "../summary.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** How much longer each scene lasts when somebody looks on. */
+/** How many times slower each scene is when somebody watches. */
 const SLOWDOWN = 8;
 /** How long the demo waits for the page to be opened, in ms. */
 const PATIENCE_MS = 15_000;
 
-/** Plays recordings of a real Gateway over a real WebSocket, and prints each message when it is complete. */
 export const demo = defineCommand({
   usage: ["demo [options]", "demo --inspect [PORT] [options]"],
-  about: `Starts a fake Gateway on this machine that plays what a real one sent, listens to it with
-OpenClaw's own client, and prints each message when it is complete; runs that come to no
-message are dim. Takes about ten seconds. The last line counts it all, the same each time.
+  about: `Starts a fake Gateway on this machine that plays recordings of a real one, and listens to it with
+OpenClaw's own client. Prints each message when it is complete, and runs without a message dim.
+Takes about ten seconds. The last line has the counters; they are the same each time.
 
-With --inspect it begins when the page is opened, takes its time, and stays until Ctrl-C.`,
+With --inspect it begins when the page is open, runs slower, and stays until Ctrl-C.`,
   options: { ...inspectOptions, "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default warn` } },
   async run(values, positionals, terminal, nameOf) {
     const port = inspectPort(values, positionals);
@@ -65,9 +64,9 @@ const nextSteps = `Next, with a Gateway of your own:
   openclaw-inbox doctor --url ws://127.0.0.1:18789
   openclaw-inbox listen --url ws://127.0.0.1:18789`;
 
-/** Resolves when the page is open, or when it is time to begin without. */
+/** Resolves when the page is open, or when the demo should begin without it. */
 async function watched(inspector: Inspector, terminal: Terminal): Promise<void> {
-  terminal.note("The demo begins when the page is open; it does not wait for long.");
+  terminal.note("The demo begins when the page is open, or after 15 seconds.");
   const giveUpAt = Date.now() + PATIENCE_MS;
   while (!inspector.watching && Date.now() < giveUpAt) await setTimeout(50);
 }
@@ -89,10 +88,10 @@ async function playScene(
   await gateway.play(recording, { speed: Math.max(recordedMs / (durationMs * slowdown), 1) });
 }
 
-/** Resolves when all that the Gateway sent has been heard, and all that was complete has been printed. */
+/** Resolves when every frame from the Gateway was heard, and every complete message was printed. */
 async function caughtUp(inbox: Inbox, source: Source): Promise<void> {
   while (inbox.links()[0]?.state !== "live") await firstValueFrom(inbox.links$);
-  // Its answer comes after everything that was sent before it.
+  // The answer comes after everything that was sent before it.
   await source.request?.("sessions.list", { limit: 1 });
   while (inbox.stats().pending > 0) await firstValueFrom(inbox.deliveries$);
 }

@@ -14,20 +14,19 @@ import type { Terminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 import { webhookFlags, webhookOptionsFrom } from "../webhook-flags.ts";
 
-/** Checks a set-up, and says of each thing that is wrong how to mend it. */
 export const doctor = defineCommand({
   usage: ["doctor --url URL [options]", "doctor --config FILE [options]"],
-  about: `Checks what \`listen\` needs, with the same options: the Gateway's address, certificate, token,
-device, scopes and version, both clocks, the sessions and jobs that we may see, the ledger, and the
-webhook, by a signed test of the type \`openclaw.test\`. Takes no message and
-prints no secret. Each line is fine, a warning, or says what mends it. Exits with 0 when nothing
-failed, else with 1.`,
+  about: `Checks everything that \`listen\` needs, with the same options: the Gateway's address, certificate,
+token, device, scopes and version, both clocks, the sessions and jobs that we may see, the ledger,
+and the webhook. The webhook gets a signed test of the type \`openclaw.test\`. No message is claimed
+and no secret is printed. What failed comes with a way to fix it. Exits with 0 when nothing failed,
+else with 1.`,
   options: {
     ...gatewayOptions,
     ...webhookFlags,
     ledger: ledgerOption,
     config: { type: "string", value: "FILE", help: "the configuration to check" },
-    json: { type: "boolean", env: false, help: "one line of JSON a finding" },
+    json: { type: "boolean", env: false, help: "one line of JSON per finding" },
   },
   async run(values, positionals, terminal, nameOf) {
     assertNoArgument(positionals);
@@ -60,7 +59,7 @@ failed, else with 1.`,
   },
 });
 
-/** Runs checks. A wrong option is a finding like any other. */
+/** Runs a check. A wrong option becomes a finding, too. */
 async function told(show: (finding: Finding) => Promise<void>, check: string, run: () => Promise<void>): Promise<void> {
   try {
     await run();

@@ -11,7 +11,7 @@ import { plainLine } from "../plain-text.ts";
 import type { Terminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 
-/** One thing to do with a ledger file; resolves with the exit code. */
+/** One action on a ledger file. Resolves with the exit code. */
 type Action = (look: FileLook, positionals: readonly string[], terminal: Terminal) => Promise<number>;
 
 const actions: ReadonlyMap<string, Action> = new Map([
@@ -20,13 +20,12 @@ const actions: ReadonlyMap<string, Action> = new Map([
   ["stats", stats],
 ]);
 
-/** Looks into a ledger file. */
 export const ledger = defineCommand({
   usage: ["ledger check --ledger FILE", "ledger backup COPY --ledger FILE", "ledger stats --ledger FILE"],
-  about: `Looks into a ledger file, while an inbox runs on it and while none does. Changes nothing in it.
+  about: `Reads a ledger file and changes nothing in it. An inbox may run on the file at the same time.
 
-check   reads all of it, and names each message that cannot be read; exit code 1 if there is one
-backup  writes a whole copy of it, as it is at this moment
+check   reads all of it and names each message that cannot be read; exit code 1 if there is one
+backup  writes a complete copy, as the ledger is at this moment
 stats   counts the messages in each state`,
   options: {
     ledger: { type: "string", value: "FILE", help: "the ledger of the inbox" },
@@ -40,7 +39,7 @@ stats   counts the messages in each state`,
     if (file === undefined || file === "") throw new UsageError("Expected the ledger: --ledger FILE");
     if (isDatabase(file)) throw new UsageError("Expected a file; for a ledger in Postgres use pg_dump and psql");
     if (!existsSync(file)) throw new InboxError("ERR_INBOX_LEDGER", `There is no ledger ${file}`, { file });
-    // Node 22 warns that SQLite is experimental; whoever runs this can do nothing about it.
+    // Node 22 warns that SQLite is experimental. The user can do nothing about that.
     process.removeAllListeners("warning");
     const look = new FileLook(file);
     try {

@@ -22,7 +22,7 @@ import type { Terminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 import { webhookFlags, webhookNames, webhookOptionsFrom } from "../webhook-flags.ts";
 
-/** How long deliveries may go on after the first signal, in ms. */
+/** How long deliveries may continue after the first signal, in ms. */
 const DRAIN_MS = 10_000;
 
 const options = {
@@ -34,7 +34,7 @@ const options = {
   },
   owner: { type: "string", value: "LABEL", help: "the `owner` that messages carry" },
   session: { type: "string", value: "WHICH", help: "`all` conversations (default), or those of `collavre`" },
-  json: { type: "boolean", help: "one line of JSON a message, and nothing else on stdout" },
+  json: { type: "boolean", help: "one line of JSON per message, and nothing else on stdout" },
   ledger: { type: "string", value: "PLACE", help: "remember messages in this file, or in postgres://..." },
   ...webhookFlags,
   config: { type: "string", value: "FILE", help: "read Gateways, filters, retries and limits from this JSON file" },
@@ -48,7 +48,6 @@ const options = {
   "log-level": { ...logLevelOption, help: "as LOG_LEVEL: fatal, error, warn (default on a terminal), info, ..." },
 } as const;
 
-/** Listens to Gateways until a signal, and prints each message or posts it. */
 export const listen = defineCommand({
   usage: [
     "listen --url URL [options]",
@@ -56,11 +55,11 @@ export const listen = defineCommand({
     "listen --url URL --inspect [PORT] [options]",
   ],
   about: `Listens to a Gateway and prints each message when it is complete, until Ctrl-C or SIGTERM. Then it
-takes no new run, lets deliveries finish for ten seconds at most, and exits with 0; a second signal
-ends it at once. A lost connection comes back by itself.
+accepts no new run, gives deliveries at most ten seconds to finish, and exits with 0. A second
+signal ends it at once. A lost connection comes back by itself.
 
 With --webhook each message is posted, signed with the secret in OPENCLAW_INBOX_WEBHOOK_SECRET, and
-printed once the receiver has taken it. With --ledger nothing is lost to a crash or a restart.`,
+printed when the receiver has accepted it. With --ledger a crash or a restart loses nothing.`,
   options,
   async run(values, positionals, terminal, nameOf) {
     const port = inspectPort(values, positionals);
@@ -90,7 +89,7 @@ printed once the receiver has taken it. With --ledger nothing is lost to a crash
       logger,
     });
     if (post !== undefined) {
-      // Printed after the post, not in the handler: a stdout that fails must not post a message again.
+      // Printed after the post and not in the handler. Otherwise a failing stdout would post a message again.
       inbox.deliveries$.subscribe(({ status, message }) => {
         if (status === "delivered") void printer.message(message);
       });
@@ -122,19 +121,19 @@ async function listenUntilStopped(inbox: Inbox, terminal: Terminal, logger: Logg
   return exitCode.paused;
 }
 
-/** Resolves when no link will come back by itself, with what a person must mend. */
+/** Resolves when no link will come back by itself, with what a person must fix. */
 function allPaused(inbox: Inbox): Promise<{ readonly reason: string }> {
   return firstValueFrom(
     inbox.links$.pipe(
       filter(() => inbox.links().every(({ state }) => state === "paused")),
       map(({ reason = "The Gateway refused the connection." }) => ({ reason })),
     ),
-    // Stopped by a signal: the other side of the race has won.
+    // The links completed because of a signal. Then the signal ends the race.
     { defaultValue: { reason: "" } },
   );
 }
 
-/** What the command line says wins over the environment, and that over the configuration. */
+/** The command line wins over the environment, and the environment over the configuration. */
 function inboxOptionsOf(
   values: OptionValues<typeof options>,
   config: Config | undefined,

@@ -10,15 +10,14 @@ import { listenForStop } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 
-/** How often it is asked whether the pairing was approved, in ms. */
+/** How often to ask whether the pairing was approved, in ms. */
 const ASK_EVERY_MS = 3_000;
 
-/** Pairs this host with a Gateway: asks for it, says how it is approved, and waits until it is. */
 export const pair = defineCommand({
   usage: ["pair --url URL --device FILE [options]"],
-  about: `A Gateway that is reached from another machine lets in only devices that it knows. This makes the
-key of this host in FILE, asks the Gateway to pair it, prints the command that approves it on the
-Gateway's host, and waits until that is done. Then start \`listen\` with the same --device.`,
+  about: `A Gateway on another machine accepts only devices that it knows. This creates the key of this host
+in FILE, asks the Gateway to pair it, and prints the command to run on the Gateway's host. It waits
+until the pairing is approved. Then start \`listen\` with the same --device.`,
   options: gatewayOptions,
   async run(values, positionals, terminal, nameOf) {
     assertNoArgument(positionals);
@@ -44,7 +43,7 @@ async function pairing(source: Source, terminal: Terminal, signal: AbortSignal):
     await source.close();
     if (end === undefined) break;
     if (end.type === "hello") {
-      terminal.note(shown === "" ? "This device is let in already: nothing to approve." : "Paired.");
+      terminal.note(shown === "" ? "This device is paired already. There is nothing to approve." : "Paired.");
       return exitCode.ok;
     }
     if (end.type !== "refused" || end.code !== "PAIRING_REQUIRED") {
@@ -66,7 +65,7 @@ async function pairing(source: Source, terminal: Terminal, signal: AbortSignal):
 
 type End = Extract<LinkEvent, { readonly type: "hello" | "refused" }>;
 
-/** One connection, until it is let in or refused; undefined when `signal` is aborted before. */
+/** Makes one connection. Resolves when it is accepted or refused, or with undefined when `signal` is aborted first. */
 function attempt(source: Source, terminal: Terminal, signal: AbortSignal): Promise<End | undefined> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(undefined);

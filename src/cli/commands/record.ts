@@ -12,15 +12,14 @@ import { plainText } from "../plain-text.ts";
 import { createRecordingFile } from "../recording-file.ts";
 import { listenForStop } from "../signals.ts";
 
-/** Why recording ends. */
+/** Why the recording ended. */
 type Ending = { readonly refused: string } | { readonly error: InboxError } | { readonly signal: NodeJS.Signals };
 
-/** Writes down what a Gateway sends, until a signal. */
 export const record = defineCommand({
   usage: ["record FILE --url URL [options]"],
-  about: `Writes every frame that a Gateway sends us to FILE, one line of JSON a frame, until Ctrl-C or
-SIGTERM; \`replay\` plays it. Tokens and nonces are blanked out, the texts of messages are not: only
-the user who records may read the file.`,
+  about: `Writes every frame that a Gateway sends us to FILE, one line of JSON per frame, until Ctrl-C or
+SIGTERM. \`replay\` plays the file. Tokens and nonces are blanked out, texts of messages are not, so
+only the user who records may read the file.`,
   options: {
     ...gatewayOptions,
     force: { type: "boolean", env: false, help: "replace FILE when it is there" },
@@ -50,7 +49,7 @@ the user who records may read the file.`,
         if (event.type === "refused") end({ refused: event.reason });
       },
     });
-    // The inbox subscribes to each session, without which heartbeats and jobs of the main session are not told.
+    // The inbox subscribes to each session. Otherwise heartbeats and main-session jobs would not be sent.
     const inbox = createInbox({ source });
     inbox.start().catch((error: InboxError) => end({ error }));
     const ending = await Promise.race([ended, stop.received.then((signal): Ending => ({ signal }))]);
@@ -67,7 +66,7 @@ the user who records may read the file.`,
   },
 });
 
-/** A source that tells another listener, too, before its own. */
+/** A source that also tells `other`, before its own listener. */
 function overheard(source: Source, other: SourceListener): Source {
   const { name, owner, request } = source;
   return {

@@ -9,18 +9,17 @@ import { createPrinter } from "../printer.ts";
 import { showProgress } from "../progress.ts";
 import { summaryLine } from "../summary.ts";
 
-/** Plays a recording through an inbox. */
 export const replay = defineCommand({
   usage: ["replay FILE [options]"],
-  about: `Plays a recording, as \`record\` writes them, and prints what an inbox makes of it. The last line
-counts it all; with --json it goes to stderr, so that stdout is JSON only.`,
+  about: `Plays a recording that \`record\` has written through an inbox, and prints the messages. The last
+line has the counters. With --json that line goes to stderr, so that stdout is JSON only.`,
   options: {
     speed: {
       type: "string",
       value: "N",
       help: "times faster than recorded: 1 is the recorded pace; default: without pauses",
     },
-    json: { type: "boolean", help: "one line of JSON a message" },
+    json: { type: "boolean", help: "one line of JSON per message" },
     "log-level": { ...logLevelOption, help: `${logLevelOption.help}; default warn` },
   },
   async run(values, positionals, terminal, nameOf) {

@@ -15,8 +15,8 @@ export async function checkAddress(url: URL): Promise<Finding> {
   } catch {
     return failed(
       check,
-      `The name ${host} leads nowhere from here.`,
-      "Mend the name in --url. In Docker it is the name of the Gateway's service, and both must be in one network.",
+      `The name ${host} is unknown here.`,
+      "Correct the name in --url. In Docker it is the name of the Gateway's service, and both must be in one network.",
     );
   }
   const error = await connectTo(host, port);
@@ -31,7 +31,7 @@ export async function checkAddress(url: URL): Promise<Finding> {
   return failed(check, `${url.host} does not answer (${error}).`, "Look at firewalls and at the port in --url.");
 }
 
-/** The code of the error, or undefined when the connection was made. */
+/** Undefined when the connection was made, else the error's code. */
 function connectTo(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: CONNECT_TIMEOUT_MS });

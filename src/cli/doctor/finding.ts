@@ -1,11 +1,11 @@
-/** What one check of a set-up has found. */
+/** The result of one check. */
 export interface Finding {
-  /** What was looked at: `address`, `token`, `ledger`, ... */
+  /** What was checked: `address`, `token`, `ledger`, ... */
   readonly check: string;
   readonly status: "ok" | "warning" | "failed";
-  /** What is so, as a sentence. Never a secret. */
+  /** The result as a sentence. Never holds a secret. */
   readonly text: string;
-  /** What mends it, as a sentence or a command; absent where `text` says so itself. */
+  /** How to fix it, as a sentence or a command. Absent when `text` says it. */
   readonly fix?: string;
 }
 

@@ -6,15 +6,15 @@ import type { Source } from "../../source/source.ts";
 import { checkAddress } from "./address.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
 
-/** The Gateways that this package is tested with, from the first to the last. */
+/** The oldest and the newest Gateway that this package is tested with. */
 const TESTED = ["2026.5.12", "2026.9.6"] as const;
-/** How long the Gateway may take to let us in, in ms. */
+/** How long the Gateway may take to accept us, in ms. */
 const SIGN_IN_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 5_000;
-/** Receivers refuse signatures that are five minutes off. A minute says that nobody sets the clock. */
+/** Receivers refuse signatures that are five minutes off. An error of one minute shows that nothing sets the clock. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
-/** By the code of a refusal or loss: which check it is. Others are of the address. */
+/** Which check the code of a refusal or loss belongs to. All other codes belong to the address. */
 const checks: readonly (readonly [RegExp, string])[] = [
   [/^AUTH_(SCOPE|DEVICE)|^NO_READ_SCOPE/, "scopes"],
   [/^AUTH_/, "token"],
@@ -24,7 +24,7 @@ const checks: readonly (readonly [RegExp, string])[] = [
   [/^TLS_|CERT|^EPROTO|^ERR_TLS|^ERR_SSL|UNABLE_TO/, "tls"],
 ];
 
-/** Checks one Gateway: whether it is reached, lets us in, and has something to tell. */
+/** Checks one Gateway: whether it can be reached, accepts us, and has something to say. */
 export async function checkGateway(options: GatewayOptions): Promise<readonly Finding[]> {
   let source: Source;
   try {
@@ -46,7 +46,7 @@ export async function checkGateway(options: GatewayOptions): Promise<readonly Fi
 
 type End = Extract<LinkEvent, { readonly type: "hello" | "refused" | "lost" }>;
 
-/** One connection, until it is let in or fails. A Gateway that is still starting is waited for. */
+/** Makes one connection. Resolves when it is accepted or fails. It waits for a Gateway that is still starting. */
 function signIn(source: Source): Promise<End> {
   return new Promise((resolve) => {
     const silent: End = {
@@ -84,7 +84,7 @@ interface Hello {
 
 async function afterHello(source: Source, hello: Hello, options: GatewayOptions): Promise<readonly Finding[]> {
   const isTls = new URL(options.url).protocol === "wss:";
-  const how = options.device === undefined ? "The Gateway lets us in." : "The Gateway lets us in as a paired device.";
+  const how = options.device === undefined ? "The Gateway accepts us." : "The Gateway accepts us as a paired device.";
   return [
     ...(isTls ? [ok("tls", "The certificate is accepted.")] : []),
     ok("token", how),
@@ -102,13 +102,13 @@ function checkVersion({ server, protocol }: Hello): Finding {
   const [first, last] = TESTED;
   const text = `Gateway ${version}, protocol ${String(protocol).slice(0, 10)}`;
   if (compareVersions(version, first) < 0)
-    return warning("version", `${text}: older than those tested with (from ${first}).`, "openclaw update");
+    return warning("version", `${text}: older than the versions tested (from ${first}).`, "openclaw update");
   if (compareVersions(version, last) > 0)
-    return warning("version", `${text}: newer than those tested with (to ${last}). It may well work.`);
+    return warning("version", `${text}: newer than the versions tested (to ${last}). It will probably work.`);
   return ok("version", `${text}.`);
 }
 
-/** Below 0: `a` is older. Versions are numbers with dots; what follows the third one does not count. */
+/** Negative when `a` is older. Versions are numbers with dots; only the first three numbers count. */
 function compareVersions(a: string, b: string): number {
   const [left, right] = [a, b].map((version) => version.split(/[.-]/, 3).map(Number));
   for (let index = 0; index < 3; index++) {
@@ -126,7 +126,7 @@ function checkScopes({ auth }: Hello): Finding {
   );
 }
 
-/** Compares the clocks by the date that every HTTP answer carries. */
+/** Compares the clocks by the date in an HTTP answer. */
 async function checkClocks({ url }: GatewayOptions): Promise<Finding> {
   const place = new URL(url);
   const answer = await fetch(`${place.protocol === "wss:" ? "https:" : "http:"}//${place.host}/healthz`, {
@@ -135,7 +135,7 @@ async function checkClocks({ url }: GatewayOptions): Promise<Finding> {
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   }).catch(() => undefined);
   const date = Date.parse(answer?.headers.get("date") ?? "");
-  if (Number.isNaN(date)) return ok("clocks", "Not compared: the Gateway tells no time over HTTP.");
+  if (Number.isNaN(date)) return ok("clocks", "Not compared: the Gateway sends no date over HTTP.");
   const offMs = date - Date.now();
   if (Math.abs(offMs) <= CLOCK_TOLERANCE_MS) return ok("clocks", "The Gateway's clock and ours agree.");
   const minutes = Math.round(Math.abs(offMs) / 60_000);
@@ -146,7 +146,7 @@ async function checkClocks({ url }: GatewayOptions): Promise<Finding> {
   );
 }
 
-/** How many of the things called `noun` the Gateway lists. */
+/** Counts the items called `noun` that the Gateway lists. */
 async function count(check: string, source: Source, method: string, noun: string): Promise<Finding> {
   try {
     const answer = await source.request?.(method, {}, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });

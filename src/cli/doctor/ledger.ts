@@ -4,10 +4,10 @@ import { errorText } from "../../errors.ts";
 import { isDatabase, visitLedger } from "../ledger.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
 
-/** How many dead letters are counted. */
+/** The most dead letters that are counted. */
 const MAX_COUNTED = 1_000;
 
-/** Checks a ledger without taking anything from it: whether it opens, and what is in it. */
+/** Checks whether a ledger opens and what it holds. It claims no message. */
 export async function checkLedger(place: string): Promise<readonly Finding[]> {
   const check = "ledger";
   const isFile = !isDatabase(place);
