@@ -68,6 +68,15 @@ export interface ProactiveMessage<S extends Session = Session> {
   /** It was found in the Gateway's history after an outage, not heard live. */
   readonly recovered: boolean;
   readonly origin: Origin;
+  /** The cron job that spoke, where the Gateway tells it. */
+  readonly job?: Job;
+}
+
+/** A cron job of a Gateway. */
+export interface Job {
+  readonly id: string;
+  /** As its owner named it, at most 500 characters. */
+  readonly name?: string;
 }
 
 /** Why a finished run was not handed over. */
@@ -189,6 +198,8 @@ export interface ChatEvent {
   readonly recovered?: boolean;
   /** What the row or event itself says of its origin. */
   readonly origin?: Origin;
+  /** The cron job that it is of, as far as the row or event itself tells. */
+  readonly job?: Job;
   /** When the row that it was made from was written, in ms since the epoch by the Gateway's clock. */
   readonly writtenAt?: number;
   /** Of a cron job that is bound to a conversation: its message is this one, at this address, or `"elsewhere"`. */

@@ -8,6 +8,11 @@ export function originOf(runId: string, sessionKey: string | undefined): Origin 
   return "unknown";
 }
 
+/** The id of the cron job that a run is of, as far as its id and its session key tell. */
+export function jobIdOf(runId: string, sessionKey: string | undefined): string | undefined {
+  return /^agent:[^:]+:cron:([^:]+)/i.exec(sessionKey ?? "")?.[1] ?? /^cron:(.+?):\d+(?::|$)/.exec(runId)?.[1];
+}
+
 /**
  * Whether a run belongs to a sub-agent. Such a run is internal: the announcement in its parent's session is the
  * message.

@@ -1,5 +1,5 @@
-import type { Origin } from "../types.ts";
-import { fields, readId, rowCarriesTooLongAnId } from "./fields.ts";
+import type { Job, Origin } from "../types.ts";
+import { fields, readId, readWords, rowCarriesTooLongAnId } from "./fields.ts";
 import { spokenText } from "./spoken-text.ts";
 import { hasMedia, isCut, messageText } from "./text.ts";
 
@@ -37,6 +37,8 @@ export interface SessionRow {
   readonly at?: number;
   /** On a prompt: who spoke to the agent. On an automation or injected row: where the run comes from. */
   readonly origin?: Origin;
+  /** The cron job that a prompt is of, where the prompt names it. */
+  readonly job?: Job;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -71,7 +73,7 @@ function isMediaAlone(raw: Fields, text: string): boolean {
   return text === "" && /^\s*MEDIA:/im.test(messageText(raw) ?? "");
 }
 
-type Known = Pick<SessionRow, "kind" | "runId" | "origin">;
+type Known = Pick<SessionRow, "kind" | "runId" | "origin" | "job">;
 
 function userPrompt(raw: Fields): Known {
   // A notice from the Gateway, e.g. that it was restarted. Nobody asked for the run that follows.
@@ -79,11 +81,19 @@ function userPrompt(raw: Fields): Known {
   const runId = withoutSuffix(raw["idempotencyKey"], ":user");
   if (runId !== undefined) return { kind: "prompt", origin: "requested", runId };
   // Before 2026.9.5 the prompt of a cron job is a plain row. When no run is named, it proves nothing else.
-  return CRON_PROMPT.test(messageText(raw) ?? "") ? { kind: "prompt", origin: "cron" } : { kind: "prompt" };
+  const cron = CRON_PROMPT.exec(messageText(raw) ?? "");
+  if (cron === null) return { kind: "prompt" };
+  const id = readId(cron[1]);
+  const name = readWords(cron[2]?.trim());
+  return {
+    kind: "prompt",
+    origin: "cron",
+    ...(id !== undefined && { job: { id, ...(name !== undefined && { name }) } }),
+  };
 }
 
 /** `[cron:<job> <name>] <prompt>`, with the time before it on some Gateways. */
-const CRON_PROMPT = /^\s*(?:\[[^\]\n]{0,80}\]\s*)?\[cron:[^\]\n]+\]/;
+const CRON_PROMPT = /^\s*(?:\[[^\]\n]{0,80}\]\s*)?\[cron:([^\]\s]+)([^\]\n]*)\]/;
 
 function assistantRow(raw: Fields, mark: Fields): Known | undefined {
   const { stopReason, model, idempotencyKey } = raw;

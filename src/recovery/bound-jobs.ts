@@ -2,7 +2,8 @@ import { isInboxError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
-import { fields, readId } from "../protocol/fields.ts";
+import { fields, readId, readWords } from "../protocol/fields.ts";
+import { jobIdOf } from "../protocol/origin.ts";
 import type { SessionRow } from "../protocol/transcript-row.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { ChatEvent, GatewayEvent } from "../types.ts";
@@ -18,7 +19,7 @@ export interface BoundJobsOptions {
   readonly gateway: string;
   readonly clock: Clock;
   readonly ours: OurSessions;
-  readonly supervisor: Pick<Supervisor, "knows" | "hint">;
+  readonly supervisor: Pick<Supervisor, "knows" | "hint" | "learnJob">;
   readonly bookmark: Bookmark;
   readonly generation: Generation;
   /** Absent where the source only listens. */
@@ -84,7 +85,7 @@ export class BoundJobs {
     if (jobId === undefined) return;
     // Before 2026.9.5 this is the id of the run.
     const runId = readId(raw["sessionId"]);
-    if (runId !== undefined) supervisor.hint(gateway, runId, "cron");
+    if (runId !== undefined) supervisor.hint(gateway, runId, { origin: "cron", job: { id: jobId } });
     if (action === "removed") this.conversations.delete(jobId);
     if (action === "finished") for (const kept of this.ofJob(jobId)) this.place(kept, "here");
   }
@@ -127,7 +128,7 @@ export class BoundJobs {
 
   /** The job whose runs have this key, and its conversation. */
   private boundTo(sessionKey: string): readonly [jobId?: string, conversation?: string] {
-    const jobId = /^agent:[^:]+:cron:([^:]+)/i.exec(sessionKey)?.[1];
+    const jobId = jobIdOf("", sessionKey);
     const conversation = jobId === undefined ? undefined : this.conversations.get(jobId);
     return jobId === undefined || conversation === undefined ? [] : [jobId, conversation];
   }
@@ -136,6 +137,8 @@ export class BoundJobs {
     const job = fields(raw);
     const id = readId(job["id"]);
     if (id === undefined) return;
+    const name = readWords(job["name"]);
+    if (name !== undefined) this.options.supervisor.learnJob(this.options.gateway, { id, name });
     const conversation = job["sessionTarget"] === "current" ? readId(job["sessionKey"]) : undefined;
     this.conversations.delete(id);
     if (conversation === undefined) return;
@@ -186,13 +189,14 @@ export class BoundJobs {
 
   private place(kept: Kept, placed: "here" | "elsewhere"): void {
     const { emit, bookmark } = this.options;
-    const { final, conversation, address, timer } = kept;
+    const { final, jobId, conversation, address, timer } = kept;
     // Without its number: it came by once, and would be a repeat.
     const { seq: _, ...event } = final.event;
     if (!this.kept.delete(event.runId)) return;
     timer?.cancel();
     const key = placed === "here" ? conversation : event.sessionKey;
-    emit({ ...final, event: { ...event, placed, origin: "cron", ...(key !== undefined && { sessionKey: key }) } });
+    const known = { placed, origin: "cron", job: { id: jobId } } as const;
+    emit({ ...final, event: { ...event, ...known, ...(key !== undefined && { sessionKey: key }) } });
     bookmark.ended(address, opened(kept));
   }
 
@@ -203,7 +207,7 @@ export class BoundJobs {
 
 /** The job whose result a row is the copy of. */
 function jobOf({ kind, runId }: SessionRow): string | undefined {
-  return kind === "automation" && runId !== undefined ? /^cron:(.+):\d+$/.exec(runId)?.[1] : undefined;
+  return kind === "automation" && runId !== undefined ? jobIdOf(runId, undefined) : undefined;
 }
 
 function isCopy(row: SessionRow, { messageText, writtenAt }: ChatEvent): boolean {

@@ -36,7 +36,7 @@ export class ReportEnds {
    * told in another way. `agentId`: where the key does not say.
    */
   end(run: EndedRun, sessionKey: string, recovered: boolean): void {
-    const { runId, state, rows, origin, last } = run;
+    const { runId, state, rows, origin, job, last } = run;
     if (this.isKnown(runId, state)) return;
     if (recovered) this.options.report.recovered();
     const known = {
@@ -44,6 +44,7 @@ export class ReportEnds {
       sessionKey,
       ...(recovered && { recovered }),
       ...(origin !== undefined && { origin }),
+      ...(job !== undefined && { job }),
       ...(last.at !== undefined && { writtenAt: last.at }),
     };
     const text = textOf(run, this.options.generation.joiner);

@@ -6,7 +6,7 @@ import type { Supervisor } from "../runs/supervisor.ts";
 import { type Bookmark, placeOfRow } from "./bookmark.ts";
 import type { BoundJobs } from "./bound-jobs.ts";
 import type { Generation } from "./generation.ts";
-import { namelessRunId, originAfter } from "./history/ended-runs.ts";
+import { namelessRunId, promptOf } from "./history/ended-runs.ts";
 import type { PendingEnds } from "./pending-ends.ts";
 import type { ReportEnds } from "./report-ends.ts";
 import type { Address } from "./sessions/address.ts";
@@ -103,7 +103,7 @@ export class RowEvents {
   private agent(raw: Readonly<Record<string, unknown>>): void {
     const runId = readId(raw["runId"]);
     if (this.sessionOf(raw) === undefined || raw["isHeartbeat"] !== true || runId === undefined) return;
-    this.options.supervisor.hint(this.options.gateway, runId, "heartbeat");
+    this.options.supervisor.hint(this.options.gateway, runId, { origin: "heartbeat" });
   }
 
   private message(raw: Readonly<Record<string, unknown>>): void {
@@ -143,11 +143,11 @@ export class RowEvents {
     const { supervisor, gateway } = this.options;
     const before = this.prompts.get(sessionKey);
     this.prompts.delete(sessionKey);
-    const { kind, runId, origin } = row;
+    const { kind, runId } = row;
     if (kind === "prompt" && runId === undefined) return this.prompts.set(sessionKey, row);
     if (runId === undefined) return;
-    const answered = kind === "prompt" ? origin : originAfter(before, row);
-    if (answered !== undefined) supervisor.hint(gateway, runId, answered);
+    const prompt = kind === "prompt" ? row : promptOf(before, row);
+    if (prompt?.origin !== undefined) supervisor.hint(gateway, runId, prompt);
   }
 
   private changed(raw: Readonly<Record<string, unknown>>): void {

@@ -1,7 +1,7 @@
 import type { RunContext, RunOutput } from "../../machines/run.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { Report } from "../report/report.ts";
-import type { DiscardReason, Origin, ProactiveMessage, RunOutcome, Session } from "../types.ts";
+import type { DiscardReason, Job, Origin, ProactiveMessage, RunOutcome, Session } from "../types.ts";
 import { messageId } from "./message-id.ts";
 
 /** A run whose text is complete and not blank. */
@@ -11,6 +11,7 @@ export interface FinishedRun
   readonly recovered: boolean;
   readonly origin: Origin;
   readonly agentId: string | undefined;
+  readonly job: Job | undefined;
 }
 
 export interface OutcomeOptions {
@@ -35,7 +36,7 @@ export function decide(
     }
   }
 
-  const { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin, agentId } = run;
+  const { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin, agentId, job } = run;
   // Without an address the handler could not know where the message belongs.
   if (sessionKey === undefined) return "unroutable";
   const read = guarded("session", () => session(sessionKey), undefined);
@@ -54,6 +55,7 @@ export function decide(
     late,
     recovered,
     origin,
+    ...(job !== undefined && { job }),
   };
   // A bug in the host's function must not lose a message.
   return guarded("accept", () => accept(message), true) ? message : "declined";

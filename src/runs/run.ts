@@ -1,6 +1,6 @@
 import type { RunContext } from "../../machines/run.ts";
 import { TextReader } from "../protocol/text.ts";
-import type { LiveRun, Origin, RunProgress } from "../types.ts";
+import type { Job, LiveRun, Origin, RunProgress } from "../types.ts";
 import { noActor, type RunActor } from "./run-actors.ts";
 
 /** A run in `buffering`: its actor, and what the supervisor knows about it. */
@@ -19,6 +19,8 @@ export class Run implements RunProgress {
   recovered = false;
   origin: Origin;
   agentId: string | undefined;
+  /** The cron job that it is of. */
+  job: Job | undefined;
   /** What the deltas had said before the run became late. */
   lateText = "";
   /** The `seq` of its last delta. */
@@ -65,9 +67,10 @@ export class Run implements RunProgress {
     return begunAgain;
   }
 
-  /** `"requested"` is only a guess. A key, a prompt or a heartbeat proves the origin and wins. */
-  learnOrigin(origin: Origin): void {
-    if (origin !== "requested" || this.origin === "unknown") this.origin = origin;
+  /** Learns where the run comes from. `"requested"` is only a guess. A key, a prompt or a heartbeat proves the origin and wins. */
+  learn({ origin, job }: { readonly origin?: Origin; readonly job?: Job }): void {
+    if (origin !== undefined && (origin !== "requested" || this.origin === "unknown")) this.origin = origin;
+    if (job !== undefined) this.job = job;
   }
 
   /** The run as a host sees it. */

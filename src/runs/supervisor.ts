@@ -4,11 +4,21 @@ import { finalText } from "../../machines/run.ts";
 import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import { RunMap } from "../kit/run-map.ts";
-import { isSubagent, originOf } from "../protocol/origin.ts";
+import { isSubagent, jobIdOf, originOf } from "../protocol/origin.ts";
 import { isSilence } from "../protocol/silence.ts";
 import { TextReader } from "../protocol/text.ts";
 import type { Report } from "../report/report.ts";
-import type { Activity, ChatEvent, DiscardReason, HeardEvent, LiveRun, Origin, ProactiveMessage } from "../types.ts";
+import type {
+  Activity,
+  ChatEvent,
+  DiscardReason,
+  HeardEvent,
+  Job,
+  LiveRun,
+  Origin,
+  ProactiveMessage,
+} from "../types.ts";
+import { JobNames } from "./job-names.ts";
 import { LateTexts } from "./late-texts.ts";
 import { runKey } from "./message-id.ts";
 import { decide, type OutcomeOptions, withoutMessage } from "./outcome.ts";
@@ -35,6 +45,12 @@ export interface SupervisorOptions extends OutcomeOptions {
 const MAX_LATE_BYTES = 16_777_216;
 const MAX_SAID_BYTES = 4_194_304;
 
+/** Where a run comes from, as the Gateway told beside its chat events. */
+interface Hint {
+  readonly origin?: Origin;
+  readonly job?: Job;
+}
+
 /** What is remembered of a settled run. */
 interface SettledRun {
   /** The run errored, aborted, expired or was empty: a final that still comes is dispatched, marked `late`. */
@@ -54,7 +70,8 @@ export class Supervisor {
   private readonly solicited: ExpiringMap<true>;
   /** Solicited runs whose text somebody waits for. The caller removes its run again. */
   private readonly awaited = new Set<string>();
-  private readonly hints: ExpiringMap<Origin>;
+  private readonly hints: ExpiringMap<Hint>;
+  private readonly jobNames = new JobNames();
   private readonly lateTexts: LateTexts;
   private readonly saidTexts: LateTexts;
 
@@ -84,7 +101,7 @@ export class Supervisor {
     const run = this.runs.get(gateway, event.runId) ?? this.spawn(routed);
     if (run === undefined) return;
     if (event.recovered === true) run.recovered = true;
-    if (event.origin !== undefined) run.learnOrigin(event.origin);
+    if (event.origin !== undefined) run.learn(event);
     run.agentId ??= event.agentId;
     if (state === "delta") run.deltas += 1;
     const reason = this.notProactive(event);
@@ -115,10 +132,16 @@ export class Supervisor {
   }
 
   /** Records where a run comes from. It may come before or after the run's first event. */
-  hint(gateway: string, runId: string, origin: Origin): void {
+  hint(gateway: string, runId: string, { origin, job }: Hint): void {
     const run = this.runs.get(gateway, runId);
-    if (run === undefined) this.hints.set(runKey(gateway, runId), origin);
-    else run.learnOrigin(origin);
+    const hint = { ...(origin !== undefined && { origin }), ...(job !== undefined && { job }) };
+    if (run === undefined) this.hints.set(runKey(gateway, runId), hint);
+    else run.learn(hint);
+  }
+
+  /** Notes what a cron job is called. */
+  learnJob(gateway: string, job: Job): void {
+    this.jobNames.learn(gateway, job);
   }
 
   /**
@@ -201,7 +224,7 @@ export class Supervisor {
       originOf(runId, sessionKey),
     );
     const hint = this.hints.get(key);
-    if (hint !== undefined) run.learnOrigin(hint);
+    if (hint !== undefined) run.learn(hint);
     actor.subscribe({ complete: () => this.retire(run) });
     this.settled.delete(key);
     this.runs.set(gateway, runId, run);
@@ -265,7 +288,7 @@ export class Supervisor {
     switch (event.state) {
       case "status":
         // Only runs that a client asked for send this state.
-        return run.learnOrigin("requested");
+        return run.learn({ origin: "requested" });
       case "final":
         return this.sendFinal(run, event);
       case "error":
@@ -305,7 +328,8 @@ export class Supervisor {
     const isEmpty = isBlank(text) && hasMedia !== true;
     const isSilent = !handOverSilence && hasMedia !== true && isSilence(text);
     const isOurs = this.isSolicited(context.runId);
-    const finished = { ...context, sessionKey, text, late, recovered, origin, agentId };
+    const job = this.jobNames.named(context.gateway, run.job ?? jobOf(context.runId, sessionKey));
+    const finished = { ...context, sessionKey, text, late, recovered, origin, agentId, job };
     const decision = isEmpty ? undefined : isOurs ? "solicited" : isSilent ? "empty" : decide(finished, this.options);
     const verdict = typeof decision === "string" ? { discard: decision } : { message: decision };
     run.actor.send({ type: "final", text: own, sessionKey, hasMedia, ...verdict });
@@ -348,6 +372,11 @@ function asAnother(heard: HeardEvent): HeardEvent {
   const { event } = heard;
   const mark = hash("sha256", event.messageText ?? "", "base64url").slice(0, 12);
   return { ...heard, event: { ...event, runId: `${event.runId}#${mark}` } };
+}
+
+function jobOf(runId: string, sessionKey: string | undefined): Job | undefined {
+  const id = jobIdOf(runId, sessionKey);
+  return id === undefined ? undefined : { id };
 }
 
 function isBlank(text: string | undefined): boolean {

@@ -166,6 +166,15 @@ describe("where a run comes from, by the prompt before it", () => {
     expect(prompt(content, more)?.origin).toBe(origin);
   });
 
+  it.each([
+    ["[cron:cf1af704-9c94 Daily standup] Say hello.", { id: "cf1af704-9c94", name: "Daily standup" }],
+    ["[cron:cf1af704] Say hello.", { id: "cf1af704" }],
+    [`[cron:${"x".repeat(2_000)} name] Say hello.`, undefined],
+    ["Hello?", undefined],
+  ])("reads the job of %j", (content, job) => {
+    expect(prompt(content)?.job).toEqual(job);
+  });
+
   it("takes the answer to a slash command for the run that asked", () => {
     const row = {
       role: "assistant",

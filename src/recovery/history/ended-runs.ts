@@ -1,5 +1,5 @@
 import type { SessionRow } from "../../protocol/transcript-row.ts";
-import type { Origin } from "../../types.ts";
+import type { Job, Origin } from "../../types.ts";
 
 /** A run that has ended, as its rows tell it. */
 export interface EndedRun {
@@ -12,6 +12,7 @@ export interface EndedRun {
   /** Its last row. */
   readonly last: SessionRow;
   readonly origin?: Origin;
+  readonly job?: Job;
   /** Its rows carry no run id. */
   readonly nameless: boolean;
 }
@@ -19,6 +20,7 @@ export interface EndedRun {
 interface Gathered {
   readonly rows: SessionRow[];
   readonly origin: Origin | undefined;
+  readonly job: Job | undefined;
 }
 
 /**
@@ -39,13 +41,19 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
       turn = undefined;
       if (runId !== undefined && origin !== undefined) asked.set(runId, origin);
     } else if (runId !== undefined) {
-      const run = runs.get(runId) ?? { rows: [], origin: origin ?? asked.get(runId) ?? originAfter(before, row) };
+      const prompt = promptOf(before, row);
+      const run = runs.get(runId) ?? {
+        rows: [],
+        origin: origin ?? asked.get(runId) ?? prompt?.origin,
+        job: prompt?.job,
+      };
       // Last in the map is last to have spoken.
       runs.delete(runId);
       runs.set(runId, run);
       run.rows.push(row);
     } else if (nameless) {
-      turn ??= { rows: [], origin: originAfter(before, row) };
+      const prompt = promptOf(before, row);
+      turn ??= { rows: [], origin: prompt?.origin, job: prompt?.job };
       runs.delete(turn);
       runs.set(turn, turn);
       turn.rows.push(row);
@@ -57,11 +65,10 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
   return Array.from(runs, ([key, run]) => endedRun(typeof key === "string" ? key : undefined, run) ?? []).flat();
 }
 
-/** A cron job's prompt does not name its run: it is the one that answers it directly. */
-export function originAfter(before: SessionRow | undefined, row: SessionRow): Origin | undefined {
+/** The prompt that a row answers, where the prompt names no run, as that of a cron job: it is the row right before. */
+export function promptOf(before: SessionRow | undefined, row: SessionRow): SessionRow | undefined {
   if (before?.kind !== "prompt" || before.runId !== undefined) return undefined;
-  const adjacent = before.seq !== undefined && row.seq === before.seq + 1;
-  return adjacent ? before.origin : undefined;
+  return before.seq !== undefined && row.seq === before.seq + 1 ? before : undefined;
 }
 
 /** The id of a run whose rows carry none, from the id of its last row. */
@@ -77,12 +84,18 @@ export function textOf({ rows }: EndedRun, joiner: string): string {
     .join(joiner);
 }
 
-function endedRun(name: string | undefined, { rows, origin }: Gathered): EndedRun | undefined {
+function endedRun(name: string | undefined, { rows, origin, job }: Gathered): EndedRun | undefined {
   const last = rows.at(-1);
   if (last === undefined || last.kind === "step" || last.kind === "prompt") return undefined;
   const runId = name ?? (last.id === undefined ? undefined : namelessRunId(last.id));
   if (runId === undefined) return undefined;
-  const known = { runId, last, nameless: name === undefined, ...(origin !== undefined && { origin }) };
+  const known = {
+    runId,
+    last,
+    nameless: name === undefined,
+    ...(origin !== undefined && { origin }),
+    ...(job !== undefined && { job }),
+  };
   if (last.kind === "failed") return { ...known, state: "error", rows: [last] };
   if (last.kind === "aborted") return { ...known, state: "aborted", rows: [last] };
   return { ...known, state: "final", rows: rows.filter(({ kind }) => kind !== "failed" && kind !== "aborted") };
