@@ -35,7 +35,7 @@ async function opened(listeners: ReadonlyMap<string, unknown>, count: number): P
   while (listeners.size < count) await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe("what is said to a person who listens", () => {
+describe("the announcement of a listener", () => {
   it("is one line when every link is live", async () => {
     const { clock, streams, link, opened: listeners } = announced(["home", "work"], "app.example.com");
     await opened(listeners, 2);
@@ -53,7 +53,7 @@ describe("what is said to a person who listens", () => {
     );
   });
 
-  it("names each Gateway that it waits for, after five seconds", async () => {
+  it("names each Gateway it waits for after five seconds", async () => {
     const { clock, streams, link, opened: listeners } = announced(["home", "work", "live"]);
     await opened(listeners, 3);
     for (const name of ["home", "work", "live"]) link(name)?.({ type: "connect" });

@@ -35,14 +35,14 @@ describe("a configuration", () => {
     [{ accept: { sessionPrefix: [""] } }, "Expected `accept.sessionPrefix` to be a text that is not empty"],
     [{ webhook: { url: "http://h", secret: "sesame" } }, "There is no `webhook.secret`"],
     [{ ledger: 7 }, "Expected `ledger` to be a text that is not empty"],
-  ])("is refused by the path of what is wrong: %j", (config, words) => {
+  ])("is refused with the path of what is wrong: %j", (config, words) => {
     const file = write(config);
     expect(() => readConfig(file)).toThrow(words);
     expect(() => readConfig(file)).toThrow(`, in ${file}`);
     expect(() => readConfig(file)).not.toThrow('sesame"');
   });
 
-  it("reads secrets from files, and paths from its own folder", () => {
+  it("reads secrets from files and paths from its own folder", () => {
     writeFileSync(join(folder, "token"), "a-token\n");
     writeFileSync(join(folder, "secret"), "whsec_a whsec_b\n");
     const config = readConfig(
@@ -62,7 +62,7 @@ describe("a configuration", () => {
     });
   });
 
-  it("hands over what fits each filter", () => {
+  it("hands over what matches each filter", () => {
     const { accept } = readConfig(
       write({ accept: { origin: ["cron", "heartbeat"], agent: "main", sessionPrefix: "agent:main:collavre:" } }),
     );
@@ -79,7 +79,7 @@ describe("a configuration", () => {
 });
 
 describe("listen --config", () => {
-  it("listens to several Gateways, with filters and limits", async () => {
+  it("listens to several Gateways with filters and limits", async () => {
     const [home, work] = [await fakeGateway(), await fakeGateway()];
     const file = write({
       gateway: [
@@ -132,7 +132,7 @@ describe("listen --config", () => {
       { gateway: { url: "ws://127.0.0.1:1" } },
       "Expected the Gateway either by --url or in the configuration, got both",
     ],
-  ])("ends with 2 for what the library refuses: %j", async (config, words) => {
+  ])("ends with 2 for an option that is refused: %j", async (config, words) => {
     const cli = runCli(["listen", "--url", "ws://127.0.0.1:9", "--config", write(config)]);
     expect(await cli.ended).toEqual({ code: 2, signal: null });
     expect(cli.stderr).toContain(words);

@@ -32,7 +32,7 @@ describe.skipIf(postgres === undefined)("dead, on a ledger in Postgres", () => {
     await ledger.close();
   });
 
-  it("makes no ledger where there is none, and quotes no address", async () => {
+  it("creates no ledger and quotes no address", async () => {
     const schema = postgres?.schema() as string;
     const { code, stderr } = await dead("list", "--ledger", `${postgres?.url}?schema=${schema}`);
     expect(code).not.toBe(0);

@@ -43,7 +43,7 @@ async function dead(...args: readonly string[]) {
 const idsLeft = async (): Promise<readonly string[]> => (await ledger.deadLetters()).map((letter) => letter.message.id);
 
 describe("dead, while an inbox has the ledger open", () => {
-  it("lists what there is without the texts", async () => {
+  it("lists dead letters without their texts", async () => {
     const { code, stdout } = await dead("list");
     expect(code).toBe(0);
     const [titles, ...rows] = stdout
@@ -58,7 +58,7 @@ describe("dead, while an inbox has the ledger open", () => {
     expect(stdout).not.toContain("Confidential");
   });
 
-  it("shows one with its text, without control characters", async () => {
+  it("shows one with its text and without control characters", async () => {
     const { code, stdout } = await dead("show", "message-2");
     expect(code).toBe(0);
     expect(stdout).toContain("run:       run-2\n");
@@ -66,20 +66,20 @@ describe("dead, while an inbox has the ledger open", () => {
     expect(stdout).toMatch(/\n\nConfidential 2\nsecond line\[2J\n$/);
   });
 
-  it("puts one back, for the inbox to claim", async () => {
+  it("revives one for the inbox to claim", async () => {
     expect(await dead("retry", "message-1")).toEqual({ code: 0, stdout: "", stderr: "1 will be delivered again\n" });
     expect(await idsLeft()).toEqual(["message-2"]);
     expect(await ledger.claim(100)).toMatchObject([{ message: { id: "message-1" }, state: "taken", attempts: 0 }]);
   });
 
-  it("puts all back with --all", async () => {
+  it("revives all with --all", async () => {
     expect(await dead("retry", "--all")).toEqual({ code: 0, stdout: "", stderr: "2 will be delivered again\n" });
     expect((await ledger.claim(100)).map((entry) => entry.message.id)).toEqual(["message-1", "message-2"]);
     expect(await dead("list")).toEqual({ code: 0, stdout: "", stderr: "There are no dead letters\n" });
     expect(await dead("retry", "--all")).toMatchObject({ code: 0, stderr: "0 will be delivered again\n" });
   });
 
-  it("drops one, whose id stays known", async () => {
+  it("drops one and still knows its id", async () => {
     expect(await dead("drop", "message-1")).toEqual({ code: 0, stdout: "", stderr: "1 dropped\n" });
     expect(await idsLeft()).toEqual(["message-2"]);
     expect(await ledger.take(message(1))).toBe("known");
@@ -90,7 +90,7 @@ describe("dead, while an inbox has the ledger open", () => {
     expect(await idsLeft()).toEqual([]);
   });
 
-  it("lists a line of JSON each with --json, without the texts", async () => {
+  it("lists JSON lines without texts with --json", async () => {
     const { code, stdout } = await dead("list", "--json");
     expect(code).toBe(0);
     expect(
@@ -105,7 +105,7 @@ describe("dead, while an inbox has the ledger open", () => {
     expect(stdout).not.toContain("Confidential");
   });
 
-  it.each(["show", "retry", "drop"])("fails to %s what is no dead letter", async (verb) => {
+  it.each(["show", "retry", "drop"])("refuses to %s what is no dead letter", async (verb) => {
     expect(await dead(verb, "message-9")).toEqual({
       code: 1,
       stdout: "",
@@ -115,7 +115,7 @@ describe("dead, while an inbox has the ledger open", () => {
   });
 });
 
-it("does not make a ledger where there is none", async () => {
+it("creates no ledger", async () => {
   const missing = temporaryFile("missing.db");
   const cli = runCli(["dead", "list", "--ledger", missing]);
   expect(await cli.ended).toEqual({ code: 1, signal: null });

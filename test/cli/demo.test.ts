@@ -38,7 +38,7 @@ it("plays every recorded scenario and counts the outcomes", {
   expect(fromFailure[1]).toContain("errored: ⚠️ stub/stub-1 request failed");
 });
 
-it("has a scene for each scenario that was recorded", () => {
+it("has a scene for each recorded scenario", () => {
   const scenario = (recording: string): string => recording.split(".")[0] as string;
   expect(scenes.map(({ recording }) => scenario(recording)).sort()).toEqual([
     ...new Set(recordingNames().map(scenario)),

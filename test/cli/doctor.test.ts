@@ -192,7 +192,7 @@ const broken: Record<string, () => Promise<readonly [args: readonly string[], ch
 };
 
 describe("doctor", () => {
-  it.each(Object.entries(broken))("finds out: %s", async (_name, prepare) => {
+  it.each(Object.entries(broken))("finds: %s", async (_name, prepare) => {
     const [args, check, words] = await prepare();
     const { code, findings } = await doctor(...args);
     const failures = findings.filter((finding) => finding.status === "failed");
@@ -202,7 +202,7 @@ describe("doctor", () => {
     expect(code).toBe(1);
   });
 
-  it("finds nothing where all is well, and exits with 0", async () => {
+  it("finds nothing and exits with 0 where all is well", async () => {
     const gateway = await fakeGateway();
     vi.stubEnv("OPENCLAW_GATEWAY_TOKEN", gateway.token);
     let body = "";
@@ -237,7 +237,7 @@ describe("doctor", () => {
     ["2026.4.1", "older than the versions tested"],
     ["2027.1.0", "newer than the versions tested"],
     [undefined, "does not say which version"],
-  ])("warns of a Gateway of the version %s, and exits with 0", async (version, words) => {
+  ])("warns of a Gateway of the version %s and exits with 0", async (version, words) => {
     const { code, findings } = await doctor("--url", await says({ server: { version } }));
     expect(findings.filter(({ status }) => status !== "ok")).toEqual([
       expect.objectContaining({ check: "version", status: "warning", text: expect.stringContaining(words) as string }),
@@ -263,7 +263,7 @@ describe("doctor", () => {
     );
   });
 
-  it("says it to a person a line each, with what mends it beneath", async () => {
+  it("prints one line for each finding and its remedy below", async () => {
     const streams = keptStreams(false);
     const code = await runCli(["doctor", "--url", await refuses("AUTH_TOKEN_MISMATCH")], createTerminal(streams));
     expect(streams.written.stdout).toMatch(

@@ -6,7 +6,7 @@ import { runCli } from "./run-cli.ts";
 const addressIn = (text: string) => /http:\/\/127\.0\.0\.1:\d+\/[\w-]+\//.exec(text)?.[0] ?? "";
 
 describe("--inspect", () => {
-  it("begins when the page is open and stays until Ctrl-C", { timeout: 30_000 }, async () => {
+  it("starts the page first and stays until Ctrl-C", { timeout: 30_000 }, async () => {
     const cli = runCli(["demo", "--inspect"]);
     await cli.written("The demo begins when");
     expect(cli.stdout).toBe("");
@@ -19,7 +19,7 @@ describe("--inspect", () => {
     await cli.ended;
   });
 
-  it("shows what a listener hears, on the port that is asked for", async () => {
+  it("shows what a listener hears on the given port", async () => {
     const gateway = await fakeGateway();
     const environment = {
       OPENCLAW_GATEWAY_TOKEN: gateway.token,
@@ -44,7 +44,7 @@ describe("--inspect", () => {
     page.close();
   });
 
-  it("wants a port or nothing, and --show-text nothing but it", async () => {
+  it("accepts only a port and --show-text", async () => {
     const refused = async (...args: string[]) => {
       const cli = runCli(args);
       expect(await cli.ended).toMatchObject({ code: 2 });
@@ -59,7 +59,7 @@ describe("--inspect", () => {
 });
 
 describe("--stately", () => {
-  it("shows runs in Stately's inspector, without their texts", async () => {
+  it("shows runs in Stately's inspector without their texts", async () => {
     const gateway = await fakeGateway();
     const cli = runCli(["listen", "--url", gateway.url, "--stately"], { OPENCLAW_GATEWAY_TOKEN: gateway.token });
     await gateway.nextConnection();

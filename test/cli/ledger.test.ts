@@ -25,7 +25,7 @@ async function ledgerCommand(...args: readonly string[]) {
 }
 
 describe("ledger, while an inbox has the file open", () => {
-  it("counts what is in it", async () => {
+  it("counts its entries", async () => {
     const { code, stdout } = await ledgerCommand("stats", "--ledger", file);
     expect(code).toBe(0);
     const rows = stdout.trimEnd().split("\n");
@@ -37,7 +37,7 @@ describe("ledger, while an inbox has the file open", () => {
     expect(stdout).not.toContain("Private");
   });
 
-  it("says that a whole file is whole", async () => {
+  it("reports a file that is whole", async () => {
     expect(await ledgerCommand("check", "--ledger", file)).toEqual({
       code: 0,
       stdout: "",
@@ -45,7 +45,7 @@ describe("ledger, while an inbox has the file open", () => {
     });
   });
 
-  it("copies all of it, for an inbox to open, and never over a file", async () => {
+  it("copies all of it for an inbox and overwrites no file", async () => {
     const copy = temporaryFile("copy.db");
     expect(await ledgerCommand("backup", copy, "--ledger", file)).toMatchObject({ code: 0, stdout: "" });
     const ledger = await openLedger(copy);
@@ -68,7 +68,7 @@ it("names what cannot be read", async () => {
   expect(stderr).toBe("3 messages; the file is damaged\n");
 });
 
-it("refuses what is no ledger file", async () => {
+it("refuses a file that is no ledger", async () => {
   const other = temporaryFile("other.db");
   writeFileSync(other, "not a database");
   expect((await ledgerCommand("check", "--ledger", other)).code).toBe(1);

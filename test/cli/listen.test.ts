@@ -55,7 +55,7 @@ describe("listen", () => {
     expect(cli.stderr).not.toContain(gateway.token);
   });
 
-  it("prints for a person without control characters", async () => {
+  it("prints no control characters for a person", async () => {
     const gateway = await fakeGateway();
     const cli = runCli(["listen", "--log-level", "silent"], {
       OPENCLAW_GATEWAY_URL: gateway.url,
@@ -86,7 +86,7 @@ describe("listen", () => {
     ]);
   });
 
-  it("lets a post finish after SIGTERM", async () => {
+  it("finishes a post after SIGTERM", async () => {
     const gateway = await fakeGateway();
     const hook = await receiver();
     const cli = runCli(["listen", "--url", gateway.url, "--webhook", hook.url, "--json"], {
@@ -108,7 +108,7 @@ describe("listen", () => {
     expect(cli.stderr).not.toContain(secret);
   });
 
-  it("posts the events that it is asked for", async () => {
+  it("posts the events it is asked for", async () => {
     const gateway = await fakeGateway();
     const hook = await receiver();
     const cli = runCli(["listen", "--url", gateway.url, "--webhook", hook.url, "--events", "link.live,run.errored"], {
@@ -142,7 +142,7 @@ describe("listen", () => {
     expect(await cli.ended).toEqual({ code, signal: null });
   });
 
-  it("ends with 3 for a wrong token, without showing it", async () => {
+  it("ends with 3 for a wrong token without showing it", async () => {
     const gateway = await fakeGateway();
     const cli = runCli(["listen", "--url", gateway.url, "--token", "sesame-open-up", "--log-level", "debug"]);
     expect(await cli.ended).toEqual({ code: 3, signal: null });
@@ -151,7 +151,7 @@ describe("listen", () => {
     expect(cli.stderr).not.toContain("sesame");
   });
 
-  it("ends quietly when nobody reads its output any more", async () => {
+  it("ends without an error when its output is closed", async () => {
     const gateway = await fakeGateway();
     const cli = runCli(["listen", "--url", gateway.url, "--json"], {
       OPENCLAW_GATEWAY_TOKEN: gateway.token,

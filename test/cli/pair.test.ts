@@ -12,7 +12,7 @@ async function pair(prepare: (gateway: Awaited<ReturnType<typeof fakeGateway>>) 
 }
 
 describe("pair", () => {
-  it("prints the command that approves it, and waits", async () => {
+  it("prints the command that approves the device and waits", async () => {
     const { cli, file, gateway, env } = await pair((fake) => fake.refuse("pairing", 1));
     expect(await cli.ended).toEqual({ code: 0, signal: null });
     expect(cli.stderr).toMatch(
@@ -28,7 +28,7 @@ describe("pair", () => {
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ deviceId });
   });
 
-  it("says where nothing needs approval", async () => {
+  it("says that no approval is needed", async () => {
     const { cli } = await pair();
     expect(await cli.ended).toEqual({ code: 0, signal: null });
     expect(cli.stderr).toBe("This device is paired already. There is nothing to approve.\n");

@@ -5,7 +5,7 @@ import { fakeGateway } from "../testing/helpers.ts";
 import { runCli, temporaryFile } from "./run-cli.ts";
 
 describe("replay", () => {
-  it("prints the outcome of each run, and the counters last", async () => {
+  it("prints each run's outcome and the counters last", async () => {
     const cli = runCli(["replay", recordingPath("j6-subagent")]);
     expect(await cli.ended).toEqual({ code: 0, signal: null });
     const lines = cli.stdout.trimEnd().split("\n");
@@ -26,7 +26,7 @@ describe("replay", () => {
     expect(cli.stderr.trimEnd().split("\n").at(-1)).toMatch(/^delivered=10 discarded=0 /);
   });
 
-  it("counts lines that are no frames, and goes on", async () => {
+  it("counts lines that are no frames and goes on", async () => {
     const file = temporaryFile("damaged.ndjson");
     writeFileSync(file, `not JSON\n${readFileSync(recordingPath("c3-agent-rpc"), "utf8")}`);
     const cli = runCli(["replay", file]);
@@ -34,7 +34,7 @@ describe("replay", () => {
     expect(cli.stdout.trimEnd().split("\n").at(-1)).toMatch(/^delivered=1 .* rejected=1$/);
   });
 
-  it("fails with the name of a file that is not there", async () => {
+  it("fails with the name of a missing file", async () => {
     const cli = runCli(["replay", "nowhere.ndjson"]);
     expect(await cli.ended).toEqual({ code: 1, signal: null });
     expect(cli.stderr).toContain("openclaw-inbox: The recording nowhere.ndjson cannot be read");
@@ -45,7 +45,7 @@ describe("replay", () => {
     ["package.json", 'package.json cannot be read: its first 100 lines hold no frame; a recording has one {"t"'],
     [".", ". cannot be read: EISDIR"],
     ["/dev/null", "/dev/null is empty"],
-  ])("fails in one line for %s, which is no recording", async (file, words) => {
+  ])("fails in one line for %s", async (file, words) => {
     const cli = runCli(["replay", file]);
     expect(await cli.ended).toEqual({ code: 1, signal: null });
     expect(cli.stderr).toContain(`openclaw-inbox: The recording ${words}`);
@@ -61,7 +61,7 @@ describe("replay", () => {
 });
 
 describe("record", () => {
-  it("writes what replay makes the same messages of", async () => {
+  it("writes a file that replay makes the same messages of", async () => {
     const gateway = await fakeGateway();
     const file = temporaryFile("recorded.ndjson");
     const recorder = runCli(["record", file, "--url", gateway.url], { OPENCLAW_GATEWAY_TOKEN: gateway.token });
@@ -91,7 +91,7 @@ describe("record", () => {
     ]);
   });
 
-  it("hears heartbeats and jobs of the main session", async () => {
+  it("records heartbeats and jobs of the main session", async () => {
     const gateway = await fakeGateway();
     const file = temporaryFile("hidden.ndjson");
     const recorder = runCli(["record", file, "--url", gateway.url], { OPENCLAW_GATEWAY_TOKEN: gateway.token });
@@ -112,7 +112,7 @@ describe("record", () => {
     expect(chats.some((line) => line.includes("From a job"))).toBe(true);
   });
 
-  it("replaces an existing file with --force only", async () => {
+  it("replaces an existing file only with --force", async () => {
     const gateway = await fakeGateway();
     const file = temporaryFile("there.ndjson");
     writeFileSync(file, "precious\n");

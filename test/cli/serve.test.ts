@@ -28,7 +28,7 @@ describe("a health server", () => {
     expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 503]);
   });
 
-  it("has the metrics, and no text and no session key", async () => {
+  it("has the metrics without texts or session keys", async () => {
     const { gateway, inbox, server } = await served();
     await inbox.start();
     gateway.say("Confidential", { sessionKey: "agent:main:secret-room" });
@@ -46,7 +46,7 @@ describe("a health server", () => {
     },
   );
 
-  it("reads only", async () => {
+  it("accepts only reads", async () => {
     const { server } = await served();
     expect((await fetch(`${server.url}/healthz`, { method: "POST", body: "x" })).status).toBe(405);
     const head = await fetch(`${server.url}/metrics`, { method: "HEAD" });
@@ -59,7 +59,7 @@ describe("a health server", () => {
     expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(1);
   });
 
-  it("says where a port is taken", async () => {
+  it("says that a port is taken", async () => {
     const { inbox, server } = await served();
     const port = Number(new URL(server.url).port);
     await expect(serveHealth(inbox, { host: "127.0.0.1", port })).rejects.toThrow("EADDRINUSE");
@@ -81,7 +81,7 @@ describe("the address to serve on", () => {
   });
 });
 
-it("is served by listen --serve, until SIGTERM", async () => {
+it("is served by listen --serve until SIGTERM", async () => {
   const gateway = await fakeGateway();
   const cli = runCli(["listen", "--url", gateway.url, "--serve", "0"], { OPENCLAW_GATEWAY_TOKEN: gateway.token });
   await cli.written("Listening to default");

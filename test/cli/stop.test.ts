@@ -43,21 +43,18 @@ const moments: Record<string, Moment> = {
 };
 
 describe("listen, with a backlog", () => {
-  it.each(Object.entries(moments))(
-    "ends with 0 at SIGTERM %s, while the Gateway keeps silent",
-    async (_name, moment) => {
-      const silent = createTcpServer();
-      const url = `ws://127.0.0.1:${await listening(silent)}`;
-      const hook = await receiver();
-      const first = { request: once(hook.server, "request"), connection: once(silent, "connection") };
-      const cli = runCli(["listen", "--url", url, "--ledger", await backlog(), "--webhook", hook.url, "--json"], {
-        OPENCLAW_INBOX_WEBHOOK_SECRET: secret,
-      });
-      await moment(cli, first);
-      cli.child.kill("SIGTERM");
-      expect(await cli.ended).toEqual({ code: 0, signal: null });
-    },
-  );
+  it.each(Object.entries(moments))("ends with 0 at SIGTERM %s while the Gateway is silent", async (_name, moment) => {
+    const silent = createTcpServer();
+    const url = `ws://127.0.0.1:${await listening(silent)}`;
+    const hook = await receiver();
+    const first = { request: once(hook.server, "request"), connection: once(silent, "connection") };
+    const cli = runCli(["listen", "--url", url, "--ledger", await backlog(), "--webhook", hook.url, "--json"], {
+      OPENCLAW_INBOX_WEBHOOK_SECRET: secret,
+    });
+    await moment(cli, first);
+    cli.child.kill("SIGTERM");
+    expect(await cli.ended).toEqual({ code: 0, signal: null });
+  });
 
   it("loses nothing at SIGTERM while it catches up", async () => {
     const gateway = await fakeGateway();

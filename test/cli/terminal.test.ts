@@ -14,7 +14,7 @@ describe("a terminal", () => {
     ["a terminal with an empty NO_COLOR", true, { NO_COLOR: "" }, true],
     ["a terminal that can do nothing", true, { TERM: "dumb" }, false],
     ["a pipe", false, {}, false],
-  ] as const)("paints on %s: %s, %o, %s", (_name, isTTY, env, colours) => {
+  ] as const)("has colours on %s (TTY: %s, environment: %o): %s", (_name, isTTY, env, colours) => {
     const { paint } = createTerminal(keptStreams(isTTY, env));
     expect(paint("bold", "text").includes(escapeCode)).toBe(colours);
     expect(paint("bold", "text")).toContain("text");
@@ -31,7 +31,7 @@ describe("a terminal", () => {
     expect(streams.written.stdout).toBe("a message\n");
   });
 
-  it("has no status line elsewhere than on a terminal", () => {
+  it("shows a status line only on a terminal", () => {
     const streams = keptStreams(false);
     createTerminal(streams).status("1 frame");
     expect(streams.written.stderr).toBe("");
@@ -55,20 +55,20 @@ describe("the log", () => {
 describe("a line of the log for people", () => {
   const line = (fields: object) => JSON.stringify({ level: 40, time: 0, pid: 1, hostname: "h", ...fields });
 
-  it("has an error's stack on lines of its own", () => {
+  it("has an error's stack on separate lines", () => {
     const err = { type: "Error", message: "boom", stack: "Error: boom\n    at here" };
     expect(prettyLine(line({ err, a: 1, msg: "failed" }), false)).toMatch(
       /^\[[\d:.]{12}\] WARN: failed \{"a":1\} \n {4}Error: boom\n {8}at here$/,
     );
   });
 
-  it("takes a level without a name, and a line without a message", () => {
+  it("has a level without a name or a line without a message", () => {
     expect(prettyLine(line({ level: 35 }), true)).toContain("35");
   });
 });
 
 describe("wrap", () => {
-  it("breaks between words, and words that are longer than a line", () => {
+  it("breaks between words and within a word longer than a line", () => {
     expect(wrap("one two three", 7)).toEqual(["one two", "three"]);
     expect(wrap("abcdefgh ij", 3)).toEqual(["abc", "def", "gh", "ij"]);
     expect(wrap("🦞🦞🦞", 5)).toEqual(["🦞🦞", "🦞"]);

@@ -56,7 +56,7 @@ describe("a wrong command line", () => {
     ],
     ["listen --url ws://127.0.0.1:9 --serve 70000", "Expected `--serve` to be PORT or HOST:PORT, got `70000`"],
     ["listen --url ws://127.0.0.1:9 --serve :80", "Expected `--serve` to be PORT or HOST:PORT, got `:80`"],
-  ])("`%s` ends with 2, one line, and where to look", async (commandLine, line) => {
+  ])("`%s` ends with 2 and one line that says where to look", async (commandLine, line) => {
     const { code, stdout, stderr } = await run(commandLine);
     const name = commandLine.split(" ")[0] as string;
     const place = commands.has(name) ? `${name} ` : "";
@@ -102,14 +102,14 @@ describe("the environment", () => {
     expect(code).toBe(2);
   });
 
-  it("stands back behind the command line", async () => {
+  it("is overridden by the command line", async () => {
     vi.stubEnv("OPENCLAW_INBOX_SESSION", "mine");
     const { stderr } = await run("listen --session yours --url ws://127.0.0.1:9");
     vi.stubEnv("OPENCLAW_INBOX_SESSION", undefined);
     expect(stderr).toContain("Expected `--session` to be `all` or `collavre`, got `yours`");
   });
 
-  it("takes a level of the log in capitals", async () => {
+  it("accepts a log level in capitals", async () => {
     vi.stubEnv("LOG_LEVEL", "WARN");
     const { code, stderr } = await run("replay nowhere.ndjson");
     vi.stubEnv("LOG_LEVEL", undefined);
@@ -119,7 +119,7 @@ describe("the environment", () => {
 });
 
 describe("the help", () => {
-  it("goes to stderr with 2 unless it was asked for", async () => {
+  it("is printed to stderr with exit code 2 unless it was asked for", async () => {
     const nothing = await run("");
     const help = await run("--help");
     expect(nothing).toEqual({ code: 2, stdout: "", stderr: help.stdout });
@@ -146,7 +146,7 @@ describe("the help", () => {
   });
 });
 
-it("tells its version", async () => {
+it("prints its version", async () => {
   const { code, stdout } = await run("--version");
   expect(stdout).toMatch(/^\d+\.\d+\.\d+.*\n$/);
   expect(code).toBe(0);

@@ -15,7 +15,7 @@ const revoked = () => {
   return proxy;
 };
 
-describe("what a handler throws", () => {
+describe("an error from a handler", () => {
   it.each<[string, unknown, string]>([
     ["a text", "no", "no"],
     ["nothing", undefined, "undefined"],
@@ -32,7 +32,7 @@ describe("what a handler throws", () => {
     ["an error without a message", new TypeError(""), "TypeError"],
     ["a lone surrogate and NUL", new Error("a\ud800b\0c"), "a\ufffdbc"],
     ["a message of a megabyte", new Error("x".repeat(1e6)), "x".repeat(4_096)],
-  ])("may be %s", async (_name, thrown, text) => {
+  ])("is reported as text: %s", async (_name, thrown, text) => {
     for (const deliver of [
       () => {
         throw thrown;
@@ -47,7 +47,7 @@ describe("what a handler throws", () => {
     }
   });
 
-  it("is permanent though its details throw", async () => {
+  it("ends the delivery when it is permanent and its details throw", async () => {
     const error = Object.defineProperty(new PermanentError("gone"), "details", {
       get() {
         throw new Error("trap");
@@ -60,7 +60,7 @@ describe("what a handler throws", () => {
   });
 });
 
-describe("what a handler returns", () => {
+describe("the value of a handler", () => {
   const delivered = "m delivered 1";
 
   it.each<[string, () => unknown, string]>([
@@ -103,7 +103,7 @@ describe("what a handler returns", () => {
       "m dead 1: trap",
     ],
     ["a revoked proxy", revoked, "m dead 1: Cannot perform 'get' on a proxy that has been revoked"],
-  ])("may be %s", async (_name, deliver, end) => {
+  ])("is accepted: %s", async (_name, deliver, end) => {
     const { lanes, told, clock } = openLanes({ deliver, maxAttempts: 1 });
     lanes.accept({ message: messageOf("m"), attempts: 0 });
     await settle();
@@ -115,7 +115,7 @@ describe("what a handler returns", () => {
     ["promise", () => new Promise(() => {})],
     // biome-ignore lint/suspicious/noThenProperty: that is what is tested
     ["thenable", () => ({ then() {} })],
-  ])("is given up after `timeoutMs` when it is a %s that never settles", async (_name, deliver) => {
+  ])("ends an attempt after `timeoutMs` when it is a %s that never settles", async (_name, deliver) => {
     const { lanes, told, clock } = openLanes({ deliver, maxAttempts: 1, timeoutMs: 1_000 });
     lanes.accept({ message: messageOf("m"), attempts: 0 });
     await settle();
@@ -127,7 +127,7 @@ describe("what a handler returns", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("is not looked at after `timeoutMs`, nor after stop", async () => {
+  it("is ignored after `timeoutMs` or stop", async () => {
     const settling: PromiseWithResolvers<void>[] = [];
     const deliver = () => {
       const one = Promise.withResolvers<void>();
@@ -150,7 +150,7 @@ describe("what a handler returns", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("needs no timer when it settles within its turn", async () => {
+  it("needs no timer when it settles in the same turn", async () => {
     const clock = createTestClock();
     const { lanes, told } = openLanes({ clock, deliver: async () => {} });
     const setTimeout = vi.spyOn(clock, "setTimeout");

@@ -89,7 +89,7 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     };
   }
 
-  it("adds one job for a message that two hosts hand over at once", async () => {
+  it("adds one job when two hosts hand over the same message", async () => {
     const queue = newQueue();
     const other = openQueue(queue.name);
     const one = message();
@@ -116,7 +116,7 @@ describe.skipIf(redis === undefined)("bullmq", () => {
         if (job.data.text === TEXT) throw new Error("the worker failed");
       },
     ],
-  ])("runs a message once, also when it comes again after its job has %s", async (state, work) => {
+  ])("runs a message once when it comes again after its job has %s", async (state, work) => {
     const queue = newQueue();
     const other = openQueue(queue.name);
     const [one, later] = [message(), message("a later one")];
@@ -136,7 +136,7 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     expect(worker.runs).toEqual([`openclaw-${one.id}`, `openclaw-${later.id}`]);
   });
 
-  it("is not made to forget by a worker that keeps no jobs", async () => {
+  it("remembers a message when a worker keeps no jobs", async () => {
     const queue = newQueue();
     const [one, later] = [message(), message()];
     const worker = startWorker(queue, { removeOnComplete: { count: 0 }, removeOnFail: { count: 0 } });
@@ -150,7 +150,7 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     expect(worker.runs).toHaveLength(2);
   });
 
-  it("is made to forget by another producer's limit on the same queue, as its documentation warns", async () => {
+  it("forgets a message when another producer limits the queue", async () => {
     const queue = newQueue();
     const one = message();
     const worker = startWorker(queue);
@@ -162,7 +162,7 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     expect(await queue.getJob(`openclaw-${one.id}`)).toBeUndefined();
   });
 
-  it("adds the data, name and options it is asked for, and leaves the queue's longer retention alone", async () => {
+  it("adds the data, name and options it is asked for", async () => {
     const queue = newQueue({ attempts: 2, removeOnComplete: false, removeOnFail: { age: 100_000 } });
     const one = message();
     const deliver = bullmq<{ content: string }>(queue, {
@@ -178,7 +178,7 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     expect(job?.opts).toMatchObject({ removeOnComplete: false, removeOnFail: { age: 90_000 } });
   });
 
-  it("keeps the order of each session where sessions share several queues of one job at a time", async () => {
+  it("keeps the order of each session over several queues", async () => {
     const queues = Array.from({ length: 3 }, () => newQueue());
     const handlers = queues.map((queue) => bullmq(queue));
     const done: { session: string; n: number }[] = [];
@@ -200,7 +200,7 @@ describe.skipIf(redis === undefined)("bullmq", () => {
   });
 
   it.each(["123", "0", "0:1", "a:b", "a:b:c", "a/b%", "ü"])(
-    "makes a job id that BullMQ takes of the message id %j",
+    "makes a job id that BullMQ accepts from %j",
     async (id) => {
       const queue = newQueue();
       await bullmq(queue)({ ...message(), id }, context());
@@ -209,29 +209,26 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     },
   );
 
-  it.skipIf(!redis?.own)(
-    "stops waiting when the signal is aborted; the job added after that is still the only one",
-    async () => {
-      const queue = newQueue();
-      await queue.waitUntilReady();
-      const admin = new Redis(redis?.url as string);
-      closing.push(async () => admin.disconnect());
-      const one = message();
-      const reason = new InboxError("ERR_INBOX_TIMEOUT", "too long");
-      const controller = new AbortController();
+  it.skipIf(!redis?.own)("stops waiting when the signal is aborted and adds the job once", async () => {
+    const queue = newQueue();
+    await queue.waitUntilReady();
+    const admin = new Redis(redis?.url as string);
+    closing.push(async () => admin.disconnect());
+    const one = message();
+    const reason = new InboxError("ERR_INBOX_TIMEOUT", "too long");
+    const controller = new AbortController();
 
-      closing.push(() => admin.client("UNPAUSE"));
-      await admin.client("PAUSE", 60_000, "WRITE");
-      const delivery = bullmq(queue)(one, context(controller.signal));
-      controller.abort(reason);
-      expect(await failure(delivery)).toBe(reason);
-      expect(await admin.exists(`bull:${queue.name}:openclaw-${one.id}`)).toBe(0);
+    closing.push(() => admin.client("UNPAUSE"));
+    await admin.client("PAUSE", 60_000, "WRITE");
+    const delivery = bullmq(queue)(one, context(controller.signal));
+    controller.abort(reason);
+    expect(await failure(delivery)).toBe(reason);
+    expect(await admin.exists(`bull:${queue.name}:openclaw-${one.id}`)).toBe(0);
 
-      await admin.client("UNPAUSE");
-      await bullmq(queue)(one, context());
-      expect((await queue.getJobs()).map((job) => job.data)).toEqual([one]);
-    },
-  );
+    await admin.client("UNPAUSE");
+    await bullmq(queue)(one, context());
+    expect((await queue.getJobs()).map((job) => job.data)).toEqual([one]);
+  });
 
   it("adds nothing when the signal was aborted before", async () => {
     const queue = newQueue();
@@ -241,7 +238,7 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     expect(await queue.getWaitingCount()).toBe(1);
   });
 
-  it("asks for another attempt when Redis refuses, without showing the command and its text", async () => {
+  it("asks for another attempt without showing the text when Redis refuses", async () => {
     const queue = newQueue();
     const admin = new Redis(redis?.url as string);
     closing.push(async () => admin.disconnect());
@@ -254,13 +251,13 @@ describe.skipIf(redis === undefined)("bullmq", () => {
     await admin.del(`bull:${queue.name}:wait`, `bull:${queue.name}:openclaw-${one.id}`);
   });
 
-  it("refuses the default options of a real queue that would make it forget", () => {
+  it("refuses default options of a queue that would make it forget", () => {
     const queue = openQueue(`openclaw-inbox-test-${randomUUID()}`, { removeOnComplete: 100 });
     expect(() => bullmq(queue)).toThrow("`queue.defaultJobOptions.removeOnComplete`");
   });
 });
 
-describe("bullmq's options", () => {
+describe("the options of bullmq", () => {
   const queue: Parameters<typeof bullmq>[0] = { name: "proactive", add: async () => ({}) };
 
   it.each<[string, BullMqOptions]>([
@@ -271,7 +268,7 @@ describe("bullmq's options", () => {
       { retainMs: 60_001, jobOptions: { removeOnComplete: { age: 61 }, removeOnFail: { age: 61, limit: 10 } } },
     ],
     ["a horizon of a day by default", { jobOptions: { removeOnComplete: { age: 86_400 } } }],
-  ])("take %s", (_name, options) => {
+  ])("accept %s", (_name, options) => {
     expect(bullmq(queue, options)).toBeTypeOf("function");
   });
 
@@ -283,7 +280,7 @@ describe("bullmq's options", () => {
     ["an age a second too small", { age: 86_399 }, '`{"age":86399}`'],
     ["an age that is no number", { age: "86400" }, '`{"age":"86400"}`'],
     ["null", null, "`null`"],
-  ])("refuse %s, for completed and failed jobs, in jobOptions and in the queue's defaults", (_name, keep, shown) => {
+  ])("refuse %s for completed and failed jobs", (_name, keep, shown) => {
     for (const name of ["removeOnComplete", "removeOnFail"]) {
       const given = { [name]: keep };
       const text = (option: string) =>
@@ -294,7 +291,7 @@ describe("bullmq's options", () => {
   });
 
   it.each(["jobId", "deduplication", "debounce", "repeat", "parent"])(
-    "refuse %s, which would confuse one message with another",
+    "refuse %s because it would confuse messages",
     (name) => {
       const given = { [name]: { id: "x" } };
       expect(() => bullmq(queue, { jobOptions: given })).toThrow(`Expected \`jobOptions\` to be without \`${name}\``);

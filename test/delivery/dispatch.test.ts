@@ -61,7 +61,7 @@ function leftBehind(entries: LedgerEntry[], over: Partial<Ledger> = {}): Ledger 
 }
 
 describe("a backlog", () => {
-  it("comes into memory only as there is room, and is worked off to its end", async () => {
+  it("is loaded only as there is room", async () => {
     const entries = Array.from({ length: 1_000 }, (_, i) => taken(`m${i}`, `session-${i % 7}`));
     const done: string[] = [];
     let most = 0;
@@ -85,7 +85,7 @@ describe("a backlog", () => {
     }
   });
 
-  it("comes in smaller pages where texts are long", async () => {
+  it("is loaded in smaller pages where texts are long", async () => {
     const text = "x".repeat(1_000_000);
     const entries = Array.from({ length: 64 }, (_, i) => taken(`m${i}`, `session-${i}`, text));
     const ledger = leftBehind(entries);
@@ -95,7 +95,7 @@ describe("a backlog", () => {
     expect(ledger.claims.slice(1).every((limit) => limit <= 2)).toBe(true);
   });
 
-  it("of 100,000 messages leaves the event loop to others", { timeout: 60_000 }, async () => {
+  it("of 100,000 messages lets the event loop turn", { timeout: 60_000 }, async () => {
     const entries = Array.from({ length: 100_000 }, (_, i) => taken(`m${i}`, `session-${i % 1_000}`));
     let next = 0;
     const claim = async (limit: number) => {
@@ -113,7 +113,7 @@ describe("a backlog", () => {
 describe("`maxPendingBytes`", () => {
   const stuck = { deliver: () => new Promise(() => {}), timeoutMs: Number.POSITIVE_INFINITY };
 
-  it("makes a dead letter of what does not fit, and counts it", async () => {
+  it("makes a dead letter of what does not fit and counts it", async () => {
     const { inbox } = open({ ...stuck, maxPendingBytes: 20 });
     say(inbox, "12345");
     say(inbox, "12345");
@@ -122,15 +122,15 @@ describe("`maxPendingBytes`", () => {
     expect(await inbox.deadLetters()).toMatchObject([{ error: "Over `maxPendingBytes` (20)", attempts: 0 }]);
   });
 
-  it("lets a message pass that is alone", async () => {
+  it("accepts one message that is larger", async () => {
     const { inbox } = open({ ...stuck, maxPendingBytes: 1 });
     say(inbox, "12345");
     expect(inbox.stats()).toMatchObject({ pending: 1, dead: 0 });
   });
 });
 
-describe("a message that has gone over to another inbox", () => {
-  it("is dropped without an outcome, and the next of its session is tried", async () => {
+describe("a message whose lease was lost during an attempt", () => {
+  it("is dropped without an outcome and the next of its session is tried", async () => {
     const { inbox } = open({
       deliver({ text }) {
         if (text === "first") throw new InboxError("ERR_INBOX_LEASE", "gone");
@@ -146,8 +146,8 @@ describe("a message that has gone over to another inbox", () => {
   });
 });
 
-describe("a message that went over to another inbox while it waited", () => {
-  it("is not attempted any more", async () => {
+describe("a message whose lease was lost while it waited", () => {
+  it("is not attempted again", async () => {
     const { inbox } = open({
       ledger: { ...createMemoryLedger(), holds: (id: string) => id !== firstId },
       deliver: ({ text }) => void calls.push(text),
@@ -165,7 +165,7 @@ describe("a message that went over to another inbox while it waited", () => {
   });
 });
 
-describe("a ledger of the host's own that throws", () => {
+describe("a host's own ledger that throws", () => {
   const broken = () => {
     throw new Error("no");
   };
@@ -197,7 +197,7 @@ describe("a ledger of the host's own that throws", () => {
 });
 
 describe("the log", () => {
-  it("has the stack of what a handler threw, its causes, and no other field", async () => {
+  it("has the stack and the causes of what a handler threw", async () => {
     const { inbox, lines, clock } = open({
       retry: { maxAttempts: 2, firstDelayMs: 10 },
       deliver({ text }) {
@@ -220,7 +220,7 @@ describe("the log", () => {
     expect(JSON.stringify(lines)).not.toContain("The secret text");
   });
 
-  it("has the stack of what `session` threw, and no other field", () => {
+  it("has the stack of what `session` threw", () => {
     const { inbox, lines } = open({
       session: () => {
         throw Object.assign(new Error("no"), { config: "The secret text" });
@@ -244,7 +244,7 @@ describe("stop", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("delivers nothing that is claimed after it, and closes the ledger then", async () => {
+  it("delivers nothing that is claimed later and then closes the ledger", async () => {
     const steps: string[] = [];
     const claimed = Promise.withResolvers<LedgerEntry[]>();
     const ledger = leftBehind([], {
@@ -280,7 +280,7 @@ describe("stop", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it.each([0, 1_000])("during a slow take, with drainMs %i, leaves its message to the ledger", async (drainMs) => {
+  it.each([0, 1_000])("with drainMs %i leaves the message of a slow take to the ledger", async (drainMs) => {
     const memory = createMemoryLedger();
     const answer = Promise.withResolvers<void>();
     const ledger: Ledger = { ...memory, take: (message) => answer.promise.then(() => memory.take(message)) };
@@ -299,7 +299,7 @@ describe("stop", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("waits without end for deliveries with drainMs Infinity, until it is called again", async () => {
+  it("with drainMs Infinity waits for deliveries until it is called again", async () => {
     let signal: AbortSignal | undefined;
     const { inbox, clock } = open({
       timeoutMs: Number.POSITIVE_INFINITY,
@@ -340,7 +340,7 @@ describe("stop", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("at any moment leaves no timer, and what was not delivered to the next start", { timeout: 60_000 }, async () => {
+  it("leaves no timer and no message behind at any moment", { timeout: 60_000 }, async () => {
     const texts = Array.from({ length: 6 }, (_, i) => `text ${i}`);
     for (let moment = 0; moment < 24; moment++) {
       const folder = mkdtempSync(join(tmpdir(), "inbox-stop-"));

@@ -31,7 +31,7 @@ function say(inbox: Inbox, text: string, sessionKey = "agent:main:main"): void {
 }
 
 describe("delivery", () => {
-  it("calls the handler once for a message it takes, with attempt 1, after handle() has returned", async () => {
+  it("calls the handler once for a message", async () => {
     const calls: [string, number][] = [];
     const { inbox, ends } = open({ deliver: ({ text }, { attempt }) => void calls.push([text, attempt]) });
     say(inbox, "Hello");
@@ -43,7 +43,7 @@ describe("delivery", () => {
     await inbox.stop();
   });
 
-  it("repeats a failed attempt after a doubling wait, with the same message id", async () => {
+  it("repeats a failed attempt with the same message id after a doubling wait", async () => {
     const calls: [string, number, number][] = [];
     const start = clock.now();
     const { inbox, ends } = open({
@@ -93,7 +93,7 @@ describe("delivery", () => {
     await inbox.stop({ drainMs: 0 });
   });
 
-  it("gives up after the last attempt: a dead letter that can be delivered anew", async () => {
+  it("makes a dead letter after the last attempt and delivers it anew", async () => {
     let broken = true;
     const { inbox, ends } = open({
       retry: { maxAttempts: 2, firstDelayMs: 10 },
@@ -144,7 +144,7 @@ describe("delivery", () => {
     await inbox.stop();
   });
 
-  it("aborts an attempt that takes too long, counts it as failed, and goes on though the handler hangs", async () => {
+  it("aborts an attempt that takes too long and goes on", async () => {
     const signals: AbortSignal[] = [];
     const { inbox, ends } = open({
       timeoutMs: 1_000,
@@ -186,7 +186,7 @@ describe("delivery", () => {
     await inbox.stop();
   });
 
-  it("turns a message beyond `maxPending` into a dead letter at once, which is kept", async () => {
+  it("makes a dead letter of a message beyond `maxPending`", async () => {
     const { inbox, ends } = open({ maxPending: 1, deliver: () => new Promise(() => {}) });
     say(inbox, "first");
     say(inbox, "second");
@@ -195,7 +195,7 @@ describe("delivery", () => {
     await inbox.stop({ drainMs: 0 });
   });
 
-  it("holds up only the session whose message fails", async () => {
+  it("delays only the session whose message fails", async () => {
     const done: string[] = [];
     const { inbox } = open({
       retry: { firstDelayMs: 1_000 },
@@ -231,7 +231,7 @@ describe("delivery", () => {
     await inbox.stop();
   });
 
-  it("keeps the order within each session whatever fails and however long it takes", async () => {
+  it("keeps the order within each session for any failures and durations", async () => {
     const plan = fc.array(
       fc.record({ session: fc.constantFrom("a", "b", "c"), failures: fc.nat(3), ticks: fc.nat(3) }),
       { maxLength: 25 },
@@ -265,7 +265,7 @@ describe("delivery", () => {
 });
 
 describe("a ledger that cannot take a message", () => {
-  it("raises an alarm, the message is delivered from memory, and the next success ends the alarm", async () => {
+  it("raises an alarm until the next success and delivers from memory", async () => {
     const memory = createMemoryLedger({ clock });
     let broken = true;
     const ledger: Ledger = {
@@ -288,7 +288,7 @@ describe("a ledger that cannot take a message", () => {
     await inbox.stop();
   });
 
-  it("is looked after with a misspelt or impossible option refused", () => {
+  it("is not created with a misspelt or impossible option", () => {
     expect(() => createMemoryLedger({ maxEntires: 5 } as never)).toThrow("got `maxEntires`");
     expect(() => createMemoryLedger({ retainMs: 0 })).toThrow("Expected `retainMs` to be an integer >= 1");
     expect(() => createSqliteLedger("x.db", { retain: 5 } as never)).toThrow("got `retain`");
@@ -296,7 +296,7 @@ describe("a ledger that cannot take a message", () => {
 });
 
 describe("stop", () => {
-  it("waits for deliveries to finish, then resolves", async () => {
+  it("waits for deliveries to finish", async () => {
     let finish = () => {};
     const { inbox, ends } = open({ deliver: () => new Promise<void>((resolve) => (finish = resolve)) });
     say(inbox, "Hello");
@@ -309,7 +309,7 @@ describe("stop", () => {
     expect(inbox.stats().pending).toBe(0);
   });
 
-  it("aborts what takes longer than drainMs, and tells how much is left", async () => {
+  it("aborts what takes longer than drainMs and says how much is left", async () => {
     let signal: AbortSignal | undefined;
     const { inbox, ends } = open({
       deliver(_, context) {
@@ -329,7 +329,7 @@ describe("stop", () => {
     expect(inbox.stats().pending).toBe(1);
   });
 
-  it("is idempotent, ends the observables, counts what comes after, and starts no more", async () => {
+  it("is idempotent and ends the observables", async () => {
     const { inbox } = open({});
     let completed = 0;
     for (const stream of [inbox.messages$, inbox.outcomes$, inbox.deliveries$, inbox.rejections$, inbox.links$]) {
@@ -344,7 +344,7 @@ describe("stop", () => {
     await expect(inbox.start()).rejects.toMatchObject({ code: "ERR_INBOX_STOPPED" });
   });
 
-  it("counts the runs it cuts short, and leaves no timer", async () => {
+  it("counts the runs it ends and leaves no timer", async () => {
     const own = createTestClock();
     const inbox = createInbox({ clock: own });
     inbox.handle({ runId: "r", sessionKey: "k", seq: 1, state: "delta", deltaText: "Hel" });

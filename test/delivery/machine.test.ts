@@ -62,7 +62,7 @@ async function play(plan: Plan, isInspected: boolean, concurrency: number, maxAt
 }
 
 describe("a first attempt without an actor", () => {
-  it("goes as the machine says, whatever handlers do", { timeout: 60_000 }, async () => {
+  it("follows the machine for any handler", { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(message, { maxLength: 12 }),

@@ -16,7 +16,7 @@ const hear = (runId: string) =>
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("messages()", () => {
-  it("hands over one message after the other, in the order they came", async () => {
+  it("hands over one message after the other, in order", async () => {
     const messages = inbox.messages();
     for (const runId of ["a", "b", "c"]) hear(runId);
     const read: string[] = [];
@@ -39,7 +39,7 @@ describe("messages()", () => {
     expect(inbox.stats()).toMatchObject({ delivered: 1, pending: 1 });
   });
 
-  it("gives a slow body all the time it wants", async () => {
+  it("waits for a slow body without a limit", async () => {
     const messages = inbox.messages();
     hear("a");
     await messages.next();
@@ -77,7 +77,7 @@ describe("messages()", () => {
     expect(await again.next()).toMatchObject({ value: { runId: "a" } });
   });
 
-  it("ends when the inbox is stopped, also while it waits", async () => {
+  it("ends when the inbox is stopped while it waits", async () => {
     const messages = inbox.messages();
     const next = messages.next();
     await turn();

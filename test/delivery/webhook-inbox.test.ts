@@ -65,7 +65,7 @@ const run = (inbox: Inbox, fields: object) =>
   inbox.handle({ runId: "r1", sessionKey: "agent:main:main", seq: 2, ...fields });
 
 describe("a receiver's refusal", () => {
-  it("is kept with the dead letter on one line, and is in no log line", async () => {
+  it("is kept with the dead letter and is in no log line", async () => {
     const body = `no such\n\tconversation \u001b[31m${"x".repeat(1_000)}`;
     const { url } = await startReceiver(() => ({ status: 422, body }));
     const { inbox, lines } = open(url);
@@ -78,7 +78,7 @@ describe("a receiver's refusal", () => {
     expect(JSON.stringify(lines)).toContain("answered 422");
   });
 
-  it("may have no words", async () => {
+  it("may be without words", async () => {
     const { url } = await startReceiver(() => ({ status: 422 }));
     const { inbox } = open(url);
     run(inbox, { state: "final", message: { content: "Hello" } });
@@ -90,7 +90,7 @@ describe("a receiver's refusal", () => {
 describe("the webhook's `events`", () => {
   const events = ["run.errored", "run.expired", "delivery.dead", "link.paused", "link.live"] as const;
 
-  it("tells nothing else unless asked", async () => {
+  it("sends only messages by default", async () => {
     const { url, received } = await startReceiver(() => ({ status: 204 }));
     const { inbox } = open(url);
     run(inbox, { state: "error", errorMessage: "the model is away" });
@@ -99,7 +99,7 @@ describe("the webhook's `events`", () => {
     expect(received.map(({ body }) => body.type)).toEqual(["openclaw.message"]);
   });
 
-  it("tells of errored and expired runs, without what the agent said", async () => {
+  it("sends errored and expired runs without the agent's text", async () => {
     const { url, received } = await startReceiver(() => ({ status: 204 }));
     const { inbox, clock } = open(url, { events }, { ttlMs: 60_000 });
     run(inbox, { seq: 1, state: "delta", deltaText: "The secret" });
@@ -127,7 +127,7 @@ describe("the webhook's `events`", () => {
     expect(received[0]?.id).toBe(received[1]?.id);
   });
 
-  it("tells of dead letters", async () => {
+  it("sends dead letters", async () => {
     const { url, received } = await startReceiver((nth) => ({ status: nth === 1 ? 422 : 204, body: "no" }));
     const { inbox } = open(url, { events });
     run(inbox, { state: "final", message: { content: "Hello" } });
@@ -139,7 +139,7 @@ describe("the webhook's `events`", () => {
     expect(JSON.stringify(data)).not.toContain("Hello");
   });
 
-  it("tells of links that are live and paused", async () => {
+  it("sends links that become live or paused", async () => {
     const { url, received } = await startReceiver(() => ({ status: 204 }));
     let listener: SourceListener | undefined;
     const source: Source = {
@@ -162,7 +162,7 @@ describe("the webhook's `events`", () => {
     ]);
   });
 
-  it("tries an event five times, then counts and logs it, and goes on", async () => {
+  it("tries an event five times and then counts and logs it", async () => {
     const { url, received } = await startReceiver((nth) => ({ status: nth <= 5 ? 503 : 204 }));
     const { inbox, clock, lines } = open(url, { events });
     run(inbox, { state: "error" });
@@ -177,7 +177,7 @@ describe("the webhook's `events`", () => {
     expect(lines.at(-1)).toMatchObject([{ event: "run.errored" }, "event could not be reported"]);
   });
 
-  it("lets 1,000 wait, and counts the others", async () => {
+  it("lets 1,000 events wait and counts the others", async () => {
     const { url } = await startReceiver(() => ({ status: 503 }));
     const { inbox } = open(url, { events });
     for (let i = 0; i < 1_101; i++) run(inbox, { runId: `r${i}`, state: "error" });

@@ -110,7 +110,7 @@ async function failure(promise: Promise<unknown>): Promise<InboxError> {
 }
 
 describe("webhook", () => {
-  it("posts the message as JSON with a signature that Standard Webhooks' own library accepts", async () => {
+  it("posts the message as JSON signed for Standard Webhooks", async () => {
     const { received, url } = await startReceiver(status(204));
     await deliverTo(url, { headers: { authorization: "Bearer header-token" } })();
 
@@ -126,7 +126,7 @@ describe("webhook", () => {
     expect(verified).toEqual({ type: "openclaw.message", timestamp: "2025-11-22T08:26:52.345Z", data });
   });
 
-  it("keeps id and body at every attempt and signs each with its own time", async () => {
+  it("keeps id and body at every attempt and signs each anew", async () => {
     const clock = createTestClock(Date.now());
     const { received, url } = await startReceiver((response, _request, nth) => status(nth === 1 ? 503 : 200)(response));
     const deliver = deliverTo(url, { clock });
@@ -144,7 +144,7 @@ describe("webhook", () => {
     new Webhook(SECRET).verify(second?.body as Buffer, second?.headers as Record<string, string>);
   });
 
-  it("signs with each secret while one is being changed for another", async () => {
+  it("signs with each of two secrets", async () => {
     const { received, url } = await startReceiver(status(200));
     await deliverTo(url, { secret: [SECRET, OTHER_SECRET] })();
     const [request] = received;
@@ -155,13 +155,13 @@ describe("webhook", () => {
     expect(() => stranger.verify(request?.body as Buffer, request?.headers as Record<string, string>)).toThrow();
   });
 
-  it.each([200, 201, 202, 204, 299])("takes %i for done", async (code) => {
+  it.each([200, 201, 202, 204, 299])("is done at %i", async (code) => {
     const { received, url } = await startReceiver(status(code));
     await deliverTo(url)();
     expect(received).toHaveLength(1);
   });
 
-  it.each([400, 410, 413, 415, 422])("gives a message up for good on %i", async (code) => {
+  it.each([400, 410, 413, 415, 422])("gives up at %i", async (code) => {
     const { host, url } = await startReceiver(status(code, { "retry-after": "1" }));
     const error = await failure(deliverTo(url)());
     expect(error).toBeInstanceOf(PermanentError);
@@ -181,7 +181,7 @@ describe("webhook", () => {
     },
   );
 
-  it.each([301, 302, 303, 307, 308])("follows no redirect (%i) and says where it would have gone", async (code) => {
+  it.each([301, 302, 303, 307, 308])("follows no redirect (%i) and names its target", async (code) => {
     const elsewhere = await startReceiver(status(200));
     const { received, host, url } = await startReceiver(status(code, { location: elsewhere.url }));
     const error = await failure(deliverTo(url)());
@@ -204,7 +204,7 @@ describe("webhook", () => {
     expect(error.message).toContain(`${host} answered 302`);
   });
 
-  it("hands on how long the receiver asks to be left alone, in seconds or as a date", async () => {
+  it("reads Retry-After in seconds and as a date", async () => {
     const clock = createTestClock(Date.UTC(2026, 10, 22, 9, 0, 0));
     const asked = ["7", "Sun, 22 Nov 2026 09:01:30 GMT", "soon"];
     const { url } = await startReceiver((response, _request, nth) =>
@@ -216,7 +216,7 @@ describe("webhook", () => {
     expect(retryAfterMs(await failure(deliver()))).toBeUndefined();
   });
 
-  it("asks for another attempt when nobody listens", async () => {
+  it("retries when nobody listens", async () => {
     const { host, server, url } = await startReceiver(status(200));
     await new Promise((resolve) => server.close(resolve));
     const error = await failure(deliverTo(url)());
@@ -224,14 +224,14 @@ describe("webhook", () => {
     expect(error.message).toBe(`The webhook at ${host} could not be reached: ECONNREFUSED`);
   });
 
-  it("asks for another attempt when the connection breaks off before the answer", async () => {
+  it("retries when the connection breaks before the answer", async () => {
     const { host, url } = await startReceiver((_response, request) => request.socket.destroy());
     const error = await failure(deliverTo(url)());
     expect(error.code).toBe("ERR_INBOX_DELIVERY");
     expect(error.message).toContain(`${host} could not be reached: `);
   });
 
-  it("asks for another attempt when there is no answer within timeoutMs, and lets go of the connection", async () => {
+  it("closes the connection and retries when there is no answer within timeoutMs", async () => {
     const clock = createTestClock(Date.now());
     const { host, server, url } = await startReceiver((_response, request) => {
       request.socket.once("close", () => server.emit("let-go"));
@@ -249,7 +249,7 @@ describe("webhook", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("lets go of the request when the signal is aborted, and rejects with its reason", async () => {
+  it("closes the request and rejects with the reason of its signal", async () => {
     const clock = createTestClock(Date.now());
     const { server, url } = await startReceiver((_response, request) => {
       request.socket.once("close", () => server.emit("let-go"));
@@ -274,7 +274,7 @@ describe("webhook", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("is done when the status is there, whatever becomes of the answer's body", async () => {
+  it("is done when the status is there, whatever the body does", async () => {
     const clock = createTestClock(Date.now());
     const { server, url } = await startReceiver((response) => {
       response.writeHead(200).write("a beginning");
@@ -286,7 +286,7 @@ describe("webhook", () => {
     await letGo;
   });
 
-  it.each([200, 500])("cancels an endless answer (%i) instead of reading it", async (code) => {
+  it.each([200, 500])("cancels an endless answer (%i)", async (code) => {
     const { server, url } = await startReceiver((response) => {
       const block = Buffer.alloc(65_536, "x");
       const write = () => {
@@ -303,7 +303,7 @@ describe("webhook", () => {
     await letGo;
   });
 
-  it("sends a body of maxBodyBytes and gives up on one a byte longer, naming the limit", async () => {
+  it("gives up on a body above maxBodyBytes and names the limit", async () => {
     const { received, url } = await startReceiver(status(200));
     await deliverTo(url)();
     const bytes = received[0]?.body.length as number;
@@ -316,13 +316,13 @@ describe("webhook", () => {
     expect(received).toHaveLength(2);
   });
 
-  it("fits the longest text of a Gateway by default, even where every character is escaped", async () => {
+  it("posts the longest text of a Gateway by default", async () => {
     const { received, url } = await startReceiver(status(200));
     await deliverTo(url)({ ...MESSAGE, text: "\u0001".repeat(500_000) });
     expect(received[0]?.body.length).toBeGreaterThan(3_000_000);
   });
 
-  it("posts well-formed text: no lone surrogate, no NUL, also within the session", async () => {
+  it("posts well-formed text without lone surrogates or NUL", async () => {
     const { received, url } = await startReceiver(status(200));
     await deliverTo(url)({ ...MESSAGE, text: "a\ud83d b\udc00\0c 🛒", session: { name: ["x\udfff\0"] } });
     const body = received[0]?.body.toString() ?? "";
@@ -330,7 +330,7 @@ describe("webhook", () => {
     expect(body).not.toMatch(/\\u(d[89a-f]|0000)/i);
   });
 
-  it("gives up on a message whose session cannot be written as JSON", async () => {
+  it("gives up on a session that is no JSON", async () => {
     const { received, url } = await startReceiver(status(200));
     const error = await failure(deliverTo(url)({ ...MESSAGE, session: { userId: 42n } }));
     expect(error).toBeInstanceOf(PermanentError);
@@ -338,7 +338,7 @@ describe("webhook", () => {
   });
 });
 
-describe("webhook's options", () => {
+describe("the options of webhook", () => {
   const fine = { url: "https://hooks.example.com/in", secret: SECRET };
 
   it.each([
@@ -349,11 +349,11 @@ describe("webhook's options", () => {
     "http://127.1/in",
     "http://[::1]:3000/in",
     new URL("https://hooks.example.com/in"),
-  ])("take %s", (url) => {
+  ])("accept %s", (url) => {
     expect(webhook({ ...fine, url })).toBeTypeOf("function");
   });
 
-  it("take plain http to any host with allowInsecure", () => {
+  it("accept plain http to any host with allowInsecure", () => {
     expect(webhook({ ...fine, url: "http://web:3000/in", allowInsecure: true })).toBeTypeOf("function");
   });
 
@@ -385,7 +385,7 @@ describe("webhook's options", () => {
     ["events that are no array", { events: "hidden" }, "events"],
     ["an unknown event", { events: ["hidden"] }, "events"],
     ["a misspelt option", { timeout: "hidden" }, "timeout"],
-  ])("refuse %s at once, without showing what was given", (_name, wrong, option) => {
+  ])("refuse %s at once without quoting it", (_name, wrong, option) => {
     let error: unknown;
     try {
       webhook({ ...fine, ...(wrong as Partial<WebhookOptions>) });
@@ -419,7 +419,7 @@ describe("retryAfterMs", () => {
     }
   });
 
-  it("cuts a wait that would hold a conversation up for longer than a day", () => {
+  it("limits a wait to one day", () => {
     const error = new InboxError("ERR_INBOX_DELIVERY", "later", { retryAfterMs: Number.POSITIVE_INFINITY });
     expect(retryAfterMs(error)).toBe(MAX_RETRY_AFTER_MS);
   });

@@ -56,7 +56,7 @@ describe.runIf(canMount())("an inbox whose disk is full", () => {
     while (!holds()) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  it("goes on delivering from memory, raises one alarm, and claims no message safe that is not", async () => {
+  it("delivers from memory, raises one alarm and counts no message as safe", async () => {
     const safe = await say();
     expect(unsafeAt).toEqual({ [safe]: 0 });
     disk.fill();
@@ -79,7 +79,7 @@ describe.runIf(canMount())("an inbox whose disk is full", () => {
     expect(unsafe.filter((runId) => unsafeAt[runId] === 1).length).toBeGreaterThan(0);
   });
 
-  it("drops repeats, keeps dead letters, and says so when everything is on disk again", async () => {
+  it("drops repeats, keeps dead letters and reports when all is on disk again", async () => {
     await say();
     disk.fill();
     for (let i = 0; i < 10; i += 1) await say();

@@ -89,7 +89,7 @@ async function inLedger(id: string): Promise<"unknown" | "taken" | "settled"> {
 vi.setConfig({ testTimeout: 60_000 });
 
 describe("a crash", () => {
-  it("before a message is taken leaves nothing in the ledger; the next start reads it in the Gateway's history and hands it over once", async () => {
+  it("before a take loses no message when the Gateway's history has it", async () => {
     const id = await dieAt("before-take");
     expect(effectsOf(id)).toEqual([]);
     await goOn();
@@ -97,7 +97,7 @@ describe("a crash", () => {
     expect(await inLedger(id)).toBe("settled");
   });
 
-  it("before a message is taken leaves nothing in the ledger; where no Gateway can be asked, it is lost", async () => {
+  it("before a take loses the message when no Gateway can be asked", async () => {
     expect(await inLedger(await dieAt("before-take"))).toBe("unknown");
     const first = await startProcess(inFolder("handled.db"), "works", "before-take");
     first.tell(finalOf("run"));
@@ -108,7 +108,7 @@ describe("a crash", () => {
     expect(second.calls()).toEqual([]);
   });
 
-  it("after a message is taken leaves it in the ledger; the next start hands it over once", async () => {
+  it("after a take leaves the message to the next start", async () => {
     const id = await dieAt("after-take");
     expect(effectsOf(id)).toEqual([]);
     expect(await inLedger(id)).toBe("taken");
@@ -118,7 +118,7 @@ describe("a crash", () => {
     expect(effectsOf(id)).toEqual(["second"]);
   });
 
-  it("after the handler succeeded, before that is recorded, hands the message over once more, with the same id", async () => {
+  it("before a delivery is recorded delivers again under the same id", async () => {
     const id = await dieAt("before-record");
     expect(effectsOf(id)).toEqual(["first"]);
     await goOn();
@@ -127,7 +127,7 @@ describe("a crash", () => {
     expect(effectsOf(id)).toEqual(["first", "second"]);
   });
 
-  it("of the process that has just claimed what another left loses nothing: the next one claims it", async () => {
+  it("after a claim leaves the message to the next claim", async () => {
     const id = await dieAt("after-take");
     expect(await live("second", { point: "in-claim", after: 1 }).ended).toBe("SIGKILL");
     expect(effectsOf(id)).toEqual([]);
@@ -135,7 +135,7 @@ describe("a crash", () => {
     expect(effectsOf(id)).toEqual(["third"]);
   });
 
-  it("after the delivery is recorded changes nothing: no later start hands the message over", async () => {
+  it("after a delivery is recorded repeats no message", async () => {
     const id = await dieAt("recorded");
     expect(effectsOf(id)).toEqual(["first"]);
     await goOn();
@@ -167,23 +167,20 @@ describe("a crash during pruning", () => {
   it.each([
     ["inside a step", "inside", 1_000, 700],
     ["between two steps", "between", 500, 700],
-  ])(
-    "%s leaves whole steps: nothing young and nothing undelivered is forgotten, and the next one goes on",
-    async (_, where, forgotten, left) => {
-      const file = inFolder("inbox.db");
-      await fill(file);
-      const program = fileURLToPath(new URL("./prune-program.ts", import.meta.url));
-      expect(() => execFileSync(process.execPath, ["--import", "tsx", program, file, where])).toThrow(
-        expect.objectContaining({ signal: "SIGKILL", stdout: Buffer.from(`${forgotten}\n`) }),
-      );
+  ])("%s leaves whole steps and forgets nothing that is young or undelivered", async (_, where, forgotten, left) => {
+    const file = inFolder("inbox.db");
+    await fill(file);
+    const program = fileURLToPath(new URL("./prune-program.ts", import.meta.url));
+    expect(() => execFileSync(process.execPath, ["--import", "tsx", program, file, where])).toThrow(
+      expect.objectContaining({ signal: "SIGKILL", stdout: Buffer.from(`${forgotten}\n`) }),
+    );
 
-      const ledger = await openLedger(file);
-      expect((await ledger.claim(1_000)).map(({ message }) => message)).toEqual([messageOf(TAKEN)]);
-      expect(await ledger.take(messageOf(YOUNG))).toBe("known");
-      const known = await Promise.all(OLD.map(async (id) => (await ledger.take(messageOf(id))) === "known"));
-      expect(known.filter(Boolean)).toHaveLength(left);
-      expect(known.lastIndexOf(false)).toBe(OLD.length - left - 1);
-      await ledger.close();
-    },
-  );
+    const ledger = await openLedger(file);
+    expect((await ledger.claim(1_000)).map(({ message }) => message)).toEqual([messageOf(TAKEN)]);
+    expect(await ledger.take(messageOf(YOUNG))).toBe("known");
+    const known = await Promise.all(OLD.map(async (id) => (await ledger.take(messageOf(id))) === "known"));
+    expect(known.filter(Boolean)).toHaveLength(left);
+    expect(known.lastIndexOf(false)).toBe(OLD.length - left - 1);
+    await ledger.close();
+  });
 });

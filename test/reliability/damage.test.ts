@@ -74,7 +74,7 @@ describe(`${FLIPS} flipped bits in a ledger file`, () => {
 
   beforeAll(() => console.log(`damage: SEED=${seed}`));
 
-  it("end no process, and cost no message that can be read without a word", async () => {
+  it("end no process and lose no readable message silently", async () => {
     whole = await makeLedger(inFolder("whole.db"));
     const random = createRandom(seed);
     const outcomes: Outcome[] = [];
@@ -93,7 +93,7 @@ describe(`${FLIPS} flipped bits in a ledger file`, () => {
     expect(Object.values(refused).reduce((sum, one) => sum + one, 0)).toBeLessThan(FLIPS * 0.1);
   }, 600_000);
 
-  it("name a message whose row begins with damage", async () => {
+  it("are reported with the name of a damaged message", async () => {
     const file = await makeLedger(inFolder("rows.db"));
     const row = file.indexOf("taken-44home");
     for (let bit = (row - 12) * 8; bit < row * 8; bit += 1) await tryFlip(file, inFolder(`row-${bit}.db`), bit);

@@ -69,7 +69,7 @@ async function untilTraced(pid: number): Promise<void> {
 }
 
 describe.runIf(canTrace)("a disk with faults", () => {
-  it("that takes 200 ms for each flush does not hold up the event loop", async () => {
+  it("that takes 200 ms for each flush does not block the event loop", async () => {
     const { p99Ms, flushes, delivered } = await run("fsync,fdatasync:delay_enter=200000", "slow");
     expect(delivered).toBe(20);
     expect(flushes).toBeGreaterThan(1);

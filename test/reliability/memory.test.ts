@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 describe("100,000 abandoned runs", () => {
-  it("leave nothing behind once they have expired: the heap is back within 10% of what it was", () => {
+  it("leave the heap within 10% of its size once they have expired", () => {
     const program = fileURLToPath(new URL("./heap-program.ts", import.meta.url));
     const output = execFileSync(process.execPath, ["--expose-gc", "--import", "tsx", program], { encoding: "utf8" });
     const { before, during, after, live, expired, bufferedBytes } = JSON.parse(output) as Record<string, number>;
@@ -15,8 +15,8 @@ describe("100,000 abandoned runs", () => {
   }, 180_000);
 });
 
-describe("a peer that fills everything it can", () => {
-  it("takes no more memory than the limits come to", () => {
+describe("a peer that fills every limit", () => {
+  it("takes no more memory than the limits add up to", () => {
     const program = fileURLToPath(new URL("./flood-program.ts", import.meta.url));
     // The sum of the table in docs/operations.md, for the limits that the program sets, is 178 MB; garbage that is not collected yet comes on top.
     const args = ["--max-old-space-size=210", "--import", "tsx", program];

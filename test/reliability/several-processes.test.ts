@@ -7,7 +7,7 @@ const inFolder = useTemporaryFolder();
 vi.setConfig({ testTimeout: 60_000 });
 
 describe("processes that share a ledger", () => {
-  it("hand each message over once, though both hear it at the same time", async () => {
+  it("hand each message over once when all hear it at the same time", async () => {
     const both = await Promise.all([
       startProcess(inFolder("inbox.db"), "works"),
       startProcess(inFolder("inbox.db"), "works"),
@@ -24,7 +24,7 @@ describe("processes that share a ledger", () => {
     expect(both.map(({ taken }) => taken()).reduce((sum, one) => sum + one)).toBe(500);
   });
 
-  it("take up what one of them handed back at `stop`: attempted, waiting for its session, or not yet begun", async () => {
+  it("claim what one of them gives back at `stop`", async () => {
     const first = await startProcess(inFolder("inbox.db"), "hangs");
     // 16 sessions fill the handler; their second messages and a seventeenth session wait.
     const runIds = Array.from({ length: 34 }, (_, index) => `run-${String(index).padStart(2, "0")}`);
