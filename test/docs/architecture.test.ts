@@ -36,6 +36,8 @@ function readTable(): readonly Row[] {
 interface Import {
   /** The file, from the root. */
   readonly file: string;
+  /** The file that it imports, from the root; undefined for a package. */
+  readonly from: string | undefined;
   /** A room of the house, or a package. */
   readonly of: string;
 }
@@ -58,7 +60,12 @@ const imports: readonly Import[] = files.flatMap((file) => {
   );
   return Array.from(specifiers, ([, one, other = ""]) => {
     const name = one ?? other;
-    return { file: relative(root, file), of: name.startsWith(".") ? roomOf(resolve(dirname(file), name)) : name };
+    const from = name.startsWith(".") ? resolve(dirname(file), name) : undefined;
+    return {
+      file: relative(root, file),
+      from: from && relative(root, from),
+      of: from === undefined ? name : roomOf(from),
+    };
   });
 });
 const rows = readTable();
@@ -85,6 +92,24 @@ describe("the import table", () => {
       const foreign = imports.filter(({ file, of }) => who.includes(roomOf(join(root, file))) && isPackage(of));
       expect([...new Set(foreign.map(({ of }) => packageOf(of)))].sort(), who.join(", ")).toEqual(packages);
     }
+  });
+});
+
+describe("the files", () => {
+  it("import each other in no circle, by types neither", () => {
+    const imported = Map.groupBy(imports, ({ file }) => file);
+    const done = new Set<string>();
+    function circleFrom(file: string, path: readonly string[]): readonly string[] | undefined {
+      if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+      if (done.has(file)) return undefined;
+      for (const { from } of imported.get(file) ?? []) {
+        const circle = from === undefined ? undefined : circleFrom(from, [...path, file]);
+        if (circle !== undefined) return circle;
+      }
+      done.add(file);
+      return undefined;
+    }
+    expect([...imported.keys()].flatMap((file) => circleFrom(file, []) ?? [])).toEqual([]);
   });
 });
 

@@ -3,8 +3,8 @@ import { chmodSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, write
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorText, InboxError, optionError } from "../../errors.ts";
+import type { GatewayDevice } from "./device.ts";
 import { deviceIdOf } from "./device.ts";
-import type { GatewayDevice } from "./options.ts";
 
 /** What a device file holds. */
 interface DeviceFile {
