@@ -56,7 +56,7 @@ describe("the systemd unit", () => {
   const hasSystemd = spawnSync("systemd-analyze", ["--version"]).status === 0;
   if (!hasSystemd) console.warn("THE SYSTEMD UNIT WAS NOT VERIFIED: THERE IS NO systemd-analyze HERE");
 
-  it.skipIf(!hasSystemd)("is one that systemd takes", () => {
+  it.skipIf(!hasSystemd)("is accepted by systemd", () => {
     const { status, stderr } = spawnSync("systemd-analyze", ["verify", join(folder, "openclaw-inbox.service")], {
       encoding: "utf8",
     });
@@ -66,7 +66,7 @@ describe("the systemd unit", () => {
     expect(status, stderr).toBe(0);
   });
 
-  it("sets variables that there are, and starts no npx", async () => {
+  it("sets known variables and starts no npx", async () => {
     const unit = read("openclaw-inbox.service");
     const known = await knownVariables();
     for (const [, name = ""] of unit.matchAll(/\b(OPENCLAW_[A-Z_]+)=/g)) expect(known, name).toContain(name);
@@ -75,7 +75,7 @@ describe("the systemd unit", () => {
 });
 
 describe("the Dockerfile", () => {
-  it("starts the listener as the first process, with variables that there are", async () => {
+  it("starts the listener as the first process with known variables", async () => {
     const dockerfile = read("Dockerfile");
     const known = await knownVariables();
     for (const [, name = ""] of dockerfile.matchAll(/\b(OPENCLAW_[A-Z_]+)=/g)) expect(known, name).toContain(name);
@@ -83,7 +83,7 @@ describe("the Dockerfile", () => {
     expect(dockerfile).toMatch(/^USER node$/m);
   });
 
-  it("asks for the health of a listener that is well", async () => {
+  it("asks for the health of a healthy listener", async () => {
     const [, json = "[]"] = /HEALTHCHECK[^[]*\n\s*CMD (\[.*\])/.exec(read("Dockerfile")) ?? [];
     const [program = "", ...args] = JSON.parse(json) as string[];
     const server = createServer((_request, response) => response.end("ok"));
@@ -101,7 +101,7 @@ describe("the Dockerfile", () => {
 });
 
 describe("the compose file", () => {
-  it("has services whose commands work as they stand there", async () => {
+  it("has services whose commands work", async () => {
     const gateway = await fakeGateway();
     const web = createServer();
     const webPort = await listening(web);
@@ -143,14 +143,14 @@ describe("the compose file", () => {
     expect(await cli.ended).toEqual({ code: 0, signal: null });
   });
 
-  it("sets variables that there are", async () => {
+  it("sets known variables", async () => {
     const known = await knownVariables();
     for (const name of Object.keys(compose.services["inbox"]?.environment ?? {})) expect(known).toContain(name);
   });
 });
 
 describe("the Kubernetes manifests", () => {
-  it("fit Kubernetes' own types", () => {
+  it("match Kubernetes' own types", () => {
     const project = mkdtempSync(join(tmpdir(), "manifests-"));
     onTestFinished(() => rmSync(project, { recursive: true }));
     cpSync(join(root, "node_modules", "kubernetes-types"), join(project, "kubernetes-types"), { recursive: true });
@@ -188,7 +188,7 @@ describe("the Kubernetes manifests", () => {
     expect(check([wrong]).status).not.toBe(0);
   });
 
-  it("set variables that there are, and probe what is served", async () => {
+  it("set known variables and probe served paths", async () => {
     const known = await knownVariables();
     const container = manifests[0]?.spec.template.spec.containers[0];
     expect(container?.args).toEqual(["listen", "--json"]);

@@ -67,7 +67,7 @@ function start(file: string, env: Readonly<Record<string, string>> = {}): Runnin
 const withoutIds = (lines: readonly string[]) => lines.map((line) => line.replace(/msg_[\w-]{4}/, "msg_…"));
 
 describe("the examples", { timeout: 60_000 }, () => {
-  it("are all listed, all tested, and short", () => {
+  it("are short and each listed and tested", () => {
     const readme = readFileSync(new URL("README.md", folder), "utf8");
     const tests = readFileSync(new URL(import.meta.url), "utf8");
     expect(files.length).toBeGreaterThan(0);
@@ -80,7 +80,7 @@ describe("the examples", { timeout: 60_000 }, () => {
     }
   });
 
-  it("print", async () => {
+  it("print messages", async () => {
     expect(await start("01-print.ts").output).toEqual([
       "cron, agent:main:team: Standup is in ten minutes.",
       "heartbeat, agent:main:team: The build is red since noon.",
@@ -143,7 +143,7 @@ describe("the examples", { timeout: 60_000 }, () => {
     expect(walked.filter((line) => line.endsWith(" xstate.after.ttl.run.buffering"))).toHaveLength(4);
   });
 
-  it("boot with Express while the Gateway is silent", async () => {
+  it("start with Express while the Gateway is silent", async () => {
     expect(await start("09-express.ts").output).toEqual([
       "GET /ready: 503",
       "GET /ready: 200",

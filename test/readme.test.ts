@@ -9,7 +9,7 @@ const readme = readFileSync(new URL("README.md", root), "utf8");
 const src = (path: string) => JSON.stringify(fileURLToPath(new URL(path, root)));
 
 describe("the README", () => {
-  it("opens with a program that prints what it says it prints", async () => {
+  it("begins with a program that prints what it says", async () => {
     const [, program = ""] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
     const promised = [...program.matchAll(/\/\/=> (.*)/g)].map(([, line]) => line);
     expect(promised.length).toBeGreaterThan(0);
@@ -36,7 +36,7 @@ describe("the README", () => {
     expect(output.trim().split("\n")).toEqual(promised);
   });
 
-  it("links to files that are there", () => {
+  it("links to existing files", () => {
     for (const [, path = ""] of readme.matchAll(/\]\((?!https?:)([^)#]+)/g)) readFileSync(new URL(path, root));
   });
 });

@@ -13,7 +13,7 @@ const budget = (median: number, more: Partial<Budget> = {}): Budget => ({
 });
 
 describe("the bench", () => {
-  it("goes by the median, and in a brief run lets some more pass", () => {
+  it("compares medians and allows more in a brief run", () => {
     expect(isKept(budget(3))).toBe(true);
     expect(isKept(budget(3.1))).toBe(false);
     expect(isKeptWithSlack(budget(3.1), 1.25)).toBe(true);
@@ -24,12 +24,12 @@ describe("the bench", () => {
     expect(isKeptWithSlack(budget(4.1, { accepted: 4 }), 1.25)).toBe(false);
   });
 
-  it("finds the middle of an odd and of an even number of measurements", () => {
+  it("finds the median of an odd and an even number of measurements", () => {
     expect(spread([5, 1, 3])).toEqual({ median: 3, min: 1, max: 5 });
     expect(spread([4, 1, 3, 2])).toEqual({ median: 2.5, min: 1, max: 4 });
   });
 
-  it("refuses messages that are missing, twice, wrong, or of nobody", () => {
+  it("refuses messages that are missing, repeated or wrong", () => {
     const good = { runId: "a", text: "x" };
     expect(() => checkMessages([good], ["a"], "x")).not.toThrow();
     expect(() => checkMessages([], ["a"], "x")).toThrow("missing");

@@ -26,7 +26,7 @@ const MEMBERS = new Set(["option", "field", "method", "observable", "counter", "
 const membersIn = ({ tables }: Section) => tables.filter(({ of }) => MEMBERS.has(of)).flatMap(({ rows }) => rows);
 
 describe("docs/api.md", () => {
-  it("has a part for each subpath, and no other", () => {
+  it("has one section for each subpath", () => {
     expect(parts.map(({ names }) => names[0]).sort()).toEqual(modules.map(({ subpath }) => subpath).sort());
   });
 
@@ -35,7 +35,7 @@ describe("docs/api.md", () => {
     const sections = sectionsOfPart(subpath);
 
     describe(subpath, () => {
-      it("has a heading for each export, and none for what is not one", async () => {
+      it("has one heading for each export", async () => {
         const values = Object.keys((await import(join(root, file))) as object);
         const known = exported.filter(({ isType }) => !isType).map(({ name }) => name);
         expect(known.sort(), "the test reads the module as it is").toEqual(values.sort());
@@ -66,7 +66,7 @@ describe("docs/api.md", () => {
     });
   }
 
-  it("states the defaults that are in force", () => {
+  it("states the defaults", () => {
     const sections = sectionsOfPart("openclaw-inbox");
     for (const [of, inForce] of [
       ["InboxOptions", defaults],
@@ -84,7 +84,7 @@ describe("docs/api.md", () => {
     }
   });
 
-  it("has a row for each counter that there is when it runs", () => {
+  it("has a row for each counter", () => {
     const section = sectionsOfPart("openclaw-inbox").find(({ names }) => names[0] === "InboxStats") as Section;
     expect(membersIn(section).map(({ name }) => name)).toEqual(Object.keys(zeroCounts()));
   });

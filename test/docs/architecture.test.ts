@@ -71,7 +71,7 @@ const imports: readonly Import[] = files.flatMap((file) => {
 const rows = readTable();
 
 describe("the import table", () => {
-  it("names every room of the house once", () => {
+  it("names every room once", () => {
     const there = readdirSync(join(root, "src")).map((name) => name.replace(/\.ts$/, ""));
     expect(rows.flatMap(({ who }) => who).sort()).toEqual([...there, "machines"].sort());
   });
@@ -87,7 +87,7 @@ describe("the import table", () => {
     expect(refused).toEqual([]);
   });
 
-  it("names every package that each row imports, and no other", () => {
+  it("names every package that a row imports", () => {
     for (const { who, packages } of rows) {
       const foreign = imports.filter(({ file, of }) => who.includes(roomOf(join(root, file))) && isPackage(of));
       expect([...new Set(foreign.map(({ of }) => packageOf(of)))].sort(), who.join(", ")).toEqual(packages);
@@ -130,7 +130,7 @@ describe("the page", () => {
     expect([...listed].sort()).toEqual(there.sort());
   });
 
-  it("names only files that there are", () => {
+  it("names only existing files", () => {
     const named = Array.from(text.matchAll(/`((?:src|machines|test)\/[\w./-]+\.ts)`/g), ([, path = ""]) => path);
     expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });

@@ -41,7 +41,7 @@ function commandsIn(page: string): readonly Shown[] {
 }
 
 describe("a command that a page shows", () => {
-  it.each(shown)("is one that there is: $page: $line", async ({ line, exported }) => {
+  it.each(shown)("exists: $page: $line", async ({ line, exported }) => {
     const [words = ""] = line.split(/ +#/);
     const [, assignments = "", rest = ""] =
       /^((?:[A-Z_]+=\S+ )*)(?:npx )?openclaw-inbox (.*)$/.exec(words.trim()) ?? [];
@@ -58,12 +58,12 @@ describe("a command that a page shows", () => {
     if (args.includes("--webhook")) expect(line).not.toContain("npx ");
   });
 
-  it("is found", () => {
+  it("is found at all", () => {
     expect(shown.length).toBeGreaterThan(5);
   });
 });
 
-it.each(pages)("the variables of ours in %s are ones that there are", async (page) => {
+it.each(pages)("names only known variables in %s", async (page) => {
   const known = new Set(["OPENCLAW_INBOX_WEBHOOK_SECRET", "OPENCLAW_INBOX_INSPECT_TOKEN", "OPENCLAW_INBOX_LIVE_DIR"]);
   for (const { load } of commands.values()) {
     const { options } = await load();

@@ -40,7 +40,7 @@ describe("docs/errors.md", () => {
     expect(wordsOf("code")).toEqual(codes);
   });
 
-  it("has a row for each reason for which a ledger does not open, and for which a frame is rejected", () => {
+  it("has a row for each reason of a refused ledger and a rejected frame", () => {
     expect(wordsOf("reason")).toEqual(
       [...unionIn("src/ledger/sqlite/problems.ts", "LedgerProblem"), ...unionIn("src/types.ts", "RejectReason")].sort(),
     );
@@ -50,7 +50,7 @@ describe("docs/errors.md", () => {
     expect(wordsOf("discarded because")).toEqual(unionIn("src/types.ts", "DiscardReason"));
   });
 
-  it("has a row for each limit and other kind of error that is ours", () => {
+  it("has a row for each error kind of this package", () => {
     expect(kindsInSources()).toContain("maxRuns");
     expect(wordsOf("errorKind")).toEqual(kindsInSources());
   });

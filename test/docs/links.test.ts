@@ -20,8 +20,8 @@ function anchorsOf(page: string): readonly string[] {
   );
 }
 
-describe("the links of a page lead somewhere", () => {
-  it.each(pages)("%s", (page) => {
+describe("the links of a page", () => {
+  it.each(pages)("lead to an existing file and heading: %s", (page) => {
     // Code is not read: brackets and parentheses meet there, too.
     const text = readPage(page).replace(/^```[\s\S]*?^```/gm, "");
     for (const [, path = "", anchor] of text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {

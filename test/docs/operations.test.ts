@@ -8,7 +8,7 @@ const [watched] = tablesIn(page).filter(({ of }) => of === "counter");
 const rows = watched?.rows.map(({ cells }) => cells) ?? [];
 
 describe("docs/operations.md", () => {
-  it("watches counters that there are, by the names that they have as metrics", () => {
+  it("watches existing counters by their metric names", () => {
     expect(rows.length).toBeGreaterThan(10);
     for (const [counter = "", metric = ""] of rows) {
       const [, name = "", label, value] = /^`(\w+)(?:\{(\w+)="(\w+)"\})?`$/.exec(metric) ?? [];
@@ -23,7 +23,7 @@ describe("docs/operations.md", () => {
     }
   });
 
-  it("names only counters that there are", () => {
+  it("names only existing counters", () => {
     const [, healthy = ""] = /Healthy at any value: ([^.]*)\./.exec(page) ?? [];
     expect(Object.keys(zeroCounts())).toEqual(expect.arrayContaining([...codesIn(healthy)]));
     expect(page).toContain(`\`${deliverySeconds.name}\``);

@@ -17,7 +17,7 @@ describe("docs/rules.md", () => {
     expect(rows.map(([rule]) => rule)).toEqual([...kept, ...corrected]);
   });
 
-  it.each(rows)("names a file that is there for %s", (...cells) => {
+  it.each(rows)("names an existing file for %s", (...cells) => {
     const [file = ""] = codesIn(cells.at(-1) ?? "");
     expect(existsSync(join(root, file)), file).toBe(true);
   });

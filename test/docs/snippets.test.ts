@@ -60,8 +60,8 @@ function runnable(code: string): string {
   return `import saysAssert from "node:assert/strict";\n${checked}\nvoid saysAssert;\n`;
 }
 
-describe("what the pages show", () => {
-  it("is there, and compiles", () => {
+describe("the snippets of the pages", () => {
+  it("compile", () => {
     expect(snippets.length).toBeGreaterThan(5);
     writeProject(snippets);
     const tsc = join(root, "node_modules/.bin/tsc");

@@ -15,7 +15,7 @@ describe("breakageIn", () => {
     undefined,
     null,
     { message: "Agent database cleanup failed" },
-  ])("excuses nothing by %j", (words) => {
+  ])("accepts any output without one: %j", (words) => {
     expect(breakageIn(words)).toBeUndefined();
   });
 });

@@ -6,7 +6,7 @@ const file = new URL("../../examples/grafana-dashboard.json", import.meta.url);
 const text = readFileSync(file, "utf8");
 
 describe("the example dashboard", () => {
-  it("asks only for metrics and labels that there are", () => {
+  it("asks only for existing metrics and labels", () => {
     const known = new Set([...metrics.map(({ name }) => name), `${deliverySeconds.name}_bucket`]);
     const asked = [...text.matchAll(/openclaw_inbox_(\w+)/g)].map(([, name]) => name);
     expect(asked.length).toBeGreaterThan(20);

@@ -47,7 +47,7 @@ function values(text: string): Map<string, number> {
 }
 
 describe("the metrics", () => {
-  it("are the counters of the inbox, as Prometheus reads them", async () => {
+  it("are the inbox's counters in Prometheus' format", async () => {
     const metrics = createMetricsText(inbox, clock);
     metrics.render();
     await happen(300);
@@ -64,7 +64,7 @@ describe("the metrics", () => {
     metrics.close();
   });
 
-  it("have a histogram of how long deliveries take, from the first look on", async () => {
+  it("have a histogram of delivery times, from the first read on", async () => {
     const metrics = createMetricsText(inbox, clock);
     await happen(10);
     metrics.render();
@@ -77,7 +77,7 @@ describe("the metrics", () => {
     metrics.close();
   });
 
-  it("name every counter once, by the conventions, and nobody's run or session", async () => {
+  it("follow the naming conventions and have no run or session in a label", async () => {
     const metrics = createMetricsText(inbox, clock);
     await happen(10);
     const text = metrics.render();
@@ -108,7 +108,7 @@ describe("registerMetrics", () => {
     metrics.close();
   });
 
-  it("takes them out again, and counts no more", async () => {
+  it("removes them and counts no more", async () => {
     const registry = new Registry();
     const unregister = registerMetrics(inbox, registry);
     unregister();
@@ -116,7 +116,7 @@ describe("registerMetrics", () => {
     registerMetrics(inbox, registry)();
   });
 
-  it("serves several inboxes under names of their own", async () => {
+  it("serves several inboxes under different names", async () => {
     const registry = new Registry();
     registerMetrics(inbox, registry, { prefix: "first_" });
     registerMetrics(inbox, registry, { prefix: "second_" });
@@ -125,7 +125,7 @@ describe("registerMetrics", () => {
     expect([read.get("first_runs_started_total"), read.get("second_runs_started_total")]).toEqual([2, 2]);
   });
 
-  it("refuses names that are taken, wrong prefixes and unknown options", () => {
+  it("refuses taken names, wrong prefixes and unknown options", () => {
     const registry = new Registry();
     registerMetrics(inbox, registry);
     const refused = (options: object) => {

@@ -15,10 +15,10 @@ function packed(paths: readonly string[], bytes = 1_000): Packed {
   return { filename: "openclaw-inbox.tgz", size: bytes, unpackedSize: bytes, files };
 }
 
-describe("the check of the tarball", () => {
+describe("the check of the package's files", () => {
   vi.spyOn(console, "log").mockImplementation(() => {});
 
-  it("holds for documents and what was built", () => {
+  it("passes for documents and what was built", () => {
     checkContents(packed([...documents, types, "dist/src/inspector/page/index.html"]), root);
   });
 

@@ -18,7 +18,7 @@ const { compilerOptions } = JSON.parse(read("tsconfig.json")) as {
 const sourceOf = (built: string) => built.replace(/^(\.\/)?dist\//, "").replace(/(\.d\.ts|\.js)$/, ".ts");
 
 describe("the package", () => {
-  it("has a reason in docs/decisions.md for each runtime dependency, and no other", () => {
+  it("has a reason for each runtime dependency in docs/decisions.md", () => {
     const [, section = ""] = /## Runtime dependencies\n([\s\S]*?)\n## /.exec(read("docs/decisions.md")) ?? [];
     const rows = section.split("\n").filter((line) => line.startsWith("| `"));
     const listed = rows.flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, name]) => name));
@@ -39,7 +39,7 @@ describe("the package", () => {
     for (const built of Object.values(manifest.bin)) expect(existsSync(new URL(sourceOf(built), root))).toBe(true);
   });
 
-  it("is what examples and type tests get when they import it by its name", () => {
+  it("is what examples and type tests import by its name", () => {
     const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== "./package.json");
     for (const subpath of subpaths) {
       const name = subpath.replace(".", "openclaw-inbox");

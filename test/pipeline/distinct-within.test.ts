@@ -6,7 +6,7 @@ import { distinctWithin } from "../../src/index.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 
 describe("distinctWithin", () => {
-  it("drops a repeat inside the window and passes one after it, each key on its own", () => {
+  it("drops a repeat of a key inside its window", () => {
     const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
     scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
       const clock = { now: () => scheduler.now(), setTimeout: () => 0, clearTimeout() {} };
@@ -34,7 +34,7 @@ describe("distinctWithin", () => {
     expect(out).toEqual([1, 1]);
   });
 
-  it("goes by the times of the values where it is told them", () => {
+  it("uses the times of the values when they have some", () => {
     const out: number[] = [];
     const values = [0, 999, 1_000, 1_999, 2_000];
     from(values)
@@ -53,7 +53,7 @@ describe("distinctWithin", () => {
     expect(() => distinctWithin({ key: String, windowMs: 5, ...wrong } as never)).toThrow(message);
   });
 
-  it("forgets the oldest key when there are too many, and tells", () => {
+  it("forgets the oldest key above the limit and reports it", () => {
     const out: string[] = [];
     let evicted = 0;
     const options = { key: (value: string) => value, windowMs: 1_000, maxKeys: 2, onEvict: () => (evicted += 1) };
@@ -64,7 +64,7 @@ describe("distinctWithin", () => {
     expect(evicted).toBe(2);
   });
 
-  it("leaves no timer behind when it is unsubscribed, nor when everything has aged", () => {
+  it("leaves no timer after unsubscription or when all keys are forgotten", () => {
     const clock = createTestClock();
     const source = new Subject<string>();
     const subscription = source.pipe(distinctWithin({ key: (value) => value, windowMs: 100, clock })).subscribe();
@@ -79,7 +79,7 @@ describe("distinctWithin", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("passes errors and the end on", () => {
+  it("passes errors and completion", () => {
     const failing = new Subject<string>();
     const seen: unknown[] = [];
     failing
@@ -89,7 +89,7 @@ describe("distinctWithin", () => {
     expect(seen).toEqual(["broken"]);
   });
 
-  it("equals a naive reference, for any values of any groups at any times", () => {
+  it("equals a naive reference for any values, groups and times", () => {
     const value = fc.record({ group: fc.constantFrom("g", "h"), key: fc.constantFrom("a", "b", 1, 2, undefined) });
     const steps = fc.array(fc.record({ value, waitMs: fc.nat(40) }), { maxLength: 80 });
     fc.assert(
@@ -117,7 +117,7 @@ describe("distinctWithin", () => {
     );
   });
 
-  it("remembers no key for longer when the host's clock is set back", () => {
+  it("remembers no key longer when the host's clock is set back", () => {
     let now = 1_000_000;
     const clock = { now: () => now, setTimeout: () => 1, clearTimeout() {} };
     const source = new Subject<string>();

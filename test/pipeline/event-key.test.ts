@@ -12,7 +12,7 @@ const routed = fc.record({
 });
 
 describe("the key of an event", () => {
-  it("is the same for two events exactly when their Gateway, state and seq are", () => {
+  it("is equal exactly when Gateway, state and seq are equal", () => {
     fc.assert(
       fc.property(fc.array(routed, { minLength: 2, maxLength: 30 }), (list) => {
         const key = createEventKey();
@@ -27,7 +27,7 @@ describe("the key of an event", () => {
     expect(createEventKey()({ gateway: "g", event: { runId: "r", state: "delta" } })).toBeUndefined();
   });
 
-  it("is another one after the Gateway has accepted a new connection", () => {
+  it("changes with each hello of the Gateway", () => {
     const key = createEventKey();
     const event = { gateway: "g", event: { runId: "r", state: "delta", seq: 1 } };
     const keys = new Set<unknown>();

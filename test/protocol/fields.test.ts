@@ -25,20 +25,20 @@ describe("an id", () => {
     ["session.message", (id: string) => ({ sessionKey: "k", message: { __openclaw: { runId: id } } })],
     ["session.message", (id: string) => ({ sessionKey: "k", message: { openclawAutomation: { runId: id } } })],
     ["session.message", (id: string) => ({ sessionKey: "k", message: { openclawAbort: { runId: id } } })],
-  ])("longer than that is a reason to refuse a %s event", (name, payload) => {
+  ])("above the limit rejects a %s event", (name, payload) => {
     expect(readFrame(event(name, payload(longest)), 1e6)).toMatchObject({ event: name });
     expect(readFrame(event(name, payload(tooLong)), 1e6)).toMatchObject({ reason: "bad-id" });
   });
 
-  it("longer than that is not read from a row", () => {
+  it("above the limit is not read from a row", () => {
     const row = { role: "assistant", content: "Hi", __openclaw: { id: tooLong, runId: "r" } };
     expect(readSessionRow(row)).toBeUndefined();
     expect(readSessionRow({ ...row, __openclaw: { runId: tooLong } })).toBeUndefined();
   });
 });
 
-describe("words for a person", () => {
-  it("are cut at the limit", () => {
+describe("a text from outside", () => {
+  it("is cut at the limit", () => {
     expect(readWords("Overloaded")).toBe("Overloaded");
     expect(readWords("x".repeat(MAX_WORDS_CHARS))).toHaveLength(MAX_WORDS_CHARS);
     expect(readWords("x".repeat(1_000_000))).toBe(`${"x".repeat(MAX_WORDS_CHARS - 1)}…`);

@@ -7,7 +7,7 @@ const LIMIT = 1_000;
 
 describe("a frame", () => {
   const event = { event: "chat", payload: { runId: "r" } };
-  it("may be text, bytes in any form, or an object", () => {
+  it("is text, bytes in any form or an object", () => {
     const text = JSON.stringify({ type: "event", ...event, seq: 1 });
     const bytes = Buffer.from(text);
     for (const data of [
@@ -20,28 +20,28 @@ describe("a frame", () => {
       expect(readFrame(data, LIMIT)).toEqual(event);
     }
   });
-  it("that answers a request is none of the pipeline's business", () => {
+  it("that answers a request is ignored", () => {
     expect(readFrame('{"type":"res","id":"1","ok":true}', LIMIT)).toBeUndefined();
   });
-  it("that cannot be read is rejected with the reason and its size", () => {
+  it("that cannot be read is rejected with reason and size", () => {
     expect(readFrame("{", LIMIT)).toEqual({ reason: "not-json", size: 1 });
     expect(readFrame("5", LIMIT)).toEqual({ reason: "not-a-frame", size: 1 });
     expect(readFrame('{"event":"chat"}', LIMIT)).toEqual({ reason: "not-a-frame", size: 16 });
     expect(readFrame('{"type":"event"}', LIMIT)).toEqual({ reason: "not-a-frame", size: 16 });
   });
-  it("that is larger than the limit is not parsed, counted in bytes", () => {
+  it("above the limit in bytes is rejected unparsed", () => {
     expect(readFrame(`"${"ü".repeat(500)}"`, LIMIT)).toMatchObject({ reason: "too-large" });
     expect(readFrame(Buffer.alloc(1_001, "["), LIMIT)).toEqual({ reason: "too-large", size: 1_001 });
     expect(readFrame(`{"type":"event","event":"tick","pad":"${"x".repeat(900)}"}`, LIMIT)).toMatchObject({
       event: "tick",
     });
   });
-  it("of any bytes or any JSON never throws", () => {
+  it("of any bytes or JSON is read without an error", () => {
     fc.assert(fc.property(fc.uint8Array(), (bytes) => void readFrame(bytes, LIMIT)));
     fc.assert(fc.property(fc.json({ maxDepth: 8 }), (text) => void readFrame(text, 1e6)));
     fc.assert(fc.property(fc.anything(), (data) => void readFrame(data, LIMIT)));
   });
-  it("nested deeper than any stack never throws", () => {
+  it("of any depth is read without an error", () => {
     const deep = `${"[".repeat(2_000_000)}${"]".repeat(2_000_000)}`;
     expect(
       readFrame(`{"type":"event","event":"chat","payload":{"runId":"r","state":"delta","message":${deep}}}`, 1e8),
@@ -51,7 +51,7 @@ describe("a frame", () => {
 
 describe("a chat event", () => {
   const good = { runId: "r", state: "delta", seq: 3, sessionKey: "Agent:Main:Main", deltaText: " " };
-  it("is read with its session key as it came and its text taken out of the blocks", () => {
+  it("keeps its session key and has the text of its blocks", () => {
     const message = { role: "assistant", content: [{ type: "text", text: "Hi" }] };
     expect(readChatEvent({ ...good, message, unknown: 1 })).toEqual({
       ...good,
@@ -69,7 +69,7 @@ describe("a chat event", () => {
     expect(readChatEvent({ ...good, spawnedBy: "x".repeat(2_000) })).toBe("bad-id");
     expect(readChatEvent(null)).toBe("not-a-frame");
   });
-  it("with fields of the wrong type is read without them", () => {
+  it("is read without its fields of the wrong type", () => {
     const odd = {
       runId: "r",
       state: "delta",
@@ -83,7 +83,7 @@ describe("a chat event", () => {
     };
     expect(readChatEvent(odd)).toEqual({ runId: "r", state: "delta" });
   });
-  it("of any JSON never throws", () => {
+  it("of any JSON is read without an error", () => {
     fc.assert(fc.property(fc.jsonValue({ maxDepth: 6 }), (payload) => void readChatEvent(payload)));
     fc.assert(
       fc.property(

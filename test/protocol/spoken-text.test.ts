@@ -32,19 +32,19 @@ const measured = [
   ["a < b and b > a", "a < b and b > a"],
 ] as const;
 
-describe("the text of a row as it was heard live", () => {
-  it.each(measured)("makes of %j %j", (row, live) => {
+describe("the text of a row", () => {
+  it.each(measured)("turns %j into the live text %j", (row, live) => {
     expect(spokenText(row)).toBe(live);
   });
 
-  it("stays as it is when it was heard live already", () => {
+  it("stays the same when it is a live text", () => {
     for (const [, live] of measured) {
       // Without its leading blanks this is code no more.
       if (!live.startsWith("MEDIA:./in-code")) expect(spokenText(live)).toBe(live);
     }
   });
 
-  it("is linear and never throws, whatever the model writes", () => {
+  it("is read in linear time without an error", () => {
     const pieces = [
       "<think>",
       "</think>",

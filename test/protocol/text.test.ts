@@ -11,20 +11,20 @@ function read(...deltas: Parameters<TextReader["read"]>[0][]): string {
 const pieces = (...texts: string[]) => texts.map((messageText) => ({ messageText }));
 
 describe("the text of a message", () => {
-  it("is undefined where there is none", () => {
+  it("is undefined without content", () => {
     for (const message of [undefined, null, 5, {}, { content: 5 }, { content: [] }, { content: [{ type: "text" }] }]) {
       expect(messageText(message)).toBeUndefined();
     }
   });
 });
 
-describe("the memory of a text", () => {
+describe("the memory of a run's text", () => {
   const MB = 1_000_000;
 
   it.each([
     ["deltaText", (piece: string) => ({ deltaText: piece })],
     ["messages that are pieces", (piece: string) => ({ messageText: piece })],
-  ])("is that of its characters, not of its pieces: %s", (_, delta) => {
+  ])("is proportional to its characters: %s", (_, delta) => {
     const readers: unknown[] = [];
     const growth = heapGrowth(() => {
       const reader = new TextReader();
@@ -37,7 +37,7 @@ describe("the memory of a text", () => {
     expect((readers[1] as string).length).toBe(MB + 17);
   });
 
-  it("does not grow by messages that are repeated", () => {
+  it("does not grow with repeated messages", () => {
     const reader = new TextReader();
     let text = reader.read({ messageText: "a" }, "");
     text = reader.read({ messageText: "ab" }, text);
@@ -49,12 +49,12 @@ describe("the memory of a text", () => {
   });
 });
 
-describe("any text, sent by any generation of senders", () => {
+describe("a text in deltas", () => {
   // Words that differ, so that no piece is by chance the beginning of the next message.
   const words = fc.uniqueArray(fc.stringMatching(/^[a-z]{4,8}[ \n]?$/), { minLength: 1, maxLength: 20 });
   const growing = (list: string[]) => list.map((_, i) => list.slice(0, i + 1).join(""));
 
-  it("comes out whole", () => {
+  it("is complete from the senders of any generation", () => {
     fc.assert(
       fc.property(words, (list) => {
         const whole = list.join("");
@@ -65,7 +65,7 @@ describe("any text, sent by any generation of senders", () => {
       }),
     );
   });
-  it("comes out whole from pieces that are not each other's beginning", () => {
+  it("is complete from pieces that do not begin alike", () => {
     fc.assert(
       fc.property(words, (list) => {
         fc.pre(list.every((word, i) => i === 0 || !word.startsWith(list[i - 1] as string)));

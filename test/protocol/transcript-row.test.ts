@@ -15,7 +15,7 @@ function rowsOf(recording: string) {
 }
 
 describe("a row", () => {
-  it("of a plain reply has its run, its text and its place", () => {
+  it("with a plain reply has its run, text and place", () => {
     const row = { role: "assistant", content: text("Hello."), stopReason: "stop", timestamp: 900, __openclaw: mark };
     expect(readSessionRow(row)).toEqual({
       kind: "reply",
@@ -28,7 +28,7 @@ describe("a row", () => {
     });
   });
 
-  it("loses the white space at its end and its MEDIA lines, which live text never has", () => {
+  it("loses white space at its end and MEDIA lines", () => {
     const content = text("  Look:\nMEDIA:/pictures/a.png\nNice, MEDIA: no?\n\n");
     expect(readSessionRow({ role: "assistant", content, __openclaw: mark })?.text).toBe("Look:\nNice, MEDIA: no?");
   });
@@ -42,7 +42,7 @@ describe("a row", () => {
     ["with a tool call", { content: [{ type: "toolCall" }], stopReason: "toolUse" }],
     ["that only some fallback kept", { content: text("First."), openclawStreamFallback: { source: "segment" } }],
     ["that holds a tool call beside its text", { content: [...text("First."), { type: "toolCall" }] }],
-  ])("%s is a step: its run goes on", (_, row) => {
+  ])("is a step of a run that goes on: %s", (_, row) => {
     expect(readSessionRow({ role: "assistant", ...row, __openclaw: mark })).toMatchObject({
       kind: "step",
       runId: "run-1",
@@ -104,7 +104,7 @@ describe("a row", () => {
       },
       { kind: "automation", runId: "cron:j:5", origin: "cron" },
     ],
-  ])("is known: %s", (_, row, known) => {
+  ])("has a known kind: %s", (_, row, known) => {
     const read = readSessionRow({ content: text("Words."), ...row });
     expect(read).toMatchObject(known);
     if (!("runId" in known)) expect(read).not.toHaveProperty("runId");
@@ -118,11 +118,11 @@ describe("a row", () => {
       { role: "assistant", content: text("Words."), provider: "openclaw", __openclaw: { id: "row" } },
     ],
     ["a run id without end", { role: "assistant", content: text("Words."), __openclaw: { runId: "x".repeat(2_000) } }],
-  ])("that is %s tells nothing", (_, row) => {
+  ])("is ignored: %s", (_, row) => {
     expect(readSessionRow(row)).toBeUndefined();
   });
 
-  it("never throws, whatever the Gateway says", () => {
+  it("of any JSON is read without an error", () => {
     const keys = [
       "role",
       "content",
@@ -137,7 +137,7 @@ describe("a row", () => {
   });
 });
 
-describe("the rows of a real Gateway", () => {
+describe("the rows of a recorded Gateway", () => {
   it.each([
     ["a-cron-main.roster", ["reply"]],
     ["c1-cron-custom-session.subscribed", ["prompt", "reply"]],
@@ -146,12 +146,12 @@ describe("the rows of a real Gateway", () => {
     ["h1-abort-agent-run.subscribed", ["prompt", "aborted"]],
     ["j1-tool-in-the-middle.subscribed", ["prompt", "step", "reply"]],
     ["i-no-reply.subscribed", ["prompt", "prompt"]],
-  ])("of %s are told apart", (recording, kinds) => {
+  ])("have their kinds in %s", (recording, kinds) => {
     expect(rowsOf(recording).flatMap((row) => (row === undefined ? [] : [row.kind]))).toEqual(kinds);
   });
 });
 
-describe("where a run comes from, by the prompt before it", () => {
+describe("the origin of a row's run", () => {
   const prompt = (content: string, more: object = {}) =>
     readSessionRow({ role: "user", content, ...more, __openclaw: { id: "a" } });
 
@@ -162,7 +162,7 @@ describe("where a run comes from, by the prompt before it", () => {
     ["Hello?", { idempotencyKey: "run-1:user" }, "requested"],
     ["Hello?", {}, undefined],
     ["What is [cron:1 a]?", {}, undefined],
-  ])("reads %j with %j as %s", (content, more, origin) => {
+  ])("is read from the prompt %j with %j: %s", (content, more, origin) => {
     expect(prompt(content, more)?.origin).toBe(origin);
   });
 
@@ -171,11 +171,11 @@ describe("where a run comes from, by the prompt before it", () => {
     ["[cron:cf1af704] Say hello.", { id: "cf1af704" }],
     [`[cron:${"x".repeat(2_000)} name] Say hello.`, undefined],
     ["Hello?", undefined],
-  ])("reads the job of %j", (content, job) => {
+  ])("comes with the job in %j", (content, job) => {
     expect(prompt(content)?.job).toEqual(job);
   });
 
-  it("takes the answer to a slash command for the run that asked", () => {
+  it("is `requested` for the answer to a slash command", () => {
     const row = {
       role: "assistant",
       content: text("Help"),
@@ -187,7 +187,7 @@ describe("where a run comes from, by the prompt before it", () => {
     expect(readSessionRow(row)).toMatchObject({ kind: "reply", runId: "send-1", origin: "requested" });
   });
 
-  it("reads a row of an older Gateway, which names no run", () => {
+  it("is absent in a row of an older Gateway", () => {
     const row = {
       role: "assistant",
       content: text("Away words."),

@@ -47,11 +47,11 @@ function saidTo(prompt: string, separator: string): readonly string[] {
 }
 
 describe("the expectations", () => {
-  it("speak of every recording once", () => {
+  it("name every recording once", () => {
     expect(expectations.map(({ recording }) => recording).sort()).toEqual(allNames);
   });
 
-  it("name each run once, and only runs that their recording shows", () => {
+  it("name each run of their recording once", () => {
     for (const { recording, outcomes } of expectations) {
       const runIds = outcomes.map(({ runId }) => runId);
       const heard = new Set(
@@ -83,7 +83,7 @@ describe("the expectations", () => {
     ]);
   });
 
-  it.each([...new Set(allNames.map(scenarioOf))])("hold all that the model was told to say: %s", (scenario) => {
+  it.each([...new Set(allNames.map(scenarioOf))])("have every text of the model's script: %s", (scenario) => {
     const texts = new Set(
       expectations
         .filter(({ recording }) => scenarioOf(recording) === scenario)

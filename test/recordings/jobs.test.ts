@@ -12,12 +12,12 @@ function jobOf(frames: readonly RecordedFrame[]): object | undefined {
   return undefined;
 }
 
-describe("a message names the cron job that spoke", () => {
+describe("the cron job of a recorded message", () => {
   it.each([
     "b-cron-isolated.subscribed",
     "c8-cron-current-session.subscribed",
     ...generationNames().filter((name) => /cron-(isolated|current)/.test(name)),
-  ])("%s", async (recording) => {
+  ])("is the one that spoke: %s", async (recording) => {
     const frames = loadFrames(recording);
     const { messages } = await play(stepsOf(frames));
     const spoken = messages.filter(({ origin }) => origin === "cron");
@@ -25,7 +25,7 @@ describe("a message names the cron job that spoke", () => {
     for (const { job } of spoken) expect(job).toEqual(jobOf(frames));
   });
 
-  it("names none where the Gateway tells none", async () => {
+  it("is absent where the Gateway tells none", async () => {
     for (const recording of ["a-cron-main.subscribed", "d1-heartbeat-speaks.subscribed", "e-chat-inject.subscribed"]) {
       const { messages } = await play(stepsOf(loadFrames(recording)));
       expect(messages.map(({ job }) => job)).toEqual(messages.map(() => undefined));

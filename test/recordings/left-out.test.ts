@@ -3,8 +3,8 @@ import { type Expectation, expectations, expectedAt } from "./expected.ts";
 import { byRun, expectOneHandoverEach, layer, play, stepsOf, told, withoutPartialTexts } from "./play.ts";
 import { deltaPositions, loadFrames, without } from "./variations.ts";
 
-describe("a missed delta changes no message", { timeout: 60_000 }, () => {
-  it.each(expectations)("$recording", async (expectation: Expectation) => {
+describe("a missed delta", { timeout: 60_000 }, () => {
+  it.each(expectations)("changes no message of $recording", async (expectation: Expectation) => {
     const { recording } = expectation;
     const frames = loadFrames(recording);
     const expected = withoutPartialTexts(byRun(expectedAt(layer, expectation)));

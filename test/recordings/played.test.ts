@@ -41,7 +41,7 @@ describe.each(expectations)("$recording", (expectation: Expectation) => {
     return played;
   }
 
-  it.each([false, true])("comes to what was asked for, in order (at the recorded pace: %s)", async (recordedPace) => {
+  it.each([false, true])("gives the expected outcomes in order (at the recorded pace: %s)", async (recordedPace) => {
     const played = await play(stepsOf(frames), { recordedPace });
     const outcomes = played.outcomes.map(told);
     expect(byRun(outcomes)).toEqual(byRun(expected));
@@ -50,7 +50,7 @@ describe.each(expectations)("$recording", (expectation: Expectation) => {
     expect(played.stats).toMatchObject({ ...neverCounted, frames: frames.length });
   });
 
-  it("counts every chat event, and every run once", async () => {
+  it("counts every chat event and every run once", async () => {
     const live = expectedAt("live", expectation);
     const count = (status: string): number => live.filter((outcome) => outcome.status === status).length;
     const { stats } = await playByHand(frames);
@@ -68,31 +68,31 @@ describe.each(expectations)("$recording", (expectation: Expectation) => {
     });
   });
 
-  it("comes to the same chat messages when fed by hand", async () => {
+  it("gives the same messages when fed by hand", async () => {
     const { outcomes } = await playByHand(frames);
     expect(byRun(outcomes.map(told))).toEqual(byRun(expectation.byHand ?? expectedAt("live", expectation)));
   });
 
-  it("is not moved by every frame coming twice", async () => {
+  it("gives the same outcomes when every frame comes twice", async () => {
     const { stats } = await expectSame(everyFrameTwice(frames), "every frame twice");
     expect(stats.duplicates).toBe(chatEvents);
   });
 
-  it("is not moved by being played twice over", async () => {
+  it("gives the same outcomes when it is played twice", async () => {
     const { stats } = await expectSame([...frames, ...frames], "played twice over");
     expect(stats.duplicates).toBe(chatEvents);
   });
 
-  it("is not moved by deltas without `message`", async () => {
+  it("gives the same outcomes without the `message` of deltas", async () => {
     await expectSame(withoutDeltaMessages(frames), "deltas without message");
   });
 
-  it("is not moved by deltas without `deltaText`", async () => {
+  it("gives the same outcomes without the `deltaText` of deltas", async () => {
     await expectSame(withoutDeltaTexts(frames), "deltas without deltaText");
   });
 
   it.each(expectation.jobsComeFirst ? [] : seeds)(
-    "is not moved by its runs being shuffled against each other (seed %i)",
+    "gives the same outcomes when its runs are shuffled (seed %i)",
     async (seed) => {
       await expectSame(shuffledByRun(frames, seed), `shuffled with seed ${seed}`);
     },

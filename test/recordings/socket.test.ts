@@ -46,9 +46,9 @@ async function playOverSocket(recording: string) {
 }
 
 // The official client takes a second to come back after a lost connection.
-describe("over a real socket, with the official client", { timeout: 20_000 }, () => {
+describe("a recording over a real socket with the official client", { timeout: 20_000 }, () => {
   it.each(expectations.filter(({ recording }) => chosen.some((name) => name === recording)))(
-    "$recording comes to what was asked for",
+    "$recording gives the expected outcomes",
     async (expectation: Expectation) => {
       const played = await playOverSocket(expectation.recording);
       const expected = [...expectedAt(layer, expectation), { status: "dispatched" as const, ...lastRun }];
@@ -58,7 +58,7 @@ describe("over a real socket, with the official client", { timeout: 20_000 }, ()
     },
   );
 
-  it("plays every recording it names", () => {
+  it("is played for every name in the list", () => {
     const names = expectations.map(({ recording }) => recording);
     for (const name of chosen) expect(names).toContain(name);
   });

@@ -31,7 +31,7 @@ function union({ one, other }: Pair): readonly ExpectedOutcome[] {
 }
 
 describe("two recordings at once", () => {
-  it("are drawn from many, and know their siblings", () => {
+  it("are drawn from many and include two of one Gateway", () => {
     expect(new Set(drawnPairs.flatMap(({ one, other }) => [one.recording, other.recording])).size).toBeGreaterThan(30);
     expect(drawnPairs.every(({ one, other }) => one !== other)).toBe(true);
     expect(siblings.length).toBe(21);
@@ -39,7 +39,7 @@ describe("two recordings at once", () => {
 
   // Woven, the end of a bound job may come before the copy of its words, which no connection hears in that order.
   it.each([...drawnPairs, ...siblings.filter(({ one }) => one.jobsComeFirst !== true)])(
-    "come to the messages of both on one connection: $one.recording and $other.recording (seed $seed)",
+    "give both messages on one connection: $one.recording, $other.recording ($seed)",
     async (pair) => {
       const where = `${pair.one.recording} with ${pair.other.recording}, seed ${pair.seed}`;
       const frames = interleaved([loadFrames(pair.one.recording), loadFrames(pair.other.recording)], pair.seed);
@@ -50,7 +50,7 @@ describe("two recordings at once", () => {
   );
 
   it.each([...drawnPairs, ...siblings])(
-    "come to the messages of each from two Gateways: $one.recording and $other.recording (seed $seed)",
+    "give both outcomes on two Gateways: $one.recording, $other.recording ($seed)",
     async ({ one, other, seed }) => {
       const where = `${one.recording} beside ${other.recording}, seed ${seed}`;
       const played = await play(

@@ -24,7 +24,7 @@ describe("the variations", () => {
     for (const name of recordingNames()) expect(loadFrames(name).length, name).toBeGreaterThan(5);
   });
 
-  it("say every frame twice in a row", () => {
+  it("repeat every frame", () => {
     const twice = everyFrameTwice(tenAtOnce);
     expect(twice.length).toBe(2 * tenAtOnce.length);
     expect(twice.filter((_, index) => index % 2 === 1)).toEqual(tenAtOnce);
@@ -40,7 +40,7 @@ describe("the variations", () => {
     }
   });
 
-  it("take the message out of deltas alone", () => {
+  it("remove the message from deltas only", () => {
     const changed = withoutDeltaMessages(tenAtOnce);
     expect(
       changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.message === undefined),
@@ -53,7 +53,7 @@ describe("the variations", () => {
     );
   });
 
-  it("take the new piece of text out of deltas alone", () => {
+  it("remove deltaText from deltas only", () => {
     const changed = withoutDeltaTexts(tenAtOnce);
     expect(
       changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.deltaText === undefined),
@@ -66,7 +66,7 @@ describe("the variations", () => {
     );
   });
 
-  it("shuffle runs against each other and keep the order within each", () => {
+  it("shuffle runs and keep the order within each", () => {
     const shuffled = shuffledByRun(tenAtOnce, 1);
     expect(shuffled).not.toEqual(tenAtOnce);
     expect(new Set(shuffled)).toEqual(new Set(tenAtOnce));
@@ -77,7 +77,7 @@ describe("the variations", () => {
     }
   });
 
-  it("weave lists into one that keeps the order of each, and depends on the seed alone", () => {
+  it("interleave lists by a seed and keep the order within each", () => {
     const lists = [[1, 2, 3, 4], [], [10, 20, 30, 40]];
     const woven = interleaved(lists, 7);
     expect(woven.filter((n) => n < 10)).toEqual([1, 2, 3, 4]);
@@ -93,7 +93,7 @@ describe("the variations", () => {
     expect(drawn.reduce((sum, n) => sum + n, 0) / drawn.length).toBeCloseTo(0.5, 1);
   });
 
-  it("leave the recording itself as it was", () => {
+  it("leave the recording unchanged", () => {
     const before = tenAtOnce.map(frameText);
     withoutDeltaMessages(tenAtOnce);
     withoutDeltaTexts(tenAtOnce);

@@ -27,7 +27,7 @@ describe("ask", () => {
     expect(messages).toEqual([]);
   });
 
-  it("puts the text of the deltas together when the final has none", async () => {
+  it("resolves with the text of the deltas when the final has none", async () => {
     const { inbox, gateway, onQuestion } = await open();
     onQuestion((runId) => {
       gateway.chat({ runId, sessionKey: topic(1), seq: 1, state: "delta", deltaText: "Two " });
@@ -50,7 +50,7 @@ describe("ask", () => {
     });
   });
 
-  it("rejects as expired when nobody says how the run ended", async () => {
+  it("rejects as expired when the run's end is never told", async () => {
     const { inbox, clock, gateway, onQuestion } = await open();
     onQuestion(() => {});
     const asked = inbox.ask(QUESTION);
@@ -60,7 +60,7 @@ describe("ask", () => {
     await expect(asked).rejects.toMatchObject({ code: "ERR_INBOX_NO_ANSWER", details: { outcome: "expired" } });
   });
 
-  it("waits out a lost connection and finds the answer in the history", async () => {
+  it("finds the answer in the history after a lost connection", async () => {
     const { inbox, gateway, source, comeBack, onQuestion } = await open();
     let runId = "";
     onQuestion((id) => {
@@ -75,7 +75,7 @@ describe("ask", () => {
     await expect(asked).resolves.toEqual({ runId, sessionKey: topic(1), text: "It is all in the history." });
   });
 
-  it("gives up with the reason of its signal, and the answer is still no message", async () => {
+  it("rejects with the reason of its signal and still discards the answer", async () => {
     const { inbox, gateway, hearing, messages, onQuestion } = await open();
     let runId = "";
     onQuestion((id) => {
@@ -109,7 +109,7 @@ describe("ask", () => {
     expect(gateway.requests.some(({ method }) => method === "chat.send")).toBe(false);
   });
 
-  it("refuses a signal that is none", async () => {
+  it("refuses what is no signal", async () => {
     const { inbox } = await open();
     const asked = inbox.ask({ ...QUESTION, signal: 5 as never });
     await expect(asked).rejects.toMatchObject({ code: "ERR_INBOX_OPTION", details: { option: "signal" } });

@@ -53,12 +53,12 @@ function watch(machine: typeof runMachine, steps: readonly (RunEvent | number | 
 }
 
 describe("the logic of a run without the interpreter", () => {
-  it("is in use for the machine of a run", () => {
+  it("is used for the machine of a run", () => {
     expect(quick).not.toBe(runMachine);
     expect(quick.root).toBe(runMachine.root);
   });
 
-  it("shows what the interpreter would, for any events at any times", () => {
+  it("equals the interpreter for any events at any times", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         expect(watch(quick, steps)).toStrictEqual(watch(runMachine, steps));
@@ -67,7 +67,7 @@ describe("the logic of a run without the interpreter", () => {
     );
   });
 
-  it("restores an actor from what another one has persisted", () => {
+  it("restores an actor from another's persisted state", () => {
     const first = createActor(quick, { input }).start();
     first.send({ type: "delta", text: "half" });
     const second = createActor(quick, { snapshot: first.getPersistedSnapshot(), input }).start();
@@ -76,7 +76,7 @@ describe("the logic of a run without the interpreter", () => {
     first.stop();
   });
 
-  it("leaves a machine alone that has more than one state to wait in", () => {
+  it("ignores a machine with more than one waiting state", () => {
     expect(flatLogic(deliveryMachine)).toBe(deliveryMachine);
   });
 
@@ -92,13 +92,13 @@ describe("the logic of a run without the interpreter", () => {
     ["two delays", { states: { on: { after: { 5: "off", 9: "off" } } } }],
     ["states within", { states: { on: { initial: "a", states: { a: {} } } } }],
     ["a spawned actor", { states: { on: { invoke: { src: "other" } } } }],
-  ])("leaves a machine alone that has %s", (_, { states, ...rest }) => {
+  ])("ignores a machine with %s", (_, { states, ...rest }) => {
     const config = { initial: "on", states: { ...states, off: { type: "final" } }, ...rest };
     const machine = setup({ guards: { g: () => true } }).createMachine(config as never);
     expect(flatLogic(machine as never)).toBe(machine);
   });
 
-  it("follows guards, assignments of every form, and numbered delays", () => {
+  it("follows guards, every form of assignment and numbered delays", () => {
     const machine = setup({
       types: { context: {} as { n: number; word: string } },
       actions: { count: assign({ n: ({ context }) => context.n + 1, word: "counted" }) },

@@ -21,14 +21,14 @@ describe("the job of a message", () => {
 });
 
 describe("the names of jobs", () => {
-  it("are each Gateway's own", () => {
+  it("are kept apart by Gateway", () => {
     const names = new JobNames();
     names.learn("one", { id: "job", name: "Standup" });
     expect(names.named("one", { id: "job" })).toEqual({ id: "job", name: "Standup" });
     expect(names.named("two", { id: "job" })).toEqual({ id: "job" });
   });
 
-  it("give way to the name that a prompt tells", () => {
+  it("are replaced by the name in a prompt", () => {
     const names = new JobNames();
     names.learn("one", { id: "job", name: "New" });
     expect(names.named("one", { id: "job", name: "Old" })).toEqual({ id: "job", name: "Old" });

@@ -39,7 +39,7 @@ describe("a long text (maxTextBytes)", () => {
     ["deltaText", () => ({ deltaText: "x" })],
     ["snapshots", (text: string) => ({ deltaText: "x", message: { content: text } })],
     ["snapshots without deltaText", (text: string) => ({ message: { content: text } })],
-  ])("costs each delta what the delta is long, not the text: %s", async (_, delta) => {
+  ])("costs each delta its own length only: %s", async (_, delta) => {
     const { inbox, send } = create();
     let text = "x".repeat(1_500_000);
     send({ state: "delta", message: { content: text } });
@@ -76,7 +76,7 @@ describe("a long text (maxTextBytes)", () => {
     await inbox.stop();
   });
 
-  it("is counted whole in the end, whatever its snapshots said", async () => {
+  it("is counted whole at its end", async () => {
     const { inbox, outcomes, send } = create(9_000);
     send({ state: "delta", deltaText: "x".repeat(4_000), message: { content: "x".repeat(4_000) } });
     send({ state: "delta", deltaText: "€", message: { content: "€".repeat(4_001) } });

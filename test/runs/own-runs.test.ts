@@ -5,7 +5,7 @@ import { asked, heard, lastingLedger, listen, openGateway, topic } from "../reco
 const mayWrite = { scopes: ["operator.read", "operator.write"] };
 
 describe("send", () => {
-  it("asks an agent, and does not take its answer for a proactive message", async () => {
+  it("asks an agent and discards the answer as solicited", async () => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(topic(1));
     const hearing = await listen(fake, {}, mayWrite);
@@ -22,7 +22,7 @@ describe("send", () => {
     expect(hearing.outcomes).toContainEqual(expect.objectContaining({ reason: "solicited", runId }));
   });
 
-  it("keeps the key it is given, and solicits it before anything is sent", async () => {
+  it("keeps the given key and solicits it before sending", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake, {}, mayWrite);
     fake.gateway.respond("chat.send", () => {
@@ -37,7 +37,7 @@ describe("send", () => {
     expect(hearing.outcomes).toMatchObject([{ status: "discarded", reason: "solicited", runId: "my-key" }]);
   });
 
-  it("is refused with a sentence that says what to do where the scope is missing", async () => {
+  it("rejects with the missing scope and its remedy", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     const sent = hearing.inbox.send({ sessionKey: topic(1), text: "Hello?" });
@@ -62,7 +62,7 @@ describe("send", () => {
     expect(asked(fake.gateway, "chat.send")).toEqual([]);
   });
 
-  it("says so when nobody can be asked: only listening, not connected, stopped", async () => {
+  it("rejects when there is nobody to ask", async () => {
     const fake = await openGateway();
     const request = { sessionKey: topic(1), text: "Hello?" };
     const deaf = await listen(fake, {}, { canAsk: false });
@@ -77,7 +77,7 @@ describe("send", () => {
 });
 
 describe("a run that was solicited before a restart", () => {
-  it("is still ours when its answer is found in the history afterwards", async () => {
+  it("is still discarded when its answer is found in the history", async () => {
     const fake = await openGateway();
     const ledger = lastingLedger(fake.clock);
     const first = await listen(fake, { ledger });

@@ -20,7 +20,7 @@ describe.each([
     return { clock, actors, ended, one, two };
   }
 
-  it("end by themselves, each with its timer", () => {
+  it("end by their own timers", () => {
     const { clock, ended, one } = spawnTwo();
     expect(clock.pending).toBe(2);
     one.send({ type: "final", text: "Done." });
@@ -29,7 +29,7 @@ describe.each([
     expect([ended, clock.pending]).toEqual([["one dispatched", "two expired"], 0]);
   });
 
-  it("are stopped one by one, without an output and without a timer", () => {
+  it("are stopped one by one without output or timer", () => {
     const { clock, actors, one, two } = spawnTwo();
     actors.stop(one);
     expect([one.getSnapshot().status, one.getSnapshot().output, clock.pending]).toEqual(["stopped", undefined, 1]);
