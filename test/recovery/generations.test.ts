@@ -84,7 +84,7 @@ const turn = async () => {
 };
 
 describe("a Gateway whose rows carry no run id", () => {
-  it("is heard once, by the final and not by its row", async () => {
+  it("is heard once, by its finals and not by their rows", async () => {
     const old = oldGateway();
     await using inbox = old.inbox;
     await inbox.start();
@@ -98,7 +98,7 @@ describe("a Gateway whose rows carry no run id", () => {
     expect(old.told).toEqual([["run-1", SESSION, "Heard live."]]);
   });
 
-  it("is caught up, and nothing that was heard live is handed over again", async () => {
+  it("is caught up without what was heard live", async () => {
     const old = oldGateway();
     await using inbox = old.inbox;
     old.row(SESSION, old.said("Before the first start."));
@@ -123,7 +123,7 @@ describe("a Gateway whose rows carry no run id", () => {
     expect(old.told).toHaveLength(31);
   });
 
-  it("ends the run that was going on when the link was lost, under its own id", async () => {
+  it("ends a run that was cut off under its own id", async () => {
     const old = oldGateway();
     await using inbox = old.inbox;
     old.row(SESSION, { role: "user", content: "Hello?" });
@@ -137,7 +137,7 @@ describe("a Gateway whose rows carry no run id", () => {
     expect(inbox.runs()).toEqual([]);
   });
 
-  it("has the texts around a tool call joined as its finals have them: by nothing", async () => {
+  it("has the texts around a tool call joined as in its finals", async () => {
     const old = oldGateway();
     await using inbox = old.inbox;
     old.row(SESSION, { role: "user", content: "Hello?" });
@@ -151,7 +151,7 @@ describe("a Gateway whose rows carry no run id", () => {
     expect(old.told.map(([, , text]) => text)).toEqual(["Let me look first.Nothing unusual there."]);
   });
 
-  it("hands over after a restart what was said between, once", async () => {
+  it("hands over once after a restart what was said between", async () => {
     const clock = createTestClock(NOON);
     const ledger = lastingLedger(clock);
     const old = oldGateway({ ledger });
@@ -171,7 +171,7 @@ describe("a Gateway whose rows carry no run id", () => {
     expect(told).toEqual(["Between."]);
   });
 
-  it("is subscribed to where a main-session cron job runs, and heard there", async () => {
+  it("is subscribed to and heard in a main-session cron job", async () => {
     const old = oldGateway();
     await using inbox = old.inbox;
     await inbox.start();
@@ -181,7 +181,7 @@ describe("a Gateway whose rows carry no run id", () => {
     expect(old.source.asked).toContainEqual(["sessions.messages.subscribe", { key }]);
   });
 
-  it("has a text completed that carries no mark of being cut", async () => {
+  it("has a cut text completed that carries no mark", async () => {
     const old = oldGateway();
     await using inbox = old.inbox;
     await inbox.start();

@@ -55,7 +55,7 @@ function pagesOf(rows: readonly object[], page = 2) {
 const wanted: HistoryRequest = { address: { key: "agent:main:main" }, place: { at: 100 }, believesTimes: true };
 
 describe("a history", () => {
-  it("is read back to the row that was heard last, and no further", async () => {
+  it("is read back to the row that was heard last", async () => {
     const rows = [1, 2, 3, 4, 5, 6].map((n) => row(`row ${n}`, `run ${n}`, n, `Text ${n}`));
     const { read, asked } = scripted(pagesOf(rows));
     const history = await read({ place: { rowId: "row 3" } });
@@ -63,7 +63,7 @@ describe("a history", () => {
     expect(history.rows.slice(history.firstNew).map(({ text }) => text)).toEqual(["Text 4", "Text 5", "Text 6"]);
   });
 
-  it("is read back to where a run began that spoke again later", async () => {
+  it("is read back to where a later run began", async () => {
     const rows = [
       row("a", "before", 40, "Old."),
       row("b", "long", 50, "It began long ago,", step),
@@ -75,7 +75,7 @@ describe("a history", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("is not confused by a row that is written while it is read", async () => {
+  it("is read right while a row is written", async () => {
     const rows = [row("a", "one", 110, "One."), row("b", "two", 120, "Two."), row("c", "three", 130, "Three.")];
     const pages: Record<string, object> = {
       first: { messages: rows.slice(1), hasMore: true, nextOffset: 2 },
@@ -85,7 +85,7 @@ describe("a history", () => {
     expect((await read()).rows.map(({ id }) => id)).toEqual(["a", "b", "c"]);
   });
 
-  it("keeps both parts of a row that is told as two", async () => {
+  it("keeps both parts of a row that comes as two", async () => {
     const rows = [
       row("same", "run", 110, "Let me look.", step),
       { ...row("same", "run", 110, ""), content: [{ type: "toolCall" }], stopReason: "toolUse" },
@@ -102,7 +102,7 @@ describe("a history", () => {
     expect(endedRuns(rows)).toEqual([]);
   });
 
-  it("is not read for ever where the Gateway steps on one row at a time", async () => {
+  it("is read with an end where the Gateway gives one row at a time", async () => {
     const { read, asked } = scripted(({ offset = 0 }) => ({
       messages: [],
       hasMore: true,
@@ -112,7 +112,7 @@ describe("a history", () => {
     expect(asked).toHaveLength(41);
   });
 
-  it("says when there was more than may be read", async () => {
+  it("says that there was more than may be read", async () => {
     const rows = Array.from({ length: 200 }, (_, n) => row(`row ${n}`, `run ${n}`, 200 + n, "Text."));
     const { read } = scripted(pagesOf(rows, 50), 100);
     const history = await read();
@@ -127,7 +127,7 @@ describe("a history", () => {
     expect(asked).toHaveLength(3);
   });
 
-  it("completes cut texts, of the needed runs only", async () => {
+  it("completes cut texts of the needed runs only", async () => {
     const cut = (id: string, at: number) => ({
       ...row(id, id, at, "Cut\n...(truncated)..."),
       __openclaw: { id, runId: id, recordTimestampMs: at, truncated: true },
@@ -142,7 +142,7 @@ describe("a history", () => {
     expect(await texts()).toEqual(["Cut no more"]);
   });
 
-  it("completes a cut text whose id is that of a tool call, too", async () => {
+  it("completes a cut text that shares its id with a tool call", async () => {
     const first = "a".repeat(9_000);
     const mark = { runId: "run-1", id: "row-1", recordTimestampMs: 2_000, seq: 2 };
     const call = { role: "assistant", stopReason: "toolUse", content: [{ type: "toolCall" }], __openclaw: mark };
@@ -190,25 +190,25 @@ describe("the first new row", () => {
     expect(firstNew({ rows }, { rowId: "c" }, true)).toBe(3);
   });
 
-  it("is the first of all in another life of the session", () => {
+  it("is the first of all when the session began anew", () => {
     expect(firstNew({ rows, sessionId: "new" }, { rowId: "gone", sessionId: "old", seq: 2 }, true)).toBe(0);
   });
 
-  it("is told by its number when the row is gone", () => {
+  it("is found by its number when the row is gone", () => {
     expect(firstNew({ rows, sessionId: "s" }, { rowId: "gone", sessionId: "s", seq: 2 }, true)).toBe(2);
   });
 
-  it("is told by the last run when no row was heard", () => {
+  it("is found by the last run when no row was heard", () => {
     const named = rows.map((row, n) => ({ ...row, runId: `run-${n}` }));
     expect(firstNew({ rows: named }, { lastRunId: "run-1", at: 5_000 }, true)).toBe(2);
   });
 
-  it("is told by its time when nothing else is known", () => {
+  it("is found by its time when nothing else is known", () => {
     expect(firstNew({ rows: rows.slice(0, 2) }, { at: 1_000 }, true)).toBe(1);
     expect(firstNew({ rows: rows.slice(0, 2) }, { at: 2_000 }, true)).toBe(2);
   });
 
-  it("comes after the row that is nearest in time when a clock was set", () => {
+  it("comes after the row nearest in time when a clock was set", () => {
     expect(firstNew({ rows }, { at: 2_010 }, false)).toBe(2);
   });
 });

@@ -13,8 +13,8 @@ function rowOf(runId: string, n: number, words: string) {
   return { type: "event", event: "session.message", payload: { sessionKey: topic(1), message } };
 }
 
-describe("what a Gateway can make an inbox keep", () => {
-  it("gives a run its second from its first row, however many follow", async () => {
+describe("the limits of what a Gateway sends", () => {
+  it("give a run one second from its first row", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake, {}, { canAsk: false });
@@ -33,7 +33,7 @@ describe("what a Gateway can make an inbox keep", () => {
     expect((user + system) / 1e6).toBeLessThan(5);
   });
 
-  it("keeps no more than 16 MiB of rows, and has the rest from the history", { timeout: 30_000 }, async () => {
+  it("keep 16 MiB of rows and read the rest from the history", { timeout: 30_000 }, async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -62,7 +62,7 @@ describe("what a Gateway can make an inbox keep", () => {
     expect(hearing.messages.every((message) => message.text === words)).toBe(true);
   });
 
-  it("reads four histories at once, of all Gateways together, and lets the loop turn", async () => {
+  it("read four histories at once while the loop turns", async () => {
     const clock = createTestClock(NOON);
     let underway = 0;
     let most = 0;
@@ -86,7 +86,7 @@ describe("what a Gateway can make an inbox keep", () => {
     expect(underway).toBe(0);
   });
 
-  it("catches 10,000 sessions up while the loop turns every 100 ms", { timeout: 60_000 }, async () => {
+  it("catch 10,000 sessions up while the loop turns every 100 ms", { timeout: 60_000 }, async () => {
     const clock = createTestClock(NOON);
     const missed = 10_000;
     const words = "word ".repeat(200);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { heard, lastingLedger, listen, openGateway, topic, until } from "./hearing.ts";
 
 describe("a session that began while we were away", () => {
-  it("is read from its beginning though it speaks before it is listed", async () => {
+  it("is read from its beginning when it speaks before it is listed", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const ledger = lastingLedger(clock);

@@ -8,7 +8,7 @@ const text = (words: string) => [{ type: "text", text: words }];
 const HOUR_MS = 3_600_000;
 
 describe("a listener that was cut off", () => {
-  it("goes on with a run that goes on", async () => {
+  it("continues a run that goes on", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     const run = fake.gateway.run({ sessionKey: topic(1), runId: "run-1" });
@@ -25,7 +25,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.messages[0]).toMatchObject({ recovered: false, late: false });
   });
 
-  it("does not take a row for the end of a run that goes on after it", async () => {
+  it("takes no row for the end of a run that goes on", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -60,7 +60,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.inbox.stats()).toMatchObject({ recovered: 1, liveRuns: 0 });
   });
 
-  it("hears of runs that began and ended meanwhile, everywhere", async () => {
+  it("hears runs of every session that began and ended meanwhile", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     for (const key of [MAIN, topic(1)]) gateway.transcripts.session(key);
@@ -104,7 +104,7 @@ describe("a listener that was cut off", () => {
     expect([1, 2, 3, 4].map((id) => origins.get(topic(id)))).toEqual(["requested", "cron", "injected", "cron"]);
   });
 
-  it("takes failed and aborted runs for what they were", async () => {
+  it("reads failed and aborted runs as such", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -131,7 +131,7 @@ describe("a listener that was cut off", () => {
     );
   });
 
-  it("joins a run around its tool call, cut texts completed", async () => {
+  it("joins the texts of a run around its tool call", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -148,7 +148,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.told()).toEqual([[topic(1), `${long}\n\nAnd that is all.`]]);
   });
 
-  it("has a hidden run whole that was cut off in the middle of its tool call", async () => {
+  it("reads a hidden run that was cut off in its tool call", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     gateway.transcripts.session(MAIN);
@@ -171,7 +171,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.told()).toEqual([[MAIN, "Let me look.\n\nNothing there."]]);
   });
 
-  it("does not read what it heard to its end", async () => {
+  it("reads no history of what it heard to its end", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     fake.clock.advance(1_000);
@@ -185,7 +185,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.inbox.stats()).toMatchObject({ recovered: 0, afterEnd: 0, alreadyTaken: 0 });
   });
 
-  it("hands nothing over again", async () => {
+  it("hands nothing over twice", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake, { settledWindowMs: 1 });
     fake.gateway.say("Told already.", { sessionKey: topic(1) });
@@ -238,7 +238,7 @@ describe("a listener that was cut off", () => {
     );
   });
 
-  it("reads only sessions in which something happened", async () => {
+  it("reads only sessions with something new", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     for (let id = 0; id < 1_000; id += 1) gateway.transcripts.session(topic(id));
@@ -253,7 +253,7 @@ describe("a listener that was cut off", () => {
     expect(hearing.inbox.stats().sessions).toBe(1_000);
   });
 
-  it("leaves out what is not ours or was solicited", async () => {
+  it("discards what is not ours or was solicited", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake, { session: collavre });
     hearing.inbox.solicit("mine");
@@ -268,8 +268,8 @@ describe("a listener that was cut off", () => {
   });
 });
 
-describe("a run that will never end", () => {
-  it("expires by its TTL, after one look at its history", async () => {
+describe("a run that nobody ends", () => {
+  it("expires after one look at its history", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake, { ttlMs: 600_000 });
@@ -292,7 +292,7 @@ describe("a run that will never end", () => {
     expect(hearing.messages).toHaveLength(1);
   });
 
-  it("ends when its history says so before its TTL", async () => {
+  it("ends when its history says so before the TTL", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake, { ttlMs: 600_000 });
@@ -316,8 +316,8 @@ describe("a run that will never end", () => {
   });
 });
 
-describe("a process", () => {
-  it("hands nothing over from before its first start", async () => {
+describe("an inbox that starts", () => {
+  it("hands over nothing from before its first start", async () => {
     const fake = await openGateway();
     fake.gateway.say("Long ago.", { sessionKey: topic(1) });
     const hearing = await listen(fake, { ledger: lastingLedger(fake.clock) });
@@ -330,7 +330,7 @@ describe("a process", () => {
     expect(hearing.outcomes).toEqual([]);
   });
 
-  it("catches up even if its first round was cut off", async () => {
+  it("catches up when its first round was cut off", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     gateway.say("Long ago.", { sessionKey: topic(1) });
@@ -350,7 +350,7 @@ describe("a process", () => {
     expect(hearing.told()).toEqual([[topic(1), "Just now."]]);
   });
 
-  it("takes up a run that was going on at its first start", async () => {
+  it("joins a run that was going on at its first start", async () => {
     const fake = await openGateway();
     const run = fake.gateway.run({ sessionKey: topic(1), runId: "run-1" });
     run.delta("Already ");
@@ -390,7 +390,7 @@ describe("a process", () => {
     expect(third.messages).toEqual([]);
   });
 
-  it("hands over after a restart what was pending at its end", async () => {
+  it("hands over what was pending when it was stopped", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const ledger = lastingLedger(clock);
@@ -407,7 +407,7 @@ describe("a process", () => {
     expect(second.told()).toEqual([[topic(1), "Only a row so far."]]);
   });
 
-  it("reports no failure again after a restart", async () => {
+  it("reports no failure twice", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const ledger = lastingLedger(clock);
@@ -423,7 +423,7 @@ describe("a process", () => {
     expect(second.outcomes).toEqual([]);
   });
 
-  it("does not repeat what its ledger has forgotten", async () => {
+  it("repeats nothing that its ledger has forgotten", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const ledger = lastingLedger(clock, HOUR_MS);
@@ -440,7 +440,7 @@ describe("a process", () => {
     expect(second.told()).toEqual([[topic(1), "New."]]);
   });
 
-  it("ignores a ledger's entry that it cannot read", async () => {
+  it("ignores an unreadable entry of its ledger", async () => {
     const fake = await openGateway();
     fake.gateway.say("Long ago.", { sessionKey: topic(1) });
     for (const kept of ["", "{", "null", '{"from":"x","heard":-1}', '{"from":1e99}']) {
@@ -479,7 +479,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.inbox.stats().recoveryFailed).toBe(0);
   });
 
-  it("is asked again a minute later for a session that it could not read", async () => {
+  it("is asked again a minute later for an unread session", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -526,7 +526,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.told()).toEqual([[topic(1), "Missed."]]);
   });
 
-  it("is believed that a session is busy, though not with what", async () => {
+  it("is trusted that a session is busy, not with which run", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -544,7 +544,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.messages).toMatchObject([{ text: "Perhaps not all.", recovered: true }]);
   });
 
-  it("keeps neither the link from being live nor runs from being heard", async () => {
+  it("does not keep the link from being live", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     gateway.respond("sessions.list", () => new Promise(() => {}));
@@ -560,7 +560,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.told()).toEqual([[topic(1), "Live all the same."]]);
   });
 
-  it("is listened to though it knows none of the methods", async () => {
+  it("is heard when it knows none of the methods", async () => {
     const fake = await openGateway();
     const unknown = () => {
       throw new GatewayRefusal({ code: "INVALID_REQUEST", message: "unknown method" });
@@ -627,7 +627,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.inbox.links()[0]?.state).toBe("live");
   });
 
-  it("may date one event wrong", async () => {
+  it("may give one event a wrong time", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -640,7 +640,7 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.told()).toEqual([[topic(1), "Missed."]]);
   });
 
-  it("may cut us off in the middle of catching up", async () => {
+  it("may close the connection during the catch-up", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);

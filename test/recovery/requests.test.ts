@@ -36,7 +36,7 @@ function openRequests() {
 }
 
 describe("requests", () => {
-  it("sends eight at a time, urgent ones first", async () => {
+  it("are sent eight at a time, urgent ones first", async () => {
     const { requests, calls, settle } = openRequests();
     for (let n = 0; n < 10; n += 1) void requests.ask(`slow ${n}`, {});
     void requests.ask("urgent", {}, { urgent: true });
@@ -49,7 +49,7 @@ describe("requests", () => {
     expect(calls.at(-1)?.method).toBe("slow 8");
   });
 
-  it("repeats what a busy Gateway refused, as late as it asks, and gives up at the third refusal", async () => {
+  it("are repeated to a busy Gateway twice, as late as it asks", async () => {
     const { requests, calls, failures, clock, settle, sent } = openRequests();
     const asked = requests.ask("chat.history", {});
     calls[0]?.refuse({ retryable: true, retryAfterMs: 700 });
@@ -70,7 +70,7 @@ describe("requests", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("does not repeat what would not help", async () => {
+  it("are not repeated where that would not help", async () => {
     const { requests, calls, failures } = openRequests();
     const asked = requests.ask("chat.history", {});
     calls[0]?.refuse();
@@ -78,7 +78,7 @@ describe("requests", () => {
     expect(failures).toEqual([["chat.history", false]]);
   });
 
-  it("says that a method failed before over this connection", async () => {
+  it("are known to have failed before on this connection", async () => {
     const { requests, calls, failures } = openRequests();
     for (const _ of [1, 2]) {
       const asked = requests.ask("chat.history", {});
@@ -92,7 +92,7 @@ describe("requests", () => {
     expect(failures.map(([, isRepeat]) => isRepeat)).toEqual([false, true, false]);
   });
 
-  it("does not wait for ever, even for a source that ignores its signal", async () => {
+  it("end in time when a source ignores its signal", async () => {
     const { requests, calls, clock, settle } = openRequests();
     const givenUp = expect(requests.ask("chat.history", {})).rejects.toMatchObject({
       code: "ERR_INBOX_REQUEST",
@@ -108,7 +108,7 @@ describe("requests", () => {
     expect(calls.map(({ signal }) => signal?.aborted)).toEqual([true, true, true]);
   });
 
-  it("ends all of them with the connection, wherever they are, and counts no failure", async () => {
+  it("end with the connection and count no failure", async () => {
     const { requests, calls, failures, clock, settle } = openRequests();
     const ended = Promise.allSettled(Array.from({ length: 10 }, (_, n) => requests.ask(`request ${n}`, {})));
     calls[0]?.refuse({ retryable: true });
@@ -125,7 +125,7 @@ describe("requests", () => {
     await expect(next).resolves.toBe("well");
   });
 
-  it("refuses to let more than 20,000 wait", async () => {
+  it("above 20,000 are refused", async () => {
     const { requests, failures } = openRequests();
     const waiting = Array.from({ length: 20_008 }, () => requests.ask("sessions.messages.subscribe", {}));
     const ended = Promise.allSettled(waiting);

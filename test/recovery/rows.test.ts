@@ -17,7 +17,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), long]]);
   });
 
-  it("is completed from the history where the Gateway has no other way", async () => {
+  it("is completed from the history where there is no other way", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     fake.gateway.respond("chat.message.get", () => ({ ok: false, unavailableReason: "oversized" }));
@@ -27,7 +27,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), long]]);
   });
 
-  it("ends as an error where the Gateway does not give all of it", async () => {
+  it("ends as an error where the Gateway withholds the rest", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     const cut = { role: "assistant", content: text("The beginning\n...(truncated)..."), stopReason: "stop" };
@@ -57,7 +57,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), "Let me look.\n\nNothing there."]]);
   });
 
-  it("waits for the history where it is known not to be all", async () => {
+  it("waits for the history where text is missing", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -79,7 +79,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), "Let me look.\n\nNothing there."]]);
   });
 
-  it("does not end a run that the Gateway says is still going on", async () => {
+  it("ends no run that the Gateway says goes on", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -95,7 +95,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), "The first half, the second half."]]);
   });
 
-  it("waits while the session is busy with something unnamed", async () => {
+  it("waits while the session is busy with an unnamed run", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);
@@ -146,7 +146,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.inbox.runs()).toEqual([]);
   });
 
-  it("is handed over as it is when the history has nothing of it", async () => {
+  it("is handed over as it is when the history lacks it", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake);
     fake.gateway.respond("chat.history", () => ({ messages: [], hasMore: false }));
@@ -156,8 +156,8 @@ describe("a row of a run that only subscribers hear the end of", () => {
   });
 });
 
-describe("a run that is only said to be over", () => {
-  it("is looked up where its end and its rows were lost", async () => {
+describe("a run that only ends in a status", () => {
+  it("is read where its end and its rows were lost", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -175,7 +175,7 @@ describe("a run that is only said to be over", () => {
     expect(hearing.messages[0]).toMatchObject({ recovered: false, startedAt: NOON });
   });
 
-  it("is not looked up when it was heard to its end", async () => {
+  it("is not read when it was heard to its end", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -189,7 +189,7 @@ describe("a run that is only said to be over", () => {
 });
 
 describe("a cron job that is bound to a conversation", () => {
-  it("is caught up in the conversation, once", async () => {
+  it("is caught up once in the conversation", async () => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(topic(1));
     const hearing = await listen(fake);
@@ -214,7 +214,7 @@ describe("a cron job that is bound to a conversation", () => {
   it.each([
     ["session: collavre", { session: collavre }],
     ["every key", {}],
-  ])("is handed over in the conversation where the Gateway writes no row there, with %s ours", async (_, options) => {
+  ])("is handed over in the conversation without a row there: %s is ours", async (_, options) => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(topic(1));
     const hearing = await listen(fake, options);
@@ -226,7 +226,7 @@ describe("a cron job that is bound to a conversation", () => {
     expect(hearing.outcomes).toHaveLength(1);
   });
 
-  it("does not wait for ever for the job to be said to be finished", async () => {
+  it("waits 5 s at most for the end of the job", async () => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(topic(1));
     const hearing = await listen(fake);
@@ -237,7 +237,7 @@ describe("a cron job that is bound to a conversation", () => {
     expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
   });
 
-  it("is not lost when the inbox is stopped while it waits", async () => {
+  it("is handed over when the inbox stops while it waits", async () => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(topic(1));
     const hearing = await listen(fake);
@@ -247,7 +247,7 @@ describe("a cron job that is bound to a conversation", () => {
     expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
   });
 
-  it("is caught up in the conversation, once, where the Gateway wrote no row there", async () => {
+  it("is caught up once in the conversation without a row there", async () => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(topic(1));
     const hearing = await listen(fake, { session: collavre });
@@ -270,7 +270,7 @@ describe("a cron job that is bound to a conversation", () => {
   });
 });
 
-describe("where a run comes from", () => {
+describe("the origin of a run", () => {
   it.each([
     ["heartbeat", "heartbeat", MAIN],
     ["wake", "heartbeat", MAIN],
@@ -278,7 +278,7 @@ describe("where a run comes from", () => {
     ["send", "requested", topic(1)],
     ["agent", "requested", topic(1)],
     ["cron-isolated", "cron", topic(1)],
-  ] as const)("is told by the wire: %s is %s", async (origin, told, sessionKey) => {
+  ] as const)("is read from the wire: %s is %s", async (origin, told, sessionKey) => {
     const fake = await openGateway();
     fake.gateway.transcripts.session(sessionKey);
     const hearing = await listen(fake);
@@ -288,7 +288,7 @@ describe("where a run comes from", () => {
     expect(hearing.messages.map((message) => message.origin)).toEqual([told]);
   });
 
-  it("is told by the cron prompt before it", async () => {
+  it("is read from the cron prompt before it", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     gateway.transcripts.session(topic(1));
@@ -326,8 +326,8 @@ describe("where a run comes from", () => {
   });
 });
 
-describe("a source that cannot ask", () => {
-  it("has its rows read, too", async () => {
+describe("a source without requests", () => {
+  it("has its rows read", async () => {
     const fake = await openGateway();
     const hearing = await listen(fake, {}, { canAsk: false });
     fake.gateway.emit("session.message", {
@@ -345,7 +345,7 @@ describe("a source that cannot ask", () => {
     expect(hearing.inbox.stats().recoveryRequests).toBe(0);
   });
 
-  it("does not end a run by a row while the run is heard", async () => {
+  it("takes no row for the end of a run it hears", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake, {}, { canAsk: false });
@@ -410,7 +410,7 @@ describe("a final that the Gateway has cut", () => {
     expect(hearing.messages[0]).toMatchObject({ runId: `inject-${id}`, origin: "injected" });
   });
 
-  it("is completed from its own deltas without a question", async () => {
+  it("is completed from its own deltas without a request", async () => {
     const fake = await openGateway();
     const { gateway } = fake;
     const hearing = await listen(fake);
@@ -421,7 +421,7 @@ describe("a final that the Gateway has cut", () => {
     expect(asked(gateway, "chat.history")).toEqual([]);
   });
 
-  it("ends as an error that has its text, where the Gateway does not give all of it", async () => {
+  it("ends as an error with its text where the Gateway withholds the rest", async () => {
     const fake = await openGateway();
     fake.gateway.respond("chat.history", () => ({ messages: [], hasMore: false }));
     const hearing = await listen(fake);
@@ -430,7 +430,7 @@ describe("a final that the Gateway has cut", () => {
     expect(hearing.outcomes).toMatchObject([{ status: "errored", errorKind: "truncated", text: cut }]);
   });
 
-  it("is completed at the next look where the Gateway is in trouble", async () => {
+  it("is completed at the next look when the Gateway is in trouble", async () => {
     const fake = await openGateway();
     const { gateway, clock } = fake;
     const hearing = await listen(fake);

@@ -36,7 +36,7 @@ function gateway(clock: TestClock): ScriptedSource & { speak(): void } {
 }
 
 describe("stop()", () => {
-  it("at any moment of catching up loses nothing for the next start, and repeats nothing", async () => {
+  it("at any moment of the catch-up loses and repeats nothing", async () => {
     // As many moments as a whole round has requests.
     for (let moment = 1; moment < 40; moment += 1) {
       const clock = createTestClock(NOON);
@@ -77,7 +77,7 @@ describe("stop()", () => {
     }
   });
 
-  it("before the Gateway has accepted us begins nothing", async () => {
+  it("before the hello begins nothing", async () => {
     const clock = createTestClock(NOON);
     const source = gateway(clock);
     const inbox = createInbox({ source, clock });

@@ -29,7 +29,7 @@ describe("an inbox", () => {
     expect(hearing.inbox.stats()).toMatchObject({ alreadyTaken: 0, afterEnd: 0, recovered: 0 });
   });
 
-  it("follows a session from when it first hears of it", async () => {
+  it("subscribes to a session when it first hears of it", async () => {
     const { gateway, clock } = await openGateway();
     const hearing = await listen({ gateway, clock });
     const run = gateway.run({ sessionKey: topic(7), origin: "wake" });
@@ -40,7 +40,7 @@ describe("an inbox", () => {
     expect(hearing.told()).toEqual([[topic(7), "Born and heard."]]);
   });
 
-  it("hands over a hidden run of a session that it learns of only by its row", async () => {
+  it("hands over a hidden run whose session it learns from its row", async () => {
     const { gateway, clock } = await openGateway();
     const hearing = await listen({ gateway, clock });
     gateway.say("Over before anybody knew.", { sessionKey: topic(8), origin: "wake" });
@@ -54,7 +54,7 @@ describe("an inbox", () => {
     expect(hearing.messages[0]?.recovered).toBe(false);
   });
 
-  it("leaves alone what is not its own, and counts a `session` that throws", async () => {
+  it("ignores sessions that are not ours", async () => {
     const { gateway, clock } = await openGateway();
     for (const key of [MAIN, topic(1), topic(2)]) gateway.transcripts.session(key);
     const session = (key: string) => {
@@ -115,7 +115,7 @@ describe("an inbox", () => {
     expect(hearing.inbox.stats()).toMatchObject({ sessions: 3_000, sessionsOverLimit: 0, recoveryPending: 0 });
   });
 
-  it("subscribes to the latest `maxSessions`, and hears rows of the others", async () => {
+  it("subscribes to the latest `maxSessions` and hears rows of the others", async () => {
     const { gateway, clock } = await openGateway();
     for (const id of [1, 2, 3]) {
       gateway.transcripts.session(topic(id));
@@ -131,7 +131,7 @@ describe("an inbox", () => {
     expect(hearing.told()).toEqual([[topic(1), "Not subscribed to."]]);
   });
 
-  it("asks again for a subscription that was refused", async () => {
+  it("subscribes again where it was refused", async () => {
     const { gateway, clock } = await openGateway();
     gateway.transcripts.session(topic(1));
     let refused = 0;
@@ -147,7 +147,7 @@ describe("an inbox", () => {
     expect(hearing.inbox.stats().sessions).toBe(1);
   });
 
-  it("lets go of a session that is deleted", async () => {
+  it("forgets a session that is deleted", async () => {
     const { gateway, clock } = await openGateway();
     gateway.run({ sessionKey: topic(1), runId: "run-1" }).final("Before.");
     const run = gateway.run({ sessionKey: topic(2) });
@@ -166,7 +166,7 @@ describe("an inbox", () => {
     expect(await kept(ledger)).toEqual([topic(1)]);
   });
 
-  it("sees a session that moves to the front of the list meanwhile", async () => {
+  it("finds a session that moves to the front of the list meanwhile", async () => {
     const { gateway, clock } = await openGateway();
     for (let id = 0; id < 250; id += 1) {
       gateway.transcripts.session(topic(id));
@@ -191,7 +191,7 @@ describe("an inbox", () => {
     expect(gateway.connections()[0]?.subscriptions.has(topic(0))).toBe(true);
   });
 
-  it("does the same through the official client", async () => {
+  it("subscribes and hears through the official client", async () => {
     const { gateway } = await openGateway();
     gateway.transcripts.session(MAIN);
     const inbox = createInbox({ gateway: { url: gateway.url, token: gateway.token } });

@@ -16,7 +16,7 @@ beforeEach(() => {
 const refused = (message: string) => expect.objectContaining({ code: "ERR_INBOX_OPTION", message }) as Error;
 
 describe("a device file", () => {
-  it("is made at the first call, for its owner only", () => {
+  it("is created at the first call for its owner only", () => {
     const file = join(folder, "new", "device.json");
     const device = createDevice(file);
     expect(device.deviceId).toMatch(/^[0-9a-f]{64}$/);
@@ -27,7 +27,7 @@ describe("a device file", () => {
     gatewaySource({ url: "ws://127.0.0.1:1", device });
   });
 
-  it("keeps a token, and forgets it", () => {
+  it("keeps a token and forgets it", () => {
     const file = join(folder, "device.json");
     const device = createDevice(file);
     expect(device.loadToken?.()).toBeUndefined();
@@ -41,7 +41,7 @@ describe("a device file", () => {
     expect(readFileSync(file, "utf8")).not.toContain("a-token");
   });
 
-  it("is one device when several processes make it at once", () => {
+  it("is one device when several processes create it at once", () => {
     const file = join(folder, "device.json");
     const module = JSON.stringify(fileURLToPath(new URL("../../src/source/gateway/device-file.ts", import.meta.url)));
     const program = `import { createDevice } from ${module}; console.log(createDevice(${JSON.stringify(file)}).deviceId);`;
@@ -68,25 +68,25 @@ describe("a device file", () => {
       JSON.stringify({ version: 1, deviceId: "0", publicKeyPem: "secret-key", privateKeyPem: "secret-key" }),
       "is damaged: its key and its id do not fit. Restore it, or remove it to pair as a new device",
     ],
-  ])("is refused by its name, and left alone, where it is %s", (_what, content, words) => {
+  ])("is refused by name and left unchanged where it is %s", (_what, content, words) => {
     const file = join(folder, "device.json");
     writeFileSync(file, content);
     expect(() => createDevice(file)).toThrow(refused(`The device file ${file} ${words}`));
     expect(readFileSync(file, "utf8")).toBe(content);
   });
 
-  it("says why it cannot be made", () => {
+  it("says why it cannot be created", () => {
     writeFileSync(join(folder, "file"), "");
     expect(() => createDevice(join(folder, "file", "device.json"))).toThrow(/cannot be (made|read): E[A-Z]+/);
   });
 
-  it("is not made through a link that leads nowhere", () => {
+  it("is not created through a broken link", () => {
     const file = join(folder, "device.json");
     symlinkSync(join(folder, "elsewhere"), file);
     expect(() => createDevice(file)).toThrow("cannot be read: ENOENT");
   });
 
-  it.each(["", "a\0b", 7, undefined, new URL("https://h/a")])("is named by a path: %j", (file) => {
+  it.each(["", "a\0b", 7, undefined, new URL("https://h/a")])("is refused where its path is %j", (file) => {
     expect(() => createDevice(file as string)).toThrow(expect.objectContaining({ code: "ERR_INBOX_OPTION" }) as Error);
   });
 });

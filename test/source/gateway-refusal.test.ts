@@ -31,14 +31,14 @@ describe("the reason of a refusal", () => {
     ["DEVICE_AUTH_SIGNATURE_INVALID", "pair it again"],
     ["PAIRING_REQUIRED", "openclaw devices approve <requestId>"],
     ["A_CODE_OF_NEXT_YEAR", "refused the connection: no."],
-  ])("is a sentence that says what to do: %s", (code, words) => {
+  ])("says what to do: %s", (code, words) => {
     const sentence = explainRefusal(refused(code), true);
     expect(sentence).toContain(words);
     expect(sentence).toMatch(/^[A-Z].*\.$/);
   });
 
   it.each(["AUTH_TOKEN_NOT_CONFIGURED", "AUTH_UNAUTHORIZED", "DEVICE_AUTH_INVALID"])(
-    "is given also where the client would try again for ever: %s",
+    "is told where the client would retry for ever: %s",
     (code) => expect(explainRefusal(refused(code), false)).toBeDefined(),
   );
 
@@ -51,15 +51,15 @@ describe("the reason of a refusal", () => {
     ["nobody there", broken("connect ECONNREFUSED 127.0.0.1:1", "ECONNREFUSED")],
     ["an expired certificate, which its owner renews", broken("certificate has expired", "CERT_HAS_EXPIRED")],
     ["no error at all", undefined],
-  ])("is absent, so that it is tried again: %s", (_what, error) => {
+  ])("is undefined where the source retries: %s", (_what, error) => {
     expect(explainRefusal(error, false)).toBeUndefined();
   });
 
-  it("keeps trying through a lockout though the client gave up", () => {
+  it("is undefined during a lockout, though the client gave up", () => {
     expect(explainRefusal(refused("AUTH_RATE_LIMITED"), true)).toBeUndefined();
   });
 
-  it("knows no code that is a property of every object", () => {
+  it("ignores codes that every object has as properties", () => {
     expect(explainRefusal(refused("constructor"), false)).toBeUndefined();
   });
 
@@ -72,13 +72,13 @@ describe("the reason of a refusal", () => {
     );
   });
 
-  it("knows a protocol mismatch of an old Gateway by its message", () => {
+  it("knows an old Gateway's protocol mismatch by its message", () => {
     expect(explainRefusal(new GatewayClientRequestError({ message: "protocol mismatch" }), false)).toContain(
       "protocol version",
     );
   });
 
-  it("shows the id of a pairing request only where it is one", () => {
+  it("shows a pairing request's id only where it is one", () => {
     expect(explainRefusal(refused("PAIRING_REQUIRED", { requestId: "req-1" }), true)).toContain("approve req-1`");
     expect(explainRefusal(refused("PAIRING_REQUIRED", { requestId: "`; rm -rf ~" }), true)).toContain(
       "approve <requestId>`",
@@ -98,7 +98,7 @@ describe("the reason of a refusal", () => {
     [403, true],
     [404, false],
     [502, false],
-  ])("takes HTTP %i from a proxy for a refusal: %s", (httpStatus, expected) => {
+  ])("is told for HTTP %i from a proxy: %s", (httpStatus, expected) => {
     const details = { reason: "websocket-upgrade-rejected", httpStatus };
     const error = new GatewayClientRequestError({ code: "UNAVAILABLE", message: "<html>", retryable: true, details });
     const sentence = explainRefusal(error, false);
@@ -108,7 +108,7 @@ describe("the reason of a refusal", () => {
 });
 
 describe("the reason of a loss", () => {
-  it("names the error, or its code when there is no message", () => {
+  it("is the error or its code", () => {
     expect(explainLoss("ws://h:1", close, broken("getaddrinfo ENOTFOUND h"))).toBe(
       "Could not connect to ws://h:1: getaddrinfo ENOTFOUND h.",
     );
@@ -117,7 +117,7 @@ describe("the reason of a loss", () => {
     );
   });
 
-  it("is one line of bounded length, whatever the Gateway says", () => {
+  it("is one line of bounded length", () => {
     const sentence = explainLoss("ws://h:1", { code: 4000, reason: "so\nlong ".repeat(1_000) }, undefined);
     expect(sentence.length).toBeLessThan(300);
     expect(sentence).not.toContain("\n");
@@ -130,7 +130,7 @@ describe("the wait through a lockout", () => {
     [30_000, 30_000],
     [1, 1_000],
     [86_400_000, 600_000],
-  ])("for %s ms is %i ms", (retryAfterMs, expected) => {
+  ])("after %s ms from the Gateway is %i ms", (retryAfterMs, expected) => {
     expect(
       told.lockoutMs(
         new GatewayClientRequestError({ message: "no", ...(retryAfterMs !== undefined && { retryAfterMs }) }),

@@ -53,7 +53,7 @@ const refuseWith =
     refuse(id, ws, error);
 
 describe("a Gateway source", () => {
-  it("says connect and hello, then passes events on", async () => {
+  it("reports connect and hello and then events", async () => {
     const { server, heard } = await listen();
     await heard.linked("hello");
     sendChat(socket(server), 1);
@@ -64,7 +64,7 @@ describe("a Gateway source", () => {
     expect(heard.frames).toEqual([JSON.parse(chatFrame(1)), JSON.parse(chatFrame(2))]);
   });
 
-  it("signs in as an operator that only reads", async () => {
+  it("signs in as an operator with read scope", async () => {
     const { server, heard } = await listen();
     await heard.linked("hello");
     expect(server.connects[0]?.params).toMatchObject({
@@ -77,19 +77,19 @@ describe("a Gateway source", () => {
     expect(server.connects[0]?.params).not.toHaveProperty("device");
   });
 
-  it("keeps a device token out of the hello it passes on", async () => {
+  it("removes a device token from the hello", async () => {
     const { heard } = await listen();
     await heard.linked("hello");
     expect(JSON.stringify(heard.links)).not.toContain("a-device-token");
   });
 
-  it("asks for the scopes it was given", async () => {
+  it("asks for the given scopes", async () => {
     const { server, heard } = await listen(undefined, { scopes: ["operator.read", "operator.write"] });
     await heard.linked("hello");
     expect(server.connects[0]?.params["scopes"]).toEqual(["operator.read", "operator.write"]);
   });
 
-  it("carries its name and owner", () => {
+  it("has its name and owner", () => {
     expect(gatewaySource({ url: "ws://127.0.0.1:1", name: "home", owner: "42" })).toMatchObject({
       name: "home",
       owner: "42",
@@ -98,7 +98,7 @@ describe("a Gateway source", () => {
     expect(gatewaySource({ url: "ws://127.0.0.1:1" })).not.toHaveProperty("owner");
   });
 
-  it("comes back by itself after its connection broke", async () => {
+  it("reconnects after its connection broke", async () => {
     const { server, heard } = await listen();
     await heard.linked("hello");
     socket(server).terminate();
@@ -109,7 +109,7 @@ describe("a Gateway source", () => {
     expect(heard.reasons).toEqual([`The connection to ${server.url} broke (1006).`]);
   });
 
-  it("tells the close code and the Gateway's reason for it", async () => {
+  it("reports the close code and the Gateway's reason", async () => {
     const { server, heard } = await listen();
     await heard.linked("hello");
     socket(server).close(1012, "service restart");
@@ -117,7 +117,7 @@ describe("a Gateway source", () => {
     expect(heard.reasons).toEqual([`${server.url} closed the connection (1012 service restart).`]);
   });
 
-  it("keeps trying where nobody listens", async () => {
+  it("retries where nobody listens", async () => {
     const { server, source, heard } = await listen();
     await heard.linked("hello");
     await server.close();
@@ -141,7 +141,7 @@ describe("a Gateway source", () => {
     expect(new Set(heard.reasons)).toEqual(new Set(["The Gateway is still starting."]));
   });
 
-  it("waits out a lockout", async () => {
+  it("waits until a lockout is over", async () => {
     const { heard } = await listen(({ id }, ws, attempt) => {
       if (attempt > 1) return accept(id, ws, helloPayload);
       refuse(id, ws, {
@@ -156,7 +156,7 @@ describe("a Gateway source", () => {
     expect(heard.reasons[0]).toContain("too many failed sign-ins");
   });
 
-  it("survives messages that are no frames", async () => {
+  it("ignores messages that are no frames", async () => {
     const { server, heard } = await listen();
     await heard.linked("hello");
     const ws = socket(server);
@@ -178,7 +178,7 @@ describe("a Gateway source", () => {
     expect(heard.links).toHaveLength(2);
   });
 
-  it("connects anew after a frame above the client's limit", async () => {
+  it("reconnects after a frame above the client's limit", async () => {
     const { server, heard } = await listen();
     await heard.linked("hello");
     socket(server).send(Buffer.alloc(26_214_401, " "));
@@ -187,7 +187,7 @@ describe("a Gateway source", () => {
     expect(heard.reasons[0]).toContain("Max payload size exceeded");
   });
 
-  it("says ended when it is closed, then nothing", async () => {
+  it("reports ended when it is closed and nothing after", async () => {
     const { server, source, heard } = await listen();
     await heard.linked("hello");
     const closing = source.close();
@@ -239,7 +239,7 @@ describe("a Gateway source", () => {
 });
 
 describe("a Gateway source that is refused", () => {
-  it("says where the token is set, without showing it", async () => {
+  it("says where the token is set without showing it", async () => {
     const { heard } = await listen(
       refuseWith({ code: "INVALID_REQUEST", message: `bad ${token}`, details: { code: "AUTH_TOKEN_MISMATCH" } }),
     );
@@ -250,14 +250,14 @@ describe("a Gateway source that is refused", () => {
     );
   });
 
-  it("tells how to approve this device", async () => {
+  it("says how to approve this device", async () => {
     const details = { code: "PAIRING_REQUIRED", reason: "not-paired", requestId: "req-17" };
     const { heard } = await listen(refuseWith({ code: "NOT_PAIRED", message: "pairing required", details }));
     await heard.linked("refused");
     expect(heard.reasons[0]).toContain("`openclaw devices approve req-17`");
   });
 
-  it("keeps trying when it is told to wait for approval", async () => {
+  it("retries when it is told to wait for approval", async () => {
     const details = { code: "PAIRING_REQUIRED", requestId: "req-17", recommendedNextStep: "wait_then_retry" };
     const { heard } = await listen(({ id }, ws, attempt) =>
       attempt === 1
@@ -269,7 +269,7 @@ describe("a Gateway source that is refused", () => {
     expect(heard.reasons[0]).toContain("req-17");
   });
 
-  it("stops also where the client itself would try again", async () => {
+  it("stops where the client itself would retry", async () => {
     const { server, source, heard } = await listen(
       refuseWith({ code: "INVALID_REQUEST", message: "no", details: { code: "AUTH_TOKEN_NOT_CONFIGURED" } }),
     );
@@ -279,7 +279,7 @@ describe("a Gateway source that is refused", () => {
     expect(heard.order).toEqual(["connect", "refused"]);
   });
 
-  it("does not stay where it may not read", async () => {
+  it("stops where it may not read", async () => {
     const { heard } = await listen(({ id }, ws) =>
       accept(id, ws, { ...helloPayload, auth: { role: "operator", scopes: [] } }),
     );
@@ -299,7 +299,7 @@ describe("a Gateway source that is refused", () => {
     expect(heard.reasons[0]).toBe("The Gateway's hello cannot be read: it is nested more than 200 levels deep.");
   });
 
-  it.each([{ toString: 1, valueOf: 1 }, null, [[]], 7])("survives a scope that is no text: %j", async (scope) => {
+  it.each([{ toString: 1, valueOf: 1 }, null, [[]], 7])("accepts a scope that is no text: %j", async (scope) => {
     const { heard } = await listen(({ id }, ws) =>
       accept(id, ws, { ...helloPayload, auth: { role: "operator", scopes: [scope] } }),
     );
@@ -316,7 +316,7 @@ describe("a Gateway source that is refused", () => {
     expect(heard.reasons[0]).toContain("wss://");
   });
 
-  it("goes on after the mistake was mended: close and open", async () => {
+  it("reconnects when it is closed and opened after the mistake was mended", async () => {
     const { source, heard } = await listen(({ id }, ws, attempt) =>
       attempt === 1
         ? refuse(id, ws, { code: "INVALID_REQUEST", message: "no", details: { code: "AUTH_TOKEN_MISMATCH" } })
@@ -330,7 +330,7 @@ describe("a Gateway source that is refused", () => {
   });
 });
 
-describe("a Gateway source behind something that turns it away", () => {
+describe("a Gateway source behind a proxy or CDN", () => {
   /** Answers each upgrade with the next of `answers`, then with the last one again; passes it on for `undefined`. */
   async function proxied(gatewayUrl: string, ...answers: (string | undefined)[]) {
     const server = createServer();
@@ -367,7 +367,7 @@ describe("a Gateway source behind something that turns it away", () => {
     return heard;
   }
 
-  it("tries again when a CDN answers 403 for a moment", async () => {
+  it("retries when a CDN answers 403 for a moment", async () => {
     const server = await createHandshakeServer();
     open.push(server);
     const proxy = await proxied(server.url, http("403 Forbidden"), undefined);
@@ -377,7 +377,7 @@ describe("a Gateway source behind something that turns it away", () => {
     expect(heard.reasons[0]).toContain("(HTTP 403)");
   });
 
-  it.each(["401 Unauthorized", "403 Forbidden", "302 Found"])("asks a person after five times %s", async (status) => {
+  it.each(["401 Unauthorized", "403 Forbidden", "302 Found"])("stops after five times %s", async (status) => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const proxy = await proxied("", http(status));
     const heard = start({ url: proxy.url, token });
@@ -400,7 +400,7 @@ describe("a Gateway source behind something that turns it away", () => {
     expect(heard.reasons[0]).toContain("gateway.trustedProxies");
   });
 
-  it("says what a port that speaks TLS, or does not, may want", async () => {
+  it("says what to try at a port that speaks TLS or does not", async () => {
     const plain = await createHandshakeServer();
     open.push(plain);
     const wrong = start({ url: plain.url.replace("ws:", "wss:"), token });
@@ -414,7 +414,7 @@ describe("a Gateway source behind something that turns it away", () => {
 });
 
 describe("a Gateway source with allowInsecure", () => {
-  it("connects to a host by its name over plain ws://", async () => {
+  it("connects to a host name over plain ws://", async () => {
     const server = await createHandshakeServer();
     open.push(server);
     const url = `ws://gateway.example.com:${new URL(server.url).port}`;
@@ -427,7 +427,7 @@ describe("a Gateway source with allowInsecure", () => {
     expect(heard.order[0]).toBe("connect");
   });
 
-  it("does not allow public IP addresses", async () => {
+  it("refuses public IP addresses", async () => {
     for (const [url, allowInsecure] of [
       ["ws://gateway.example.com:1", false],
       ["ws://203.0.113.7:1", true],
@@ -464,7 +464,7 @@ describe("a Gateway source and the fake Gateway", () => {
     expect(heard.order).toEqual(["connect", "lost", "connect", "lost", "connect", "hello"]);
   });
 
-  it("agree on a restart: what is said after it is heard", async () => {
+  it("agree on a restart", async () => {
     const { gateway, heard } = await meet();
     await heard.linked("hello");
     await gateway.restart();
@@ -494,7 +494,7 @@ describe("a request to a Gateway", () => {
     if (method === "cut") ws.terminate();
   };
 
-  it("resolves with the payload, also from within the hello", async () => {
+  it("resolves with the payload, even within the hello", async () => {
     await using server = await createHandshakeServer(answer);
     const source = gatewaySource({ url: server.url, token });
     open.push(source);
@@ -524,7 +524,7 @@ describe("a request to a Gateway", () => {
     await expect(source.request("cut", {})).rejects.toMatchObject({ code: "ERR_INBOX_NO_LINK" });
   });
 
-  it("rejects with the Gateway's code, without the token", async () => {
+  it("rejects with the Gateway's code and without the token", async () => {
     const { source, heard } = await listen(answer);
     await heard.linked("hello");
     const error: unknown = await source.request("bad", {}).catch((reason: unknown) => reason);
@@ -583,7 +583,7 @@ describe("a Gateway source with a device", () => {
     privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
   };
 
-  it("proves who it is with a signature over the challenge", async () => {
+  it("signs the challenge", async () => {
     const { server, heard } = await listen(undefined, { device: keys });
     await heard.linked("hello");
     const device = server.connects[0]?.params["device"] as Record<string, string> & { signedAt: number };
@@ -603,7 +603,7 @@ describe("a Gateway source with a device", () => {
     expect(verify(null, Buffer.from(payload), key, Buffer.from(device["signature"] ?? "", "base64url"))).toBe(true);
   });
 
-  it("keeps the device token, and signs in with it", async () => {
+  it("keeps the device token and signs in with it", async () => {
     let kept: { token: string; scopes: readonly string[] } | undefined;
     const device = {
       ...keys,
@@ -625,7 +625,7 @@ describe("a Gateway source with a device", () => {
     expect(later.connects[0]?.params["auth"]).toMatchObject({ deviceToken: "a-device-token" });
   });
 
-  it("says why where the kept token cannot be read", async () => {
+  it("says why the kept token cannot be read", async () => {
     const loadToken = () => {
       throw new Error("EACCES: permission denied");
     };
@@ -634,7 +634,7 @@ describe("a Gateway source with a device", () => {
     expect(heard.reasons[0]).toBe("The sign-in could not be made: EACCES: permission denied.");
   });
 
-  it("goes on when the device token cannot be kept", async () => {
+  it("connects when the device token cannot be kept", async () => {
     const storeToken = () => {
       throw new Error("ENOSPC");
     };

@@ -87,7 +87,7 @@ describe("a Gateway source", () => {
     expect(heard.order).toHaveLength(length);
   });
 
-  it("connects anew when it is opened while it closes", async () => {
+  it("connects again when it is opened while it closes", async () => {
     const server = await createHandshake(sayHello);
     const source = gatewaySource({ url: server.url, token });
     const first = createHeard();
@@ -105,7 +105,7 @@ describe("a Gateway source", () => {
 });
 
 describe("a source that is closed from within its listener", () => {
-  it("takes its listeners off a host's socket", async () => {
+  it("removes its listeners from a host's socket", async () => {
     const server = await createHandshake();
     const ws = new WebSocket(server.url);
     onTestFinished(() => ws.terminate());
@@ -121,7 +121,7 @@ describe("a source that is closed from within its listener", () => {
     }
   });
 
-  it("has closed the file of a recording when it is closed", async () => {
+  it("has closed the file of its recording", async () => {
     const source = recordingSource(recordingPath("k2-ten-at-once"));
     let closed: Promise<void> | undefined;
     const heard = createHeard((event) => {
@@ -159,7 +159,7 @@ describe("requests under way", () => {
     await expect(request("silence", {})).rejects.toMatchObject(overLimit);
   });
 
-  it("are counted by the inbox when they are too many", async () => {
+  it("are counted by the inbox above the limit", async () => {
     const server = await createHandshake();
     const ws = new WebSocket(server.url);
     onTestFinished(() => ws.terminate());
@@ -196,7 +196,7 @@ describe("requests under way", () => {
   });
 });
 
-describe("a source of the host's own that throws", () => {
+describe("a host's own source that throws", () => {
   const broken = new Error("Not today");
   const sources: Record<string, Source> = {
     open: {
@@ -227,7 +227,7 @@ describe("a source of the host's own that throws", () => {
     },
   };
 
-  it("in open() has a link that is paused and says so", async () => {
+  it("in open() has a paused link with the reason", async () => {
     const inbox = createInbox({ source: sources["open"] as Source });
     await inbox.start();
     expect(inbox.links()).toMatchObject([{ state: "paused", reason: "The source could not be opened: Not today." }]);
@@ -235,7 +235,7 @@ describe("a source of the host's own that throws", () => {
     await inbox.stop();
   });
 
-  it("in close() is a host error, and the inbox stops", async () => {
+  it("in close() is a host error and the inbox stops", async () => {
     const inbox = createInbox({ source: sources["close"] as Source });
     await inbox.start();
     await inbox.stop();

@@ -64,7 +64,7 @@ describe("a process that listens to a Gateway", () => {
     });
   });
 
-  it("ends after a close that the Gateway does not answer", async () => {
+  it("ends after a close that the Gateway ignores", async () => {
     const server = await serve(({ id, method }, ws) => {
       if (method === "connect") accept(id, ws, helloPayload);
       ws.pause();
@@ -90,7 +90,7 @@ describe("a process that listens to a Gateway", () => {
     expect(lines.slice(0, 4)).toEqual(["connect", "lost", "connect", "lost"]);
   });
 
-  it("stays alive while it waits out a lockout", async () => {
+  it("stays alive during a lockout", async () => {
     const server = await serve(({ id }, ws, attempt) => {
       if (attempt > 1) return accept(id, ws, helloPayload);
       refuse(id, ws, {

@@ -7,7 +7,7 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
 }
 
 describe("the lines of a text", () => {
-  it("are the same wherever the text is cut into pieces", async () => {
+  it("are the same wherever the text is cut", async () => {
     const pieces = fc.array(fc.string({ unit: fc.constantFrom("a", "\n", "\r", "é"), maxLength: 8 }), {
       maxLength: 12,
     });
@@ -22,7 +22,7 @@ describe("the lines of a text", () => {
     );
   });
 
-  it("cut a line that is too long", async () => {
+  it("are cut above the limit", async () => {
     const lines: string[] = [];
     for await (const line of readLines(each(["aaaa", "bbbb", "cccc", "dddd\nok\n"]), 6)) lines.push(line);
     expect(lines).toEqual(["aaaabbbb", "ok"]);

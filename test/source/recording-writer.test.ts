@@ -26,7 +26,7 @@ const lines = async () =>
     .map((line) => JSON.parse(line) as unknown);
 
 describe("a recording writer", () => {
-  it("writes a line a frame with the time since it began", async () => {
+  it("writes one line a frame with the time since its start", async () => {
     const clock = createTestClock(1_000);
     const writer = createRecordingWriter(next(), { clock, conn: "home" });
     writer.frame(chat);
@@ -42,12 +42,12 @@ describe("a recording writer", () => {
     expect(writer).toMatchObject({ written: 3, dropped: 0 });
   });
 
-  it.skipIf(process.platform === "win32")("makes a file that its owner alone can read", async () => {
+  it.skipIf(process.platform === "win32")("creates a file that only its owner can read", async () => {
     await createRecordingWriter(next()).finish();
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it("blanks out secrets, and no text of a message", async () => {
+  it("removes secrets and keeps message texts", async () => {
     const writer = createRecordingWriter(next());
     const auth = {
       method: "token",
@@ -101,7 +101,7 @@ describe("a recording writer", () => {
     expect(await lines()).toMatchObject([{ frame: chat }, { frame: chat }, { frame: chat }, { frame: null }]);
   });
 
-  it("appends to a recording that is there already", async () => {
+  it("appends to an existing recording", async () => {
     next();
     for (const seq of [1, 2]) {
       const writer = createRecordingWriter(file);
@@ -111,7 +111,7 @@ describe("a recording writer", () => {
     expect(await lines()).toMatchObject([{ frame: { seq: 1 } }, { frame: { seq: 2 } }]);
   });
 
-  it("writes what a player plays back as it was heard", async () => {
+  it("writes what a player plays back", async () => {
     const writer = createRecordingWriter(next());
     const heard = createHeard();
     const source = recordingSource(recordingPath("m1-reconnect-while-running"));
@@ -150,7 +150,7 @@ describe("a recording writer", () => {
     expect(await lines()).toHaveLength(writer.written);
   });
 
-  it("writes everything out before it is finished", async () => {
+  it("has written everything before it ends", async () => {
     const writer = createRecordingWriter(next());
     for (let i = 0; i < 5_000; i++) writer.frame(chat);
     const finishing = writer.finish();
@@ -160,7 +160,7 @@ describe("a recording writer", () => {
     expect(writer).toMatchObject({ written: 5_000, dropped: 1 });
   });
 
-  it("tells when the file cannot be written", async () => {
+  it("reports that the file cannot be written", async () => {
     const errors: InboxError[] = [];
     const nowhere = join(folder, "no", "such", "folder.ndjson");
     const writer = createRecordingWriter(nowhere, { onError: (error) => errors.push(error) });

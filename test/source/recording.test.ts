@@ -32,7 +32,7 @@ function play(file: string | URL, options?: RecordingOptions) {
 }
 
 describe("a recording source", () => {
-  it("plays every frame of a real recording in order, and ends", async () => {
+  it("plays every frame of a recording in order and ends", async () => {
     const { source, heard } = play(recordingPath("k2-ten-at-once"));
     await source.finished;
     expect(heard.frames).toEqual(readRecording("k2-ten-at-once").map(({ frame }) => frame));
@@ -66,7 +66,7 @@ describe("a recording source", () => {
     ]);
   });
 
-  it("passes on a line without a frame as it is", async () => {
+  it("passes on a line without a frame unchanged", async () => {
     const odd = ["{", "null", "7", '{"t":1}', "\u0000", line(1, "a text that was no frame"), line(1, null)];
     const { source, heard } = play(await write(line(0, challenge), "", ...odd, "  ", line(2, chat(1)), ""));
     await source.finished;
@@ -89,7 +89,7 @@ describe("a recording source", () => {
     expect(heard.order).toEqual(["connect", "ended"]);
   });
 
-  it("is refused by name when the file cannot be read", async () => {
+  it("names a file that cannot be read", async () => {
     for (const file of [join(folder, "missing.ndjson"), folder]) {
       const { source, heard } = play(file);
       await source.finished;
@@ -118,14 +118,14 @@ describe("a recording source", () => {
     ["one JSON text", JSON.stringify([chat(1)]), "its first line holds no frame"],
     ["a long text", "Hello\n".repeat(10_000), "its first 100 lines hold no frame"],
     ["bytes", "\u0000\u0001".repeat(5_000), "its first line holds no frame"],
-  ])("is refused where the file is %s, and gives no frame", async (_what, content, words) => {
+  ])("gives no frame of a file that is %s", async (_what, content, words) => {
     const { source, heard } = play(await write(content));
     await source.finished;
     expect(heard.order).toEqual(["connect", "refused"]);
     expect(heard.reasons[0]).toContain(words);
   });
 
-  it("is refused at a line that does not end", async () => {
+  it("refuses a line that does not end", async () => {
     const { source, heard } = play("/dev/zero");
     await source.finished;
     expect(heard.order).toEqual(["connect", "refused"]);
@@ -137,7 +137,7 @@ describe("a recording source", () => {
     expect(heard.frames).toEqual(["torn line", JSON.stringify(chat(1))]);
   });
 
-  it("lets the event loop turn while it plays without pauses", async () => {
+  it("lets the event loop turn without pauses in the recording", async () => {
     const { source, heard } = play(await write(...Array.from({ length: 1_000 }, (_, seq) => line(0, chat(seq)))));
     await heard.framed(1);
     const turns: number[] = [];
@@ -154,7 +154,7 @@ describe("a recording source", () => {
     expect(heard.frames).toHaveLength(1_000);
   });
 
-  it("keeps the recorded pace, times its speed", async () => {
+  it("keeps the recorded pace times its speed", async () => {
     const clock = createTestClock(5_000);
     const file = await write(
       line(100, challenge),
@@ -194,7 +194,7 @@ describe("a recording source", () => {
     expect(again.order).toEqual(["connect", "hello", "frame", "ended"]);
   });
 
-  it("is finished when it is closed without having been opened", async () => {
+  it("ends when it is closed without having been opened", async () => {
     const source = recordingSource("nowhere.ndjson");
     await source.close();
     await source.finished;

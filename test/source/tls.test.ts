@@ -38,8 +38,8 @@ async function meet(tlsFingerprint?: string) {
   return heard;
 }
 
-describe("a Gateway behind a certificate that nobody vouches for", () => {
-  it("is refused, with the way to trust it", async () => {
+describe("a Gateway with a self-signed certificate", () => {
+  it("is refused with the way to trust it", async () => {
     const { order, reasons } = await meet();
     expect(order).toEqual(["connect", "refused"]);
     expect(reasons[0]).toContain("Set `tlsFingerprint`");
@@ -48,11 +48,11 @@ describe("a Gateway behind a certificate that nobody vouches for", () => {
   it.each([
     ["as browsers write it", fingerprint256],
     ["as the Gateway writes it", `sha256:${fingerprint256.replaceAll(":", "").toLowerCase()}`],
-  ])("is accepted by its fingerprint, %s", async (_how, fingerprint) => {
+  ])("is accepted by its fingerprint: %s", async (_how, fingerprint) => {
     expect((await meet(fingerprint)).order).toEqual(["connect", "hello", "ended"]);
   });
 
-  it("is refused where its fingerprint is another", async () => {
+  it("is refused with another fingerprint", async () => {
     const { order, reasons } = await meet("ab".repeat(32));
     expect(order).toEqual(["connect", "refused"]);
     expect(reasons[0]).toContain("is not the one in `tlsFingerprint`");

@@ -60,7 +60,7 @@ describe("a source on a host's socket", () => {
     },
   );
 
-  it("is connected when a socket that is still opening opens", async () => {
+  it("is connected when the socket opens", async () => {
     const server = await createHandshakeServer();
     servers.push(server);
     const source = webSocketSource(new WebSocket(server.url));
@@ -80,7 +80,7 @@ describe("a source on a host's socket", () => {
     expect(heard.reasons).toEqual(["The host's socket closed with code 1012."]);
   });
 
-  it("ends at once where the socket is closed already", async () => {
+  it("ends at once on a closed socket", async () => {
     const { ws } = await connect();
     ws.terminate();
     await once(ws, "close");
@@ -89,7 +89,7 @@ describe("a source on a host's socket", () => {
     expect(heard.order).toEqual(["connect", "ended"]);
   });
 
-  it("survives an error of the socket", async () => {
+  it("ignores an error of the socket", async () => {
     const server = await createHandshakeServer();
     await server.close();
     const source = webSocketSource(new WebSocket(server.url));
@@ -112,7 +112,7 @@ describe("a source on a host's socket", () => {
     expect(heard.order).toEqual(["connect", "hello", "ended"]);
   });
 
-  it("cannot ask anything unless it is told that it may", async () => {
+  it("sends no request unless it may", async () => {
     const { source } = await listen();
     expect(source.request).toBeUndefined();
   });
@@ -123,7 +123,7 @@ describe("a source on a host's socket", () => {
     [undefined, { name: 5 }, "Expected `name` to be a string that is not empty, got `5` (number)"],
     [undefined, { owner: 5 }, "Expected `owner` to be a string, got `5` (number)"],
     [undefined, { requests: 1 }, "Expected `requests` to be true or false, got `1` (number)"],
-  ])("checks what it is given: %j %j", (ws, options, message) => {
+  ])("checks its options: %j %j", (ws, options, message) => {
     const socket = ws === undefined ? { readyState: 1, on() {}, off() {}, send() {} } : ws;
     const create = () => webSocketSource(socket as WebSocket, options as unknown as WebSocketSourceOptions);
     expect(create).toThrow(expect.objectContaining({ code: "ERR_INBOX_OPTION", message }));
@@ -139,7 +139,7 @@ describe("a request over a host's socket", () => {
     if (method === "cut") ws.terminate();
   };
 
-  it("resolves with the payload, and passes the host's answers on", async () => {
+  it("resolves with the payload and passes other answers on", async () => {
     const { peer, source, heard } = await listen(answer, { requests: true });
     expect(await source.request("echo", { a: 1 })).toEqual({ a: 1 });
     const hosts = JSON.stringify({ type: "res", id: "mine", ok: true, payload: { text: 'he said "inbox-1"' } });
@@ -153,7 +153,7 @@ describe("a request over a host's socket", () => {
     ["odd", { code: "ERR_INBOX_REQUEST", details: { gatewayCode: "UNKNOWN" } }],
     ["scoped", { code: "ERR_INBOX_SCOPE", details: { scope: "operator.write" } }],
     ["cut", { code: "ERR_INBOX_NO_LINK" }],
-  ])("rejects in this package's terms: %s", async (method, error) => {
+  ])("rejects with this package's errors: %s", async (method, error) => {
     const { source } = await listen(answer, { requests: true });
     await expect(source.request(method, {})).rejects.toMatchObject(error);
   });

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { createActor, createMachine } from "xstate";
 import { createTestClock } from "../../src/testing/index.ts";
 
-it("fires timers in the order they fall due, each at its own time", () => {
+it("calls timers in the order they fall due, each at its own time", () => {
   const clock = createTestClock(1_000);
   const fired: [string, number][] = [];
   clock.setTimeout(() => fired.push(["late", clock.now()]), 30);
@@ -17,7 +17,7 @@ it("fires timers in the order they fall due, each at its own time", () => {
   expect(clock.now()).toBe(1_030);
 });
 
-it("fires timers of equal time in the order they were set", () => {
+it("calls timers of equal time in the order they were set", () => {
   const clock = createTestClock();
   const fired: number[] = [];
   for (let timer = 0; timer < 100; timer += 1) clock.setTimeout(() => fired.push(timer), 5);
@@ -25,7 +25,7 @@ it("fires timers of equal time in the order they were set", () => {
   expect(fired).toEqual(Array.from({ length: 100 }, (_, timer) => timer));
 });
 
-it("fires timers set by timers when they fall due in the same step", () => {
+it("calls timers set by timers within the same step", () => {
   const clock = createTestClock();
   const fired: number[] = [];
   const again = () => {
@@ -38,7 +38,7 @@ it("fires timers set by timers when they fall due in the same step", () => {
   expect(clock.pending).toBe(1);
 });
 
-it("does not fire a cleared timer, even one cleared by a timer of the same time", () => {
+it("does not call a cleared timer", () => {
   const clock = createTestClock();
   const fired: string[] = [];
   let second: unknown;
@@ -52,7 +52,7 @@ it("does not fire a cleared timer, even one cleared by a timer of the same time"
   expect(clock.pending).toBe(0);
 });
 
-it("agrees with a sorted list on random timers, some of them cleared", () => {
+it("equals a sorted list on random timers", () => {
   const clock = createTestClock();
   let state = 7;
   const random = (below: number) => {
@@ -69,7 +69,7 @@ it("agrees with a sorted list on random timers, some of them cleared", () => {
   expect(fired).toEqual(expected.map(({ index }) => index));
 });
 
-it("advances 100,000 timers in far less than a second each way", () => {
+it("advances 100,000 timers in less than a second each way", () => {
   const clock = createTestClock();
   let fired = 0;
   for (let timer = 0; timer < 100_000; timer += 1) {

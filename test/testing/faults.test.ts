@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { createFakeGateway, createTestClock } from "../../src/testing/index.ts";
 import { connectClient, connectParams, fakeGateway, openClient } from "./helpers.ts";
 
-it("drops every client, with a close code or cut off", async () => {
+it("drops every client with a close code or without", async () => {
   const gateway = await fakeGateway();
   const polite = await connectClient(gateway);
   gateway.drop(1012, "service restart");
@@ -17,7 +17,7 @@ it("drops every client, with a close code or cut off", async () => {
   expect(gateway.connections()).toEqual([]);
 });
 
-it("neither hears nor tells a client that it is closing", async () => {
+it("ignores a client that is closing", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   const early = await openClient(gateway.url);
@@ -31,7 +31,7 @@ it("neither hears nor tells a client that it is closing", async () => {
   expect((await next).id).toBe(hello?.payload.server.connId);
 });
 
-it("sends nothing while it is stalled, and all of it in order afterwards", async () => {
+it("sends nothing while stalled and all of it in order afterwards", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.stall();
@@ -49,7 +49,7 @@ it("sends nothing while it is stalled, and all of it in order afterwards", async
   expect(client.frames.map(({ type, event }) => event ?? type).slice(2)).toEqual(["one", "res", "two"]);
 });
 
-it("forgets what a stalled client has not got when its socket goes", async () => {
+it("forgets what a stalled client has not got when its socket closes", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.stall();
@@ -65,7 +65,7 @@ it("forgets what a stalled client has not got when its socket goes", async () =>
   expect(next.events("one")).toEqual([]);
 });
 
-it("repeats every event frame, and no answer", async () => {
+it("repeats event frames but no answers", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.repeat(3);
@@ -79,7 +79,7 @@ it("repeats every event frame, and no answer", async () => {
   expect(client.frames.filter(({ type }) => type === "res")).toHaveLength(2);
 });
 
-it("sends garbage, as text and as bytes", async () => {
+it("sends garbage as text and as bytes", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   const received: [string, boolean][] = [];
@@ -94,7 +94,7 @@ it("sends garbage, as text and as bytes", async () => {
   ]);
 });
 
-it("says shutdown and comes back on the same port with its transcripts", async () => {
+it("says shutdown and returns on the same port with its transcripts", async () => {
   const gateway = await fakeGateway();
   const before = await connectClient(gateway);
   gateway.say("Said before.", { sessionKey: "agent:main:one" });
@@ -110,7 +110,7 @@ it("says shutdown and comes back on the same port with its transcripts", async (
   expect(history.payload.totalMessages).toBe(2);
 });
 
-it("is away for as long as it is told to, and agents may speak meanwhile", async () => {
+it("is away as long as it is told while agents speak", async () => {
   const clock = createTestClock();
   const gateway = await fakeGateway({ clock });
   const client = await connectClient(gateway);
@@ -143,7 +143,7 @@ it("says nothing when it crashes, and its runs never end", async () => {
   expect(history.payload).not.toHaveProperty("inFlightRun");
 });
 
-it("rejects whoever waits when it is closed, and closes but once", async () => {
+it("rejects waiting promises when it is closed", async () => {
   const clock = createTestClock();
   const gateway = await createFakeGateway({ clock });
   const client = await connectClient(gateway);
@@ -184,7 +184,7 @@ it("keeps no process alive once it is closed", () => {
   expect([status, stdout.trim()]).toEqual([0, "closed"]);
 });
 
-it("says which argument is wrong", async () => {
+it("names the wrong argument", async () => {
   const gateway = await fakeGateway();
   expect(() => gateway.repeat(0)).toThrow("Expected `times` to be an integer >= 1, got `0` (number)");
   expect(() => gateway.refuse("starting", -1)).toThrow("Expected `times` to be a number >= 0, got `-1` (number)");

@@ -15,7 +15,7 @@ async function open(generation: FakeGatewayOptions["generation"]) {
 const rowsOf = (frames: readonly Frame[]): readonly Record<string, unknown>[] =>
   frames.filter(({ event }) => event === "session.message").map(({ payload }) => payload.message);
 
-it("names no run in a row, and has no cursor, before 2026.8", async () => {
+it("names no run in a row and has no cursor before 2026.8", async () => {
   const { gateway, client } = await open("2026.5");
   gateway.say("Hello.", { sessionKey: KEY, runId: "run-1" });
   await gateway.flushed();
@@ -42,6 +42,6 @@ it.each(["2026.5", "2026.8"] as const)("keeps a job's prompt as a plain user row
   expect(prompt).not.toHaveProperty("provenance");
 });
 
-it("refuses a generation that there is not", async () => {
+it("refuses an unknown generation", async () => {
   await expect(createFakeGateway({ generation: "2027" as never })).rejects.toMatchObject({ code: "ERR_INBOX_OPTION" });
 });

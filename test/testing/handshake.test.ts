@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { createTestClock } from "../../src/testing/index.ts";
 import { connectClient, connectParams, fakeGateway, openClient } from "./helpers.ts";
 
-it("greets with a challenge, and with hello whoever has the token", async () => {
+it("sends a challenge first and hello for the right token", async () => {
   const gateway = await fakeGateway({ tickIntervalMs: 5_000, scopes: ["operator.read"] });
   const client = await openClient(gateway.url);
   const challenge = await client.event("connect.challenge");
@@ -21,7 +21,7 @@ it("greets with a challenge, and with hello whoever has the token", async () => 
 it.each([
   ["a wrong token", "not-it", "AUTH_TOKEN_MISMATCH"],
   ["no token", undefined, "AUTH_TOKEN_MISSING"],
-])("turns %s away with a code and close 1008", async (_what, token, code) => {
+])("refuses %s with a code and close 1008", async (_what, token, code) => {
   const gateway = await fakeGateway({ token: "the-token" });
   const client = await openClient(gateway.url);
   const answer = await client.request("connect", connectParams(token));
@@ -30,7 +30,7 @@ it.each([
   expect(gateway.connections()).toEqual([]);
 });
 
-it("turns away a client of another protocol, and one that does not begin with connect", async () => {
+it("refuses another protocol and a first frame other than connect", async () => {
   const gateway = await fakeGateway();
   const old = await openClient(gateway.url);
   const answer = await old.request("connect", { ...connectParams(gateway.token), minProtocol: 2, maxProtocol: 3 });
@@ -41,7 +41,7 @@ it("turns away a client of another protocol, and one that does not begin with co
   expect((await rude.closed).code).toBe(1008);
 });
 
-it("is there for a while as one that starts, and then lets clients in", async () => {
+it("refuses clients for a while as one that starts", async () => {
   const gateway = await fakeGateway();
   gateway.refuse("starting");
   const early = await openClient(gateway.url);
@@ -57,7 +57,7 @@ it("is there for a while as one that starts, and then lets clients in", async ()
   await connectClient(gateway);
 });
 
-it("refuses as often as it is told to, with any error", async () => {
+it("refuses as often as it is told, with any error", async () => {
   const gateway = await fakeGateway();
   gateway.refuse({ code: "UNAVAILABLE", message: "out of order" }, 2);
   for (let time = 0; time < 2; time += 1) await expect(connectClient(gateway)).rejects.toThrow("out of order");
@@ -67,7 +67,7 @@ it("refuses as often as it is told to, with any error", async () => {
   await connectClient(gateway);
 });
 
-it("ticks by its clock, and only those past hello", async () => {
+it("ticks by its clock to clients past hello", async () => {
   const clock = createTestClock(1_000);
   const gateway = await fakeGateway({ clock, tickIntervalMs: 30_000 });
   const stranger = await openClient(gateway.url);
@@ -78,7 +78,7 @@ it("ticks by its clock, and only those past hello", async () => {
   expect(stranger.events("tick")).toEqual([]);
 });
 
-it("tells an unknown method and wrong parameters from each other", async () => {
+it("answers an unknown method and wrong parameters", async () => {
   const client = await connectClient(await fakeGateway());
   expect((await client.request("no.such")).error).toEqual({
     code: "INVALID_REQUEST",
@@ -87,7 +87,7 @@ it("tells an unknown method and wrong parameters from each other", async () => {
   expect((await client.request("chat.history")).error.message).toMatch(/^invalid chat.history params/);
 });
 
-it("lets a test answer a method, or fail it", async () => {
+it("has a method answered by the test", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.respond("my.method", (params, connection) => ({ params, scopes: connection.scopes }));

@@ -8,7 +8,7 @@ interface Row {
   readonly __openclaw: { readonly runId?: string };
 }
 
-it("pages through a session's rows from the newest", async () => {
+it("gives a session's rows page by page from the newest", async () => {
   const gateway = await fakeGateway();
   for (let turn = 1; turn <= 3; turn += 1) gateway.say(`Reply ${turn}`, { sessionKey: KEY, prompt: `Ask ${turn}` });
   const client = await connectClient(gateway);
@@ -27,7 +27,7 @@ it("pages through a session's rows from the newest", async () => {
   expect((await client.request("chat.history", { sessionKey: "agent:main:none" })).payload.messages).toEqual([]);
 });
 
-it("cuts long text at 8,000 characters, in rows and in session.message, unless asked for more", async () => {
+it("cuts long text at 8,000 characters unless asked for more", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   await client.request("sessions.messages.subscribe", { key: KEY });
@@ -49,7 +49,7 @@ it("cuts long text at 8,000 characters, in rows and in session.message, unless a
   expect(missing.payload).toEqual({ ok: false, unavailableReason: "not_found" });
 });
 
-it("answers a cursor with what is new since, as session.message payloads", async () => {
+it("answers a cursor with new rows as session.message payloads", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.say("Old.", { sessionKey: KEY });
@@ -65,7 +65,7 @@ it("answers a cursor with what is new since, as session.message payloads", async
   expect(payload.deltaCursor).not.toBe(deltaCursor);
 });
 
-it("answers reset to a cursor of a rewritten transcript, of another session, and to nonsense", async () => {
+it("answers reset to a cursor that does not fit", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.say("Old.", { sessionKey: KEY });
@@ -88,7 +88,7 @@ it("answers reset to a cursor of a rewritten transcript, of another session, and
 it.each([
   ["a run in flight with its text so far", "subagent", "So far"],
   ["a hidden run in flight without its text", "heartbeat", ""],
-] as const)("shows %s, and its row once it has ended", async (_, origin, text) => {
+] as const)("shows %s and its row once it has ended", async (_, origin, text) => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   const run = gateway.run({ sessionKey: KEY, origin });
@@ -110,7 +110,7 @@ it.each([
   expect(after).not.toHaveProperty("inFlightRun");
 });
 
-it("counts hidden rows in its pages, and gives no cursor with an offset", async () => {
+it("counts hidden rows in its pages and gives no cursor with an offset", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.say("First.", { sessionKey: KEY, origin: "wake" });
@@ -133,7 +133,7 @@ it("answers reset when a tool was called since the cursor", async () => {
   expect(payload).toEqual({ kind: "reset" });
 });
 
-it("keeps the traps of a real history: failures, aborted text and cron prompts as assistant rows", async () => {
+it("keeps failures, aborted text and cron prompts as assistant rows", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   const failed = gateway.say("Half", { sessionKey: KEY, end: "error" });
@@ -149,7 +149,7 @@ it("keeps the traps of a real history: failures, aborted text and cron prompts a
   expect(messages.at(-2).__openclaw).not.toHaveProperty("runId");
 });
 
-it("lists sessions latest first, page by page", async () => {
+it("lists sessions page by page, latest first", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   for (const key of ["a", "b", "c"]) gateway.transcripts.session(`agent:main:${key}`).updatedAt = key.charCodeAt(0);
@@ -160,7 +160,7 @@ it("lists sessions latest first, page by page", async () => {
   expect([last.sessions[0].key, last.hasMore, last.nextOffset]).toEqual(["agent:main:a", false, null]);
 });
 
-it("takes rows that no event told of", async () => {
+it("accepts rows that no event told of", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.transcripts.add(
@@ -174,7 +174,7 @@ it("takes rows that no event told of", async () => {
   expect(gateway.transcripts.rows(KEY)).toEqual(messages);
 });
 
-it("lists the sessions with the subscription when asked to", async () => {
+it("lists the sessions with the subscription on request", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.say("Hi.", { sessionKey: KEY });

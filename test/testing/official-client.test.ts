@@ -21,7 +21,7 @@ function clientOf(gateway: FakeGateway, options: Partial<ClientOptions> = {}): G
   return client;
 }
 
-it("is accepted by the official client, which hears a whole run without a gap", async () => {
+it("lets the official client hear a whole run without a gap", async () => {
   const gateway = await fakeGateway();
   const heard: Heard[] = [];
   const gaps: unknown[] = [];
@@ -44,7 +44,7 @@ it("is accepted by the official client, which hears a whole run without a gap", 
   expect(gaps).toEqual([]);
 });
 
-it("answers the official client's requests, and refuses what needs another scope", async () => {
+it("answers the official client and refuses what needs another scope", async () => {
   const gateway = await fakeGateway();
   const client = clientOf(gateway);
   await gateway.nextConnection();
@@ -62,7 +62,7 @@ it("answers the official client's requests, and refuses what needs another scope
   await expect(client.request("no.such.method")).rejects.toMatchObject({ gatewayCode: "INVALID_REQUEST" });
 });
 
-it("makes the official client stop trying when the token is wrong", async () => {
+it("makes the official client stop when the token is wrong", async () => {
   const gateway = await fakeGateway();
   const paused = await new Promise((resolve) => {
     clientOf(gateway, { token: "not-it", onReconnectPaused: resolve });
@@ -71,7 +71,7 @@ it("makes the official client stop trying when the token is wrong", async () => 
   expect(gateway.connections()).toEqual([]);
 });
 
-it("makes the official client come back after half a second while it starts", async () => {
+it("makes the official client retry after half a second while it starts", async () => {
   const gateway = await fakeGateway();
   gateway.refuse("starting", 2);
   const connection = gateway.nextConnection();
@@ -79,7 +79,7 @@ it("makes the official client come back after half a second while it starts", as
   expect((await connection).role).toBe("operator");
 });
 
-it("gets the official client back after a restart, numbering its frames from 1 again", async () => {
+it("numbers frames from 1 again after a restart", async () => {
   const gateway = await fakeGateway();
   const closes: number[] = [];
   const health = new Promise<Heard>((resolve) => {

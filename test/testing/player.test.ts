@@ -13,7 +13,7 @@ async function heard(gateway: FakeGateway, client: Client) {
 const events = (frames: readonly RecordedFrame[]) =>
   frames.filter(({ frame }) => frame["type"] === "event" && frame["event"] !== "connect.challenge");
 
-it("plays the event frames of a recording to every client, numbered for each", async () => {
+it("plays a recording's event frames to every client", async () => {
   const gateway = await fakeGateway();
   const clients = [await connectClient(gateway), await connectClient(gateway)];
   await gateway.play("c3-agent-rpc");
@@ -33,7 +33,7 @@ it("waits for a client before it begins", async () => {
   expect((await heard(gateway, client)).length).toBe(events(readRecording("c3-agent-rpc")).length);
 });
 
-it("drops the socket where the recorded one was lost, and goes on when a client is back", async () => {
+it("drops the socket where the recorded one was lost and waits for a client", async () => {
   const gateway = await fakeGateway();
   const before = await connectClient(gateway);
   const played = gateway.play("m1-reconnect-while-running");
@@ -46,7 +46,7 @@ it("drops the socket where the recorded one was lost, and goes on when a client 
   expect(await heard(gateway, after)).toHaveLength(events(recorded.slice(loss)).length);
 });
 
-it("knows after a loss what the recorded Gateway knew: what ended meanwhile is in its history", async () => {
+it("has what ended during a recorded loss in its history", async () => {
   const gateway = await fakeGateway();
   const before = await connectClient(gateway);
   const played = gateway.play("m2-finished-while-away");
@@ -61,7 +61,7 @@ it("knows after a loss what the recorded Gateway knew: what ended meanwhile is i
   await played;
 });
 
-it("remembers what it played: text in flight, then one row for the run", async () => {
+it("remembers text in flight and then one row for the run", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   const sessionKey = "agent:main:collavre:42:creative:100:topic:200";
@@ -76,7 +76,7 @@ it("remembers what it played: text in flight, then one row for the run", async (
   expect(after.messages.map(({ role }: { role: string }) => role)).toEqual(["user", "assistant"]);
 });
 
-it("keeps the recorded pauses, divided by the speed", async () => {
+it("keeps the recorded pauses divided by the speed", async () => {
   const clock = createTestClock();
   const gateway = await fakeGateway({ clock });
   const client = await connectClient(gateway);
@@ -116,7 +116,7 @@ it("stops playing when it is closed", async () => {
   await expect(waiting).rejects.toMatchObject({ code: "ERR_INBOX_STOPPED" });
 });
 
-it("refuses a speed that is not above 0, and a recording that is not there", async () => {
+it("refuses a speed of 0 and a missing recording", async () => {
   const gateway = await fakeGateway();
   await expect(gateway.play("c3-agent-rpc", { speed: 0 })).rejects.toMatchObject({ code: "ERR_INBOX_OPTION" });
   await expect(gateway.play("no-such-recording")).rejects.toMatchObject({ code: "ERR_INBOX_RECORDING" });

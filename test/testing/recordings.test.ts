@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { readRecording, recordingNames, recordingPath } from "../../src/testing/index.ts";
 
-it("names every recording, and knows the file of each", () => {
+it("names every recording and its file", () => {
   const names = recordingNames();
   expect(names).toContain("c3-agent-rpc");
   expect(names).toContain("a-cron-main.roster");
@@ -19,13 +19,13 @@ it.each(recordingNames())("reads %s, which begins with a challenge", (name) => {
   expect(frames.map(({ t }) => t)).toEqual(frames.map(({ t }) => t).sort((a, b) => a - b));
 });
 
-it("says which names there are when one is wrong", () => {
+it("lists the names when one is wrong", () => {
   expect(() => recordingPath("../secret")).toThrow(
     expect.objectContaining({ code: "ERR_INBOX_OPTION", details: { option: "name" } }) as Error,
   );
 });
 
-it("names the file that cannot be read, and the line that is no frame", async () => {
+it("names an unreadable file and a line that is no frame", async () => {
   const folder = await mkdtemp(join(tmpdir(), "recordings-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, "cut.ndjson");

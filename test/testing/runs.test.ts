@@ -22,7 +22,7 @@ async function subscribed(gateway: FakeGateway, key = KEY): Promise<Client> {
   return client;
 }
 
-it("says a whole run to everybody: cumulative deltas, then the final", async () => {
+it("sends a whole run as cumulative deltas and a final", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   const runId = gateway.say("One two three.", { sessionKey: KEY, chunks: ["One", " two", " three."] });
@@ -40,7 +40,7 @@ it("says a whole run to everybody: cumulative deltas, then the final", async () 
   expect(client.events("agent").length).toBeGreaterThan(chat.length);
 });
 
-it("splits the text into as many deltas as asked, and never a character in two", async () => {
+it("splits the text into the given number of deltas between characters", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.say("🦞🦞🦞🦞", { chunks: 5 });
@@ -57,7 +57,7 @@ it("lower-cases session keys", async () => {
   expect((await heard(gateway, client)).events("chat")[0]?.payload.sessionKey).toBe(KEY);
 });
 
-it("lets only subscribers hear a hidden run: its row, then one final", async () => {
+it("sends a hidden run to subscribers only, as its row and one final", async () => {
   const gateway = await fakeGateway();
   const plain = await connectClient(gateway);
   const subscriber = await subscribed(gateway);
@@ -77,7 +77,7 @@ it("lets only subscribers hear a hidden run: its row, then one final", async () 
   expect(subscriber.events("agent")[0]?.payload.isHeartbeat).toBe(true);
 });
 
-it("stops telling those who unsubscribed", async () => {
+it("sends nothing to those who unsubscribed", async () => {
   const gateway = await fakeGateway();
   const client = await subscribed(gateway);
   await client.request("sessions.messages.unsubscribe", { key: KEY });
@@ -85,7 +85,7 @@ it("stops telling those who unsubscribed", async () => {
   expect(states(await heard(gateway, client))).toEqual([]);
 });
 
-it("gives the roster every session's rows and phases, but no hidden chat", async () => {
+it("sends rows and phases of every session to the roster", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   expect((await client.request("sessions.subscribe")).payload).toEqual({ subscribed: true });
@@ -108,7 +108,7 @@ it("sends a client without operator.read nothing that agents say", async () => {
   expect(client.frames.map(({ event }) => event)).toEqual(["connect.challenge", undefined, "that's all"]);
 });
 
-it("ends a run in an error, and one of chat.send in two", async () => {
+it("ends a run in one error and a chat.send in two", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.say("Half", { sessionKey: KEY, chunks: 1, end: "error", failure: { message: "No model.", kind: "timeout" } });
@@ -120,7 +120,7 @@ it("ends a run in an error, and one of chat.send in two", async () => {
   expect(client.events("chat").at(-1)?.payload).not.toHaveProperty("agentId");
 });
 
-it("aborts a run by chat.abort: the partial text, then late agent events", async () => {
+it("ends a run by chat.abort with its partial text", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   const runId = gateway.say("Half", { sessionKey: KEY, chunks: 2, end: "none" });
@@ -141,7 +141,7 @@ it("aborts a run by chat.abort: the partial text, then late agent events", async
   });
 });
 
-it("lets a test speak a run piece by piece, throw its text away and start again", async () => {
+it("lets a test speak a run piece by piece and replace its text", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   const run = gateway.run({ sessionKey: KEY });
@@ -163,7 +163,7 @@ it("lets a test speak a run piece by piece, throw its text away and start again"
   expect(gateway.running(run.runId)).toBeUndefined();
 });
 
-it("answers chat.send, then has an agent reply under the key it was given, once", async () => {
+it("answers chat.send and replies once under the given key", async () => {
   const gateway = await fakeGateway({ reply: (message) => `${message} to you.` });
   const client = await connectClient(gateway);
   const params = { sessionKey: KEY, message: "Hello", idempotencyKey: "send-1" };
@@ -179,7 +179,7 @@ it("answers chat.send, then has an agent reply under the key it was given, once"
   );
 });
 
-it("injects a note: one final with seq 0, and a row that names no run", async () => {
+it("injects a note as one final with seq 0 and a row without a run", async () => {
   const gateway = await fakeGateway();
   const client = await subscribed(gateway);
   const answer = await client.request("chat.inject", { sessionKey: KEY, message: "Note.", label: "bridge" });
@@ -192,7 +192,7 @@ it("injects a note: one final with seq 0, and a row that names no run", async ()
   expect(row.__openclaw.id).toBe(answer.payload.messageId);
 });
 
-it("streams a reminder under a key of its own, and leaves its text in the conversation as a row", async () => {
+it("speaks a reminder under its own key and writes a row into the conversation", async () => {
   const gateway = await fakeGateway();
   const client = await subscribed(gateway);
   gateway.say("Stretch!", { sessionKey: KEY, origin: "cron-current", jobId: "job-1" });
@@ -206,7 +206,7 @@ it("streams a reminder under a key of its own, and leaves its text in the conver
   expect(gateway.transcripts.rows("agent:main:cron:job-1")).toHaveLength(2);
 });
 
-it("tells of a cron job's firing, and hides one of the main session", async () => {
+it("sends a cron job's firing and hides one of the main session", async () => {
   const gateway = await fakeGateway();
   const client = await connectClient(gateway);
   gateway.say("Time to stretch.", { origin: "cron", jobId: "main-job" });
@@ -233,7 +233,7 @@ it("names the parent of a helper's run", async () => {
   expect([payload.sessionKey.split(":").slice(0, 3), payload.spawnedBy]).toEqual([["agent", "main", "subagent"], KEY]);
 });
 
-it("sends a hand-made chat event as it is, hidden where asked, and remembers what it said", async () => {
+it("sends and remembers a hand-made chat event", async () => {
   const gateway = await fakeGateway();
   const plain = await connectClient(gateway);
   const subscriber = await subscribed(gateway);
@@ -247,7 +247,7 @@ it("sends a hand-made chat event as it is, hidden where asked, and remembers wha
   expect(history.payload.messages).toMatchObject([{ content: [{ text: "Hand-made." }], __openclaw: { runId: "r" } }]);
 });
 
-it("emits to those clients that a test picks", async () => {
+it("emits to the clients that a test picks", async () => {
   const gateway = await fakeGateway();
   const [one, two] = [await connectClient(gateway), await connectClient(gateway)];
   const [first] = gateway.connections();
