@@ -9,17 +9,23 @@ const readCollavreKey = defineSessionKey({
 });
 
 /**
- * Reads Collavre's session keys, `agent:<agentId>:collavre:<userId>[:creative:<id>][:topic:<id>]`, without regard to
- * case. Ids are integers; one that is not is left out, never read as 0.
+ * Reads Collavre's session keys, `agent:<agentId>:collavre:<userId>[:creative:<id>][:topic:<id>]`. The case of words is
+ * ignored. Ids are integers. A value that is not an integer is left out and never read as 0. A blank key gives an empty
+ * object.
  */
 export function parseSessionKey(sessionKey: string | null | undefined): ReturnType<typeof readCollavreKey> {
   return readCollavreKey(sessionKey?.toLowerCase());
 }
 
-/** A conversation of Collavre's. */
+/** A conversation of Collavre. */
 export type CollavreSession = ReturnType<typeof parseSessionKey> & { readonly creativeId: number };
 
-/** The `session` option for Collavre: a conversation is ours if its key names a creative. */
+/**
+ * The `session` option for Collavre. A conversation is ours if its key names a creative; else the result is undefined.
+ *
+ * @example
+ * createInbox({ gateway, session: collavre, deliver: (message) => addComment(collavreJob(message)) });
+ */
 export function collavre(sessionKey: string): CollavreSession | undefined {
   const session = parseSessionKey(sessionKey);
   return session.creativeId === undefined ? undefined : { ...session, creativeId: session.creativeId };
@@ -30,12 +36,12 @@ export interface CollavreJob {
   readonly type: "proactive";
   readonly content: string;
   readonly creative_id: number;
-  /** The user named in the session key; null when it names none. */
+  /** The user in the session key, or null. */
   readonly user_id: number | null;
   readonly context: { readonly creative_id: number; readonly thread_id: number | null };
 }
 
-/** The job for a message that was read with the {@link collavre} preset. */
+/** Makes the job for a message that was read with the {@link collavre} preset. */
 export function collavreJob(message: ProactiveMessage<CollavreSession>): CollavreJob {
   const { creativeId, topicId, userId } = message.session;
   return {

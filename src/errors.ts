@@ -4,19 +4,20 @@ import { wellFormed } from "./kit/well-formed.ts";
 /**
  * What went wrong, as a stable word. Match on this, not on the message.
  *
- * - `ERR_INBOX_OPTION`: an option or argument of the caller's is wrong; thrown at once.
+ * - `ERR_INBOX_OPTION`: an option or argument is wrong; thrown at once.
  * - `ERR_INBOX_STOPPED`: the call needs a running inbox, and this one was stopped.
  * - `ERR_INBOX_NO_LINK`: the call needs a live link to that Gateway, and there is none.
  * - `ERR_INBOX_REQUEST`: a Gateway answered a request with an error, or not in time.
  * - `ERR_INBOX_SCOPE`: the Gateway did not grant the scope that the call needs.
- * - `ERR_INBOX_NO_ANSWER`: a run that `ask()` waited for ended without one; `details.outcome` says how.
+ * - `ERR_INBOX_NO_ANSWER`: a run that `ask()` waited for ended without an answer; `details.outcome` says how.
  * - `ERR_INBOX_RECORDING`: a recording cannot be read or written.
- * - `ERR_INBOX_LEDGER`: the ledger file cannot be opened, read or written.
- * - `ERR_INBOX_LEASE`: a message went over to another inbox, which delivers it; here it has no outcome.
+ * - `ERR_INBOX_LEDGER`: the ledger cannot be opened, read or written.
+ * - `ERR_INBOX_LEASE`: another inbox took the message over and delivers it; here it has no outcome.
  * - `ERR_INBOX_TRANSACTION`: a transactional handler used its client in a way that would lose or repeat effects.
- * - `ERR_INBOX_DELIVERY`: a delivery attempt failed and may be tried again; `details.retryAfterMs`, where there is one, says not before when.
+ * - `ERR_INBOX_DELIVERY`: a delivery attempt failed and another may follow, not before `details.retryAfterMs` if that
+ *   is set.
  * - `ERR_INBOX_TIMEOUT`: a delivery attempt took longer than `timeoutMs`.
- * - `ERR_INBOX_PERMANENT`: a delivery that no retry can mend ({@link PermanentError}).
+ * - `ERR_INBOX_PERMANENT`: a delivery failed, and another attempt cannot help ({@link PermanentError}).
  */
 export type InboxErrorCode =
   | "ERR_INBOX_OPTION"
@@ -39,7 +40,9 @@ const brand = Symbol.for("openclaw-inbox.error");
 export class InboxError extends Error {
   override readonly name: string = "InboxError";
   readonly code: InboxErrorCode;
-  /** What the message speaks of, as fields: `option`, `runId`, `file`, `status`, ... Never message text, never a token. */
+  /**
+   * The values in the message, as fields: `option`, `runId`, `file`, `status`, ... Never message text, never a token.
+   */
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: InboxErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
@@ -51,8 +54,8 @@ export class InboxError extends Error {
 }
 
 /**
- * Thrown or rejected with by a `deliver` handler to say that no retry can help: the message
- * becomes a dead letter at once.
+ * A `deliver` handler throws this or rejects with it when another attempt cannot help. The message becomes a dead
+ * letter at once.
  */
 export class PermanentError extends InboxError {
   override readonly name: string = "PermanentError";
@@ -62,7 +65,10 @@ export class PermanentError extends InboxError {
   }
 }
 
-/** Whether `value` is an {@link InboxError}, of `code` when one is given. Two loaded copies of the package agree. */
+/**
+ * Whether `value` is an {@link InboxError}, with that `code` if one is given. It also recognizes errors of another
+ * loaded copy of the package.
+ */
 export function isInboxError(value: unknown, code?: InboxErrorCode): value is InboxError {
   try {
     return (
@@ -72,14 +78,14 @@ export function isInboxError(value: unknown, code?: InboxErrorCode): value is In
       (code === undefined || (value as InboxError).code === code)
     );
   } catch {
-    // Anything can be thrown, a revoked proxy too.
+    // Anything can be thrown, even a revoked proxy.
     return false;
   }
 }
 
 /**
- * The error for a wrong option: ``Expected `port` to be an integer >= 0, got `-5` (number)``.
- * Never pass a secret as `value`: it is quoted. Objects are not quoted, they may hold one.
+ * The error for a wrong option: ``Expected `port` to be an integer >= 0, got `-5` (number)``. The value is quoted, so
+ * never pass a secret. Objects are not quoted, because they may hold a secret.
  */
 export function optionError(option: string, expected: string, value: unknown): InboxError {
   return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected}, got ${quoted(value)}`, {
@@ -95,10 +101,10 @@ function quoted(value: unknown): string {
 }
 
 /**
- * Refuses options that are no object, and an option that is not one of `known`, so that a typo is an error and not a
- * silent default. The value is not quoted: it may be a secret.
+ * Refuses options that are not an object, and an option that is not in `known`. So a typo is an error and not a silent
+ * default. The value is not quoted, because it may be a secret.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` naming the option, and the one that was likely meant or those that there are.
+ * @throws {InboxError} `ERR_INBOX_OPTION`. It names the option and the option that was probably meant, or lists all.
  */
 export function assertKnownKeys(of: string, options: object, known: readonly string[]): void {
   if (typeof options !== "object" || options === null)
@@ -110,7 +116,7 @@ export function assertKnownKeys(of: string, options: object, known: readonly str
   throw new InboxError("ERR_INBOX_OPTION", text, { option });
 }
 
-/** The error for an option that there is not. `path` leads to it: `retry.`. */
+/** The error for an unknown option. `path` is the part before its name: `retry.`. */
 export function unknownOption(name: string, known: readonly string[], path = ""): InboxError {
   const option = path + name.slice(0, MAX_NAME_CHARS);
   return new InboxError("ERR_INBOX_OPTION", `There is no option \`${option}\`; ${meant(name, known, path)}`, {
@@ -124,8 +130,8 @@ function meant(name: string, known: readonly string[], path = ""): string {
 }
 
 /**
- * What `read` returns. An error of it about an option is thrown as one about an option of `path`: `url` becomes
- * `gateway.url`.
+ * Returns what `read` returns. When `read` throws an error about an option, `path` is put before the option's name:
+ * `url` becomes `gateway.url`.
  */
 export function atPath<T>(path: string, read: () => T): T {
   try {
@@ -142,24 +148,24 @@ export function atPath<T>(path: string, read: () => T): T {
   }
 }
 
-/** How much of a name that there is not is quoted, in characters. */
+/** The most characters of an unknown name that are quoted. */
 const MAX_NAME_CHARS = 100;
 
-/** The longest text of an error that is logged or kept, in characters. */
+/** The most characters of an error's text that are logged or stored. */
 const MAX_ERROR_CHARS = 4_096;
 
-/** The text of whatever was thrown, for a log line or a record: well-formed, at most 4,096 characters. Never throws. */
+/** The text of a thrown value, for a log line or a record: well-formed, at most 4,096 characters. Never throws. */
 export function errorText(error: unknown): string {
   try {
     const text = String(messageOf(error) ?? error);
-    // Cut first: making a text of megabytes well-formed takes long.
+    // Cut first, because checking a text of megabytes takes long.
     return wellFormed(text.slice(0, MAX_ERROR_CHARS));
   } catch {
     return `a value of type ${typeof error} that cannot be shown`;
   }
 }
 
-/** Undefined when it has none, as anything can be thrown. */
+/** Undefined when there is none. Anything can be thrown. */
 function messageOf(error: unknown): unknown {
   if (typeof error !== "object" || error === null) return undefined;
   const { message, name } = error as { readonly message?: unknown; readonly name?: unknown };
@@ -167,14 +173,14 @@ function messageOf(error: unknown): unknown {
   return typeof message === "string" ? message : undefined;
 }
 
-/** How many frames of a stack, and how many causes, are logged. */
+/** How many stack frames, and how many causes, are logged. */
 const MAX_FRAMES = 20;
 const MAX_CAUSES = 3;
 
 /**
- * Where whatever was thrown comes from, for a log line: the frames of its stack, then the text and frames of its causes.
- * Its own text is not in it, nor any other field: they may hold what an agent said. Undefined when there is nothing.
- * Never throws.
+ * The stack of a thrown value, for a log line: its frames, then the text and frames of its causes. The value's own text
+ * and other fields are left out, because they may hold an agent's words. Undefined when there is no stack. Never
+ * throws.
  */
 export function errorStack(error: unknown): string | undefined {
   try {
@@ -198,7 +204,7 @@ function frames(error: unknown): string[] {
   if (!(error instanceof Error)) return [];
   const { message, stack } = error;
   if (typeof stack !== "string") return [];
-  // The message comes first, and a line of it may look like a frame.
+  // The stack begins with the message, and a line of the message may look like a frame.
   const rest = stack.slice(Math.max(0, stack.indexOf(message)) + String(message).length);
   return rest
     .split("\n")

@@ -25,14 +25,22 @@ import type { LinkStatus, LiveRun, ProactiveMessage, Session } from "./types.ts"
 const DEFAULT_GATEWAY = "default";
 
 /**
- * Creates an inbox. Nothing is opened before `start()`; `handle()` works at once.
+ * Creates an inbox. Nothing is opened before `start()`, but `handle()` works at once.
+ *
+ * @example
+ * const inbox = createInbox({
+ *   gateway: { url: "ws://127.0.0.1:18789", token: process.env.OPENCLAW_GATEWAY_TOKEN },
+ *   ledger: "./inbox.db",
+ *   deliver: async (message) => post(message.sessionKey, message.text),
+ * });
+ * await inbox.start();
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, and on a Node that is too old.
  */
 export function createInbox<S extends Session = Session>(options: InboxOptions<S> = {}): Inbox<S> {
   const problem = nodeProblem();
   if (problem !== undefined) throw new InboxError("ERR_INBOX_OPTION", problem, { option: "node" });
-  // Inside, a session is whatever the host's function returned; only the host knows its type.
+  // Inside, a session has no type of its own. Only the host knows what its function returns.
   return new RunningInbox(resolveOptions(options as unknown as InboxOptions)) as unknown as Inbox<S>;
 }
 
@@ -47,7 +55,7 @@ class RunningInbox implements Inbox {
   readonly #links: readonly Link[];
   readonly #ownRuns: OwnRuns;
   readonly #recoveries: Recoveries;
-  /** Aborted by `stop()`: whatever waits heeds it. */
+  /** Aborted by `stop()`. Everything that waits listens to it. */
   readonly #life = new AbortController();
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -108,7 +116,10 @@ class RunningInbox implements Inbox {
     settings.deliver?.attach?.(this, (name, error) => report.eventUntold(name, error));
   }
 
-  /** The host's handler; without one, messages are delivered one by one to whoever loops over them, however long that takes. */
+  /**
+   * The host's handler. Without one, messages are delivered one by one to the loops over `messages()`, without a time
+   * limit.
+   */
   #handler(): Pick<DispatchOptions, "deliver" | "concurrency" | "timeoutMs"> {
     const { deliver, concurrency, timeoutMs } = this.#settings;
     if (deliver !== undefined) return { deliver, concurrency, timeoutMs };
@@ -126,14 +137,17 @@ class RunningInbox implements Inbox {
     throw signal.reason;
   }
 
-  /** Each step may find that the inbox was stopped during the one before. */
+  /** The inbox may be stopped during each step, so each step checks for that. */
   async #begin(): Promise<void> {
     await this.#dispatch.start();
     for (const link of this.#links) this.#open(link);
     await Promise.all(this.#links.map(({ settled }) => settled));
   }
 
-  /** Resolves when `work` does, after `ms`, when `given` is aborted, or when the inbox is stopped: whatever comes first. */
+  /**
+   * Resolves when `work` does, after `ms`, when `given` is aborted, or when the inbox is stopped, whichever comes
+   * first.
+   */
   async #waitFor(work: Promise<void>, ms: number | undefined, given: AbortSignal | undefined): Promise<void> {
     const { clock } = this.#settings;
     const life = this.#life.signal;
@@ -160,7 +174,7 @@ class RunningInbox implements Inbox {
     const { name: gateway, owner } = source;
     link.open({
       frame: (data) => {
-        // No spread: V8 would make a hidden class for each frame.
+        // With a spread, V8 would make a hidden class for each frame.
         if (!this.#life.signal.aborted)
           this.#pipeline.frame(owner === undefined ? { gateway, data } : { gateway, owner, data });
       },
@@ -179,7 +193,7 @@ class RunningInbox implements Inbox {
   handle(payload: unknown, owner?: string): void {
     if (this.#stopped !== undefined) return this.#report.afterStop();
     const label = readId(owner);
-    // This call never throws, and a wrong label must not cost a message.
+    // This call never throws, and a message must not be lost because of a wrong label.
     if (label === undefined && owner !== undefined && owner !== "")
       this.#report.hostError("handle", optionError("owner", `a string of at most ${MAX_ID_CHARS} characters`, owner));
     this.#pipeline.payload({ gateway: DEFAULT_GATEWAY, ...(label !== undefined && { owner: label }), payload });
@@ -187,7 +201,7 @@ class RunningInbox implements Inbox {
 
   solicit(runId: string): void {
     if (this.#stopped !== undefined) return;
-    // A ledger that cannot write it down raises an alarm of its own.
+    // A ledger that fails to record it raises an alarm.
     Promise.resolve(this.#ownRuns.solicit(runId)).catch(() => {});
   }
 

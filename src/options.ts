@@ -7,96 +7,142 @@ import type { GatewayOptions } from "./source/gateway/options.ts";
 import type { Source } from "./source/source.ts";
 import type { Logger, ProactiveMessage, Session } from "./types.ts";
 
-/** How failed deliveries are repeated. */
+/** How failed deliveries are retried. */
 export interface RetryOptions {
-  /** Attempts in all, from 1; `Infinity` never gives up. Default 10. */
+  /** The most attempts, counting the first, from 1. `Infinity` never gives up. Default 10. */
   readonly maxAttempts?: number;
-  /** The longest the first wait can be, in ms, from 0; it doubles with each attempt, and each wait is a random part of it (full jitter). Default 1,000. */
+  /**
+   * The upper bound of the first wait, in ms, from 0. It doubles with each attempt, and each wait is a random part of
+   * it (full jitter). Default 1,000.
+   */
   readonly firstDelayMs?: number;
-  /** No wait is longer, in ms, unless the receiver asks for it (`Retry-After`). Default 300,000. */
+  /**
+   * The upper bound of every wait, in ms. Only a longer wait that the receiver asks for (`Retry-After`) goes beyond it.
+   * Default 300,000.
+   */
   readonly maxDelayMs?: number;
 }
 
-/** Options of `createInbox`. Everything is optional; a misspelt option is an error. */
+/** Options of `createInbox`. Every option may be left out. A misspelt option is an error. */
 export interface InboxOptions<S extends Session = Session> {
-  /** The Gateways to listen to: addresses, sources, or both. With neither this nor `source`, feed `handle()`. */
+  /** The Gateways to listen to: addresses, sources, or both. Without this and `source`, call `handle()`. */
   readonly gateway?: string | GatewayOptions | Source | readonly (string | GatewayOptions | Source)[];
   /** The same as `gateway`, for code that reads better with this word. Both may be given. */
   readonly source?: string | GatewayOptions | Source | readonly (string | GatewayOptions | Source)[];
   /**
-   * Reads a session key, as the Gateway writes it (in lower case, but for ids such as those of Matrix rooms): the session, or undefined when the conversation is not ours.
-   * Must be quick and must not throw; a throw counts as not ours. Default: all are ours, `{}`.
+   * Reads a session key as the Gateway writes it: in lower case, except for ids such as those of Matrix rooms. Returns
+   * the session, or undefined when the conversation is not ours. It must be quick. If it throws, the conversation is
+   * not ours. Default: all conversations are ours, with `{}`.
    */
   readonly session?: (sessionKey: string) => S | undefined;
-  /** The handler. Default: none; then loop over `inbox.messages()`, or watch `messages$`, where each counts as delivered at once. */
+  /**
+   * The handler. Default: none. Then loop over `inbox.messages()`, or subscribe to `messages$`, where each message
+   * counts as delivered at once.
+   */
   readonly deliver?: Deliver<S>;
   readonly retry?: RetryOptions;
-  /** How long one attempt may take before its `signal` is aborted and it counts as failed, in ms, from 1; `Infinity`: no limit. Default 30,000. */
+  /**
+   * How long one attempt may take, in ms, from 1. Then its `signal` is aborted and the attempt has failed. `Infinity`:
+   * no limit. Default 30,000.
+   */
   readonly timeoutMs?: number;
   /** How many attempts may run at once, from 1. Default 16. */
   readonly concurrency?: number;
-  /** `"session"`: a session's messages one after the other, in the order they were completed. `"none"`: no order. Default `"session"`. */
+  /**
+   * `"session"`: the messages of a session are delivered one after the other, in the order in which they were
+   * completed. `"none"`: in any order. Default `"session"`.
+   */
   readonly ordering?: "session" | "none";
-  /** Where messages are remembered: the path of a file (made when it is not there), a Ledger, or nothing: in memory. */
+  /** Where messages are remembered: the path of a file, which is created if needed, or a Ledger. Default: in memory. */
   readonly ledger?: string | Ledger;
-  /** How long delivered ids are remembered by a ledger that the inbox makes, in ms. Default 86,400,000 (24 hours). */
+  /**
+   * How long the ids of delivered messages are remembered, in ms, by a ledger that the inbox creates. Default
+   * 86,400,000 (24 hours).
+   */
   readonly retainMs?: number;
-  /** The last word on a finished message: false discards it as `"declined"`. A throw counts as true: no message is lost to a bug. */
+  /**
+   * Asked last about a finished message. `false` discards it as `"declined"`. If it throws, the message is accepted, so
+   * that a bug loses no message.
+   */
   readonly accept?: (message: ProactiveMessage<S>) => boolean;
   /**
-   * How long a run may go on, in ms from its first event; then it is `expired`. Deltas do not extend it.
-   * Gateways retry a silent model for 2 to 3 minutes: nothing shorter may give a run up. 1 to 2,147,483,647. Default 1,800,000 (30 minutes).
+   * How long a run may take, in ms from its first event. Then it is `expired`. Deltas do not extend it. Gateways retry
+   * a silent model for 2 to 3 minutes, so use more than that. 1 to 2,147,483,647. Default 1,800,000 (30 minutes).
    */
   readonly ttlMs?: number;
-  /** How long an event is remembered to drop its repeats, in ms; `0` turns that off. Default 30,000. */
+  /** How long an event is remembered so that repeats can be dropped, in ms. `0` drops no repeats. Default 30,000. */
   readonly dedupWindowMs?: number;
-  /** How long a settled run is remembered, in ms; `0` turns that off. Default 60,000. */
+  /** How long a settled run is remembered, in ms. `0` remembers none. Default 60,000. */
   readonly settledWindowMs?: number;
-  /** Hand over what sub-agents say to their parents, too. Default false: the parent's announcement is the message. */
+  /** Also dispatch what sub-agents say to their parents. Default false: the parent's announcement is the message. */
   readonly includeSubagents?: boolean;
   /**
-   * Hand over finals whose whole text is a token of silence: `NO_REPLY`, `HEARTBEAT_OK`, `ANNOUNCE_SKIP`, `REPLY_SKIP`,
-   * `(no output)`. Default false: they are `discarded` as `"empty"`.
+   * Also dispatch finals whose whole text is a token of silence: `NO_REPLY`, `HEARTBEAT_OK`, `ANNOUNCE_SKIP`,
+   * `REPLY_SKIP`, `(no output)`. Default false: they are `discarded` as `"empty"`.
    */
   readonly handOverSilence?: boolean;
-  /** Runs in `buffering` at once, from 1. A run beyond is `errored` with `errorKind: "maxRuns"`; its final is still handed over. Default 100,000. */
+  /**
+   * The most runs in `buffering` at once, from 1. Further runs are `errored` with `errorKind: "maxRuns"`; their finals
+   * are still dispatched. Default 100,000.
+   */
   readonly maxRuns?: number;
-  /** Settled runs, and solicited run ids, remembered at once, from 1; one more forgets the oldest. Default 100,000. */
+  /**
+   * The most settled runs, and the most solicited run ids, that are remembered, from 1. One more evicts the oldest.
+   * Default 100,000.
+   */
   readonly maxSettledRuns?: number;
-  /** The longest text of one run, in bytes of UTF-8, from 1. A longer one is `errored` with `errorKind: "maxTextBytes"`. Gateways send at most 500,000 characters. Default 4,194,304. */
+  /**
+   * The longest text of one run, in bytes of UTF-8, from 1. A run with a longer one is `errored` with
+   * `errorKind: "maxTextBytes"`. Gateways send at most 500,000 characters. Default 4,194,304.
+   */
   readonly maxTextBytes?: number;
-  /** The text buffered for all runs together, in bytes of memory (two a character). A run that would exceed it is `errored` with `errorKind: "maxBufferedBytes"`. Default 268,435,456. */
+  /**
+   * The most text that is buffered for all runs together, in bytes of memory (two per character). A run that would
+   * exceed it is `errored` with `errorKind: "maxBufferedBytes"`. Default 268,435,456.
+   */
   readonly maxBufferedBytes?: number;
-  /** The largest frame that is parsed, in bytes; a larger one is rejected as `"too-large"`. Gateways send at most 26,214,400 (`policy.maxPayload`), the default. */
+  /**
+   * The largest frame that is parsed, in bytes. A larger one is rejected as `"too-large"`. Default 26,214,400: the most
+   * that Gateways send (`policy.maxPayload`).
+   */
   readonly maxFrameBytes?: number;
-  /** Event keys remembered at once for `dedupWindowMs`, from 1; one more forgets the oldest. Default 300,000. */
+  /**
+   * The most event keys that are remembered within `dedupWindowMs`, from 1. One more evicts the oldest. Default
+   * 300,000.
+   */
   readonly maxDedupKeys?: number;
-  /** Messages taken on and not yet delivered, from 1; one more is a dead letter at once. Default 100,000. */
+  /** The most undelivered messages, from 1. One more becomes a dead letter at once. Default 100,000. */
   readonly maxPending?: number;
-  /** The text of those messages together, in bytes of memory (two a character), from 1; one more is a dead letter at once. Default 268,435,456. */
+  /**
+   * The most text of undelivered messages together, in bytes of memory (two per character), from 1. A message beyond it
+   * becomes a dead letter at once. Default 268,435,456.
+   */
   readonly maxPendingBytes?: number;
-  /** Sessions of one Gateway that are subscribed to and brought up to date, from 1; the ones with the latest activity first. Default 10,000. */
+  /**
+   * The most sessions of one Gateway that are subscribed to and caught up, from 1. Those with the latest activity come
+   * first. Default 10,000.
+   */
   readonly maxSessions?: number;
-  /** Rows of one session's history that are read to bring it up to date, from 50; the newest. Default 1,000. */
+  /** The most rows of one session's history that are read to catch up, from 50. The newest are read. Default 1,000. */
   readonly maxHistoryRows?: number;
   /**
-   * How long a link may stay `recovering`, in ms, from 1; then it is `live` and catching up goes on behind it.
-   * Live events never wait. Default 60,000.
+   * How long a link may stay `recovering`, in ms, from 1. Then it is `live`, and catching up continues. Live events
+   * never wait. Default 60,000.
    */
   readonly recoveryTimeoutMs?: number;
-  /** A pino instance, or anything shaped like one. Default: none. Message text is never logged. */
+  /** A pino instance, or any object with its methods. Default: none. Message text is never logged. */
   readonly logger?: Logger;
-  /** Default: the system's. */
+  /** Default: the system's clock. */
   readonly clock?: Clock;
-  /** An XState inspection observer, passed to every actor. It sees the length of texts in place of them. */
+  /** An XState inspection observer, passed to every actor. Texts are replaced by their lengths. */
   readonly inspect?: ((event: InspectionEvent) => void) | Observer<InspectionEvent>;
-  /** Let `inspect` see message text. Default false. */
+  /** Lets `inspect` see message text. Default false. */
   readonly inspectText?: boolean;
   /** A number in [0, 1), for the jitter of retries. Default: `Math.random`. */
   readonly random?: () => number;
 }
 
-/** A way to check a value. */
+/** How a value is checked. */
 interface Check {
   readonly expected: string;
   readonly holds: (value: unknown) => boolean;
@@ -147,7 +193,7 @@ const ledgerShape = shapedLike(
 );
 const observerShape = shapedLike("a function or an observer", "next");
 
-/** An option: how it is checked, and what it is when it is absent. */
+/** An option: how it is checked, and its default. */
 interface Option<T> {
   readonly check: Check;
   readonly fallback: T;
@@ -157,7 +203,7 @@ function option<const T>(fallback: T, check: Check): Option<T> {
   return { check, fallback };
 }
 
-/** Every option that has a plain default. What `defaults` holds and what is checked follow from here. */
+/** Every option with a constant default. `defaults` and the checks are derived from this table. */
 const plain = {
   session: option((): Session => ({}), callable),
   timeoutMs: option(30_000, orInfinity(integer(1, MAX_DELAY_MS))),
@@ -189,7 +235,7 @@ const plain = {
   random: option(Math.random, callable),
 } satisfies { readonly [K in keyof InboxOptions]?: Option<InboxOptions[K]> };
 
-/** Options that may stay absent. */
+/** Options without a default. */
 const optional = {
   deliver: callable,
   ledger: {
@@ -217,7 +263,7 @@ function checksOf(table: Table): Record<string, Check> {
   return Object.fromEntries(Object.entries(table).map(([name, { check }]) => [name, check]));
 }
 
-/** The defaults of everything that has a plain one. */
+/** The constant defaults. */
 export const defaults = defaultsOf(plain);
 
 /** The defaults of `retry`. */
@@ -230,10 +276,10 @@ export type InboxSettings = Readonly<
 >;
 
 const checks: Readonly<Record<string, Check>> = { ...checksOf(plain), ...optional };
-/** Checked elsewhere. */
+/** Options that are checked elsewhere. */
 const others = ["gateway", "source", "retry"];
 
-/** Throws for the first option that is unknown or does not hold; undefined counts as absent. */
+/** Throws for the first option that is unknown or wrong. Undefined counts as absent. */
 function check(options: object, table: Readonly<Record<string, Check>>, path = "", others: readonly string[] = []) {
   for (const [name, value] of Object.entries(options)) {
     if (others.includes(name)) continue;
@@ -243,7 +289,7 @@ function check(options: object, table: Readonly<Record<string, Check>>, path = "
   }
 }
 
-/** The entries that are not undefined: only those override a default. */
+/** The entries that are not undefined. Only these override defaults. */
 function given<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
@@ -268,7 +314,7 @@ export function resolveOptions(options: InboxOptions): InboxSettings {
   });
 }
 
-/** What a function of the host's answered. A promise is no answer: it counts as a throw, and its rejection is not lost. */
+/** Checks what a function of the host returned. A promise counts as a throw, and its rejection is handled. */
 function answered<T>(name: string, answer: T): T {
   if (typeof (answer as { then?: unknown } | null | undefined)?.then !== "function") return answer;
   Promise.resolve(answer).catch(() => {});

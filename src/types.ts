@@ -1,5 +1,5 @@
 /**
- * The words of this package: one word a concept, one concept a word.
+ * The words of this package: one word for each concept, one concept for each word.
  *
  * - **host**: the app that embeds the inbox, or the sidecar process.
  * - **Gateway**: an OpenClaw Gateway; an inbox may listen to several, each with a `name`.
@@ -13,16 +13,16 @@
  * - **message**: the finished text and attachments of a run, with its addresses.
  * - **outcome**: how a run ended: `dispatched`, `discarded`, `errored`, `aborted`, `expired`.
  * - **settled**: a run that has an outcome.
- * - **dispatched**: its message is recorded in the ledger and given to delivery.
- * - **ledger**: remembers which messages were taken on, delivered, or are dead.
- * - **lease**: whose a taken message is, for as long as that process lives.
+ * - **dispatched**: the run's message is recorded in the ledger and given to delivery.
+ * - **ledger**: remembers which messages are taken, delivered, or dead.
+ * - **lease**: says which inbox owns a taken message, as long as its process lives.
  * - **delivery**: calling the handler until it succeeds or gives up.
  * - **attempt**: one call of the handler.
- * - **dead letter**: a message whose delivery gave up; kept, listed, can be delivered anew.
+ * - **dead letter**: a message whose delivery gave up. It is kept and listed, and can be delivered again.
  * - **lane**: the undelivered messages of one session, in order.
- * - **bookmark**: up to where a Gateway has been heard.
+ * - **bookmark**: how far a Gateway has been heard.
  * - **catch up**: find what ended while nobody listened.
- * - **recovered**: found so.
+ * - **recovered**: found by catching up.
  * - **link**: the state of our connection to one Gateway.
  * - **alarm**: something a person should look at: the ledger is unsafe, a job is silent.
  *
@@ -35,40 +35,42 @@ import type { InboxError } from "./errors.ts";
 export type Session = object;
 
 /**
- * Where a run came from, as far as the wire says: docs/gateway.md tells by what. `"unknown"` is an
- * honest answer, not an error: without the rows of its session, nothing tells a named-session cron
- * run from an `agent` call of another client.
+ * Where a run came from, as far as the wire says; docs/gateway.md explains how it is known. `"unknown"` is not an
+ * error. Without the rows of its session, a cron run in a named session looks like an `agent` call of another client.
  */
 export type Origin = "cron" | "heartbeat" | "announcement" | "injected" | "requested" | "unknown";
 
 /** One finished message of one run. */
 export interface ProactiveMessage<S extends Session = Session> {
-  /** Idempotency key: the same for the same message on every host and at every attempt. 36 characters, `[A-Za-z0-9_-]`. */
+  /**
+   * The idempotency key. The same message has the same id on every host and at every attempt. 36 characters of
+   * `[A-Za-z0-9_-]`.
+   */
   readonly id: string;
   /** The `name` of the Gateway it came from. */
   readonly gateway: string;
   /** The `owner` label of the source that the run's first event came from. */
   readonly owner?: string;
-  /** The Gateway's name of the run; may hold colons and whole session keys. */
+  /** The Gateway's name for the run. It may hold colons and whole session keys. */
   readonly runId: string;
   /** The address of the conversation, as the Gateway writes it. */
   readonly sessionKey: string;
-  /** The agent that spoke, where the Gateway tells it. */
+  /** The agent that spoke; absent when the Gateway does not say it. */
   readonly agentId?: string;
-  /** What the `session` option read from `sessionKey`; an empty object when there is no such option. */
+  /** What the `session` option made of `sessionKey`. An empty object without that option. */
   readonly session: S;
-  /** The whole text. Empty only where the message is something else, such as an image. */
+  /** The whole text. It is empty only when the message is something else, such as an image. */
   readonly text: string;
   /** When the run's first event arrived, in ms since the epoch by this host's clock. */
   readonly startedAt: number;
   /** When the run's final arrived, in ms since the epoch by this host's clock. */
   readonly completedAt: number;
-  /** The final came after the run had been given up (errored, aborted, expired or empty). */
+  /** The final came after the run had errored, aborted, expired or been empty. */
   readonly late: boolean;
-  /** It was found in the Gateway's history after an outage, not heard live. */
+  /** It was found in the Gateway's history after an outage and not heard live. */
   readonly recovered: boolean;
   readonly origin: Origin;
-  /** The cron job that spoke, where the Gateway tells it. */
+  /** The cron job that spoke; absent when the Gateway does not say it. */
   readonly job?: Job;
 }
 
@@ -79,10 +81,10 @@ export interface Job {
   readonly name?: string;
 }
 
-/** Why a finished run was not handed over. */
+/** Why a finished run was not dispatched. */
 export type DiscardReason = "empty" | "unroutable" | "solicited" | "subagent" | "declined" | "relocated";
 
-/** What every outcome that is not a message tells about its run. `text` is what had been said until then. */
+/** What every outcome without a message says about its run. `text` is what the agent had said until then. */
 export interface UnsentRun {
   readonly gateway: string;
   readonly runId: string;
@@ -91,7 +93,7 @@ export interface UnsentRun {
   readonly text: string;
 }
 
-/** How a run ended. Every run that settles has exactly one; a late final adds a second, `dispatched`. */
+/** How a run ended. Every settled run has exactly one outcome. A late final adds a second one, `dispatched`. */
 export type RunOutcome<S extends Session = Session> =
   | { readonly status: "dispatched"; readonly message: ProactiveMessage<S> }
   | ({ readonly status: "discarded"; readonly reason: DiscardReason } & UnsentRun)
@@ -118,41 +120,41 @@ export interface LiveRun {
   readonly text: string;
   /** When its first event arrived, in ms since the epoch by this host's clock. */
   readonly startedAt: number;
-  /** When it is given up as `expired` unless it has ended by then, in ms since the epoch: `startedAt` and the option `ttlMs`. */
+  /** When the run expires, in ms since the epoch: `startedAt` plus the option `ttlMs`. */
   readonly expiresAt: number;
 }
 
-/** What has come of a run so far: a view, not a copy, so that its values change with every event. */
+/** The progress of a run. It is a view and not a copy: its values change with every event. */
 export interface RunProgress {
-  /** Counted from 1, in the order in which the inbox's runs began; a late final begins one anew. */
+  /** Counts from 1, in the order in which the inbox's runs began. A late final gets a new number. */
   readonly number: number;
   /** When its first event arrived, in ms since the epoch. */
   readonly startedAt: number;
-  /** The deltas that it has taken. */
+  /** How many deltas were applied. */
   readonly deltas: number;
-  /** The length of its text; that of a final comes with the outcome. */
+  /** The length of the text so far. For the final's text, see the outcome. */
   readonly chars: number;
-  /** The run as it is now, made anew at each call; undefined once it has settled. */
+  /** The run as it is now; a new object at each call. Undefined once the run has settled. */
   live(): LiveRun | undefined;
 }
 
-/** Where a link stands. */
+/** The state of a link. */
 export type LinkState = "offline" | "connecting" | "recovering" | "live" | "paused";
 
-/** The connection to one Gateway, as a host sees it. */
+/** The connection to one Gateway. */
 export interface LinkStatus {
   readonly gateway: string;
   readonly owner?: string;
   readonly state: LinkState;
   /** When `state` was reached, in ms since the epoch. */
   readonly since: number;
-  /** Why it is offline or paused: a plain sentence, and for `paused` what to do about it. */
+  /** Why it is offline or paused, as a plain sentence. For `paused` it also says what to do. */
   readonly reason?: string;
-  /** Nothing more will come from this source: it was closed, or its recording is over. */
+  /** This source will send nothing more: it was closed, or its recording is over. */
   readonly ended: boolean;
 }
 
-/** Why a frame or an event could not be read. Counted as `rejected`. */
+/** Why a frame or an event could not be read. It is counted as `rejected`. */
 export type RejectReason =
   | "too-large"
   | "not-json"
@@ -162,81 +164,93 @@ export type RejectReason =
   | "bad-id"
   | "bad-state";
 
-/** A frame or an event that could not be read. Holds no text of it. */
+/** A frame or an event that could not be read. Its text is not included. */
 export interface Rejection {
   readonly gateway: string;
   readonly reason: RejectReason;
-  /** Size of the frame in characters or bytes, where it came as text. */
+  /** The size of the frame in characters or bytes, if it came as text. */
   readonly size?: number;
 }
 
-/** One chat event as the rest of the package sees it: read loosely, text already taken out of its blocks. */
+/** One chat event after reading. Reading is loose, and the text has been taken out of its blocks. */
 export interface ChatEvent {
   readonly runId: string;
-  /** `"status"`, `"delta"`, `"final"`, `"error"`, `"aborted"`, or a word this version does not know. */
+  /** `"status"`, `"delta"`, `"final"`, `"error"`, `"aborted"`, or a word that this version does not know. */
   readonly state: string;
-  /** The run's own counter. A delta and the final may share one; it starts over after a restart. */
+  /** The run's own counter. A delta and the final may share a number. It starts over after a Gateway restart. */
   readonly seq?: number;
   readonly sessionKey?: string;
   readonly spawnedBy?: string;
   /** The new piece of text, or with `replace` the whole new text. */
   readonly deltaText?: string;
   readonly replace?: boolean;
-  /** The text blocks of `message`, joined without a separator; absent when there is none, or when no agent said it. */
+  /**
+   * The text blocks of `message`, joined without a separator. Absent when there is no text, or when it is not an
+   * agent's.
+   */
   readonly messageText?: string;
-  /** `message` has something that is no text, such as an image. */
+  /** `message` has something besides text, such as an image. */
   readonly hasMedia?: boolean;
-  /** `message` is a whole row of the transcript: so a Gateway tells what was not streamed. */
+  /** `message` is a whole row of the transcript. The Gateway sends one when the text was not streamed. */
   readonly isRow?: boolean;
-  /** The Gateway has cut the text for display: there is more of it. */
+  /** The Gateway has cut the text for display. The history has the rest. */
   readonly truncated?: boolean;
-  /** The agent, where it is told. */
+  /** The agent; absent when the Gateway does not say it. */
   readonly agentId?: string;
   readonly errorMessage?: string;
   readonly errorKind?: string;
   /** Made from the Gateway's history, not heard live. */
   readonly recovered?: boolean;
-  /** What the row or event itself says of its origin. */
+  /** The origin that the row or event itself names. */
   readonly origin?: Origin;
-  /** The cron job that it is of, as far as the row or event itself tells. */
+  /** The cron job it belongs to, as far as the row or event itself says. */
   readonly job?: Job;
-  /** When the row that it was made from was written, in ms since the epoch by the Gateway's clock. */
+  /** When its row was written, in ms since the epoch by the Gateway's clock. Only on events made from a row. */
   readonly writtenAt?: number;
-  /** Of a cron job that is bound to a conversation: its message is this one, at this address, or `"elsewhere"`. */
+  /**
+   * Set for a cron job that is bound to a conversation. `"here"`: this is its message. `"elsewhere"`: its message comes
+   * from another run.
+   */
   readonly placed?: "here" | "elsewhere";
 }
 
-/** A chat event, and the Gateway and connection that it is from. */
+/** A chat event with its Gateway and connection. */
 export interface GatewayEvent {
   readonly gateway: string;
   readonly owner?: string;
   readonly event: ChatEvent;
 }
 
-/** The same with the time at which it came, in ms since the epoch by this host's clock. It is read once for each event. */
+/**
+ * The same with the time at which it came, in ms since the epoch by this host's clock. The clock is read once for each
+ * event.
+ */
 export interface HeardEvent extends GatewayEvent {
   readonly at: number;
 }
 
 /**
- * What a chat event did: `"taken"` to its run, dropped as a `"duplicate"`, too late because its run
- * had settled (`"after-end"`), or ignored for its `"unknown-state"`.
+ * What a chat event did. `"taken"`: it changed its run. `"duplicate"`: it was dropped as a repeat. `"after-end"`: its
+ * run had settled already. `"unknown-state"`: its state is unknown, so it was ignored.
  */
 export type EventEffect = "taken" | "duplicate" | "after-end" | "unknown-state";
 
-/** What goes on in an inbox, as it happens: for those who want to watch. Holds message text. */
+/** What happens in an inbox, for watching. It holds message text. */
 export type Activity =
-  /** A run in `buffering` when the watching began: each of them comes first of all. */
+  /** A run that was in `buffering` when the subscription began. These come first. */
   | { readonly kind: "joined"; readonly run: LiveRun; readonly progress: RunProgress }
-  /** A chat event, before its run settles by it. `progress`: of the run that took it; undefined when none did. */
+  /**
+   * A chat event, reported before its run settles. `progress` is that of the run it changed; undefined when there is
+   * none.
+   */
   | ({
       readonly kind: "event";
       readonly effect: EventEffect;
       readonly progress: RunProgress | undefined;
     } & HeardEvent)
-  /** The handler is called, for the `attempt`-th time. */
+  /** The handler is called. `attempt` counts from 1. */
   | { readonly kind: "attempt"; readonly message: ProactiveMessage; readonly attempt: number }
-  /** That attempt failed, and another will follow in `delayMs`. */
+  /** That attempt failed. The next follows in `delayMs`. */
   | {
       readonly kind: "retry";
       readonly message: ProactiveMessage;
@@ -245,13 +259,13 @@ export type Activity =
       readonly delayMs: number;
     };
 
-/** A part that is in trouble, or, without an error, is well again. */
+/** A part with a problem. Without `error`, the problem is over. */
 export interface Alarm {
   readonly part: "ledger";
   readonly error?: InboxError;
 }
 
-/** A pino-shaped logger: any pino instance fits. */
+/** A logger with pino's methods. Any pino instance fits. */
 export interface Logger {
   debug(fields: object, text: string): void;
   info(fields: object, text: string): void;

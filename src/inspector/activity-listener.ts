@@ -3,9 +3,9 @@ import type { Activity } from "../types.ts";
 import type { FollowedRuns } from "./followed-runs.ts";
 import type { Transitions } from "./transitions.ts";
 
-/** Takes every activity of an inbox to the runs and to the machines. */
+/** Passes every activity of an inbox to the followed runs and to the machines. */
 export class ActivityListener {
-  /** Whether anything came since this was last set to false. */
+  /** Whether anything has come since this was last set to false. */
   heard = false;
   private readonly runs: FollowedRuns;
   private readonly transitions: Transitions;

@@ -39,10 +39,10 @@ export const inspectorFiles = [
   "details.js",
 ];
 
-/** The files of the page that shows Stately's inspector. */
+/** The files of the page with Stately's inspector. */
 export const statelyFiles = ["stately.html", "stately.css", "stately.js"];
 
-/** The files of a page, read into memory; nothing else is ever served from the disk. The first is the page itself. */
+/** The files of a page, read into memory. Nothing else on the disk is served. The first file is the page itself. */
 export function assetRoutes(names: readonly string[]): [string, Route][] {
   return names.map((name, index) => {
     const body = readFileSync(new URL(`./page/${name}`, import.meta.url));

@@ -4,18 +4,18 @@ import type { LedgerEntry } from "../ledger/ledger.ts";
 import { shownError } from "./followed-run.ts";
 import type { DeadPage, DeadRow } from "./wire.ts";
 
-/** Dead letters of a page. */
+/** How many dead letters a page has. */
 const PAGE_ROWS = 50;
-/** Pages that are read at once; further questions wait for none of them. */
+/** How many pages may be read at once. Further requests are refused. */
 const MAX_READS = 4;
-/** A message's id has fewer characters. */
+/** A message's id is always shorter. */
 const MAX_ID_CHARS = 128;
 
-/** Reads dead letters from the ledger, a page at a time, and asks for another delivery of one. */
+/** Reads dead letters from the ledger, page by page, and has single ones delivered again. */
 export class DeadLetters {
   private readonly inbox: Inbox;
   private readonly showText: boolean;
-  /** The pages that are being read: who asks for the same gets the same answer. */
+  /** The pages that are being read. Two requests for the same page share one read. */
   private readonly reads = new Map<string, Promise<DeadPage>>();
 
   constructor(inbox: Inbox, showText: boolean) {
@@ -23,7 +23,10 @@ export class DeadLetters {
     this.showText = showText;
   }
 
-  /** The page after the letter of that id, or the first one; undefined when too much is asked at once. Rejects when the ledger does. */
+  /**
+   * The page after the letter with that id, or the first page. Undefined when too many reads are in progress. Rejects
+   * when the ledger does.
+   */
   async page(after: string): Promise<DeadPage | undefined> {
     const reading = this.reads.get(after);
     if (reading !== undefined) return reading;
@@ -33,7 +36,7 @@ export class DeadLetters {
     return read;
   }
 
-  /** False when there is no dead letter of this id. */
+  /** Resolves to false when there is no dead letter with this id. */
   async redeliver(id: string): Promise<boolean> {
     return id !== "" && id.length <= MAX_ID_CHARS && this.inbox.redeliver(id);
   }

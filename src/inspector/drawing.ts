@@ -3,7 +3,7 @@ export type Point = readonly [x: number, y: number];
 
 /** One state of a drawn machine. */
 export interface DrawnState {
-  /** The state's own name; `any` stands for every state, where the machine itself has a transition. */
+  /** The state's name. `any` is the machine itself, for transitions from every state. */
   readonly id: string;
   readonly type: "state" | "final" | "any";
   readonly initial: boolean;
@@ -26,7 +26,7 @@ export interface DrawnTransition {
   readonly labelWidth: number;
 }
 
-/** A machine, laid out. */
+/** A machine with its layout. */
 export interface Drawing {
   readonly description: string;
   readonly width: number;
@@ -38,7 +38,7 @@ export interface Drawing {
 /** The machines that the page draws. */
 export type MachineName = "run" | "delivery" | "link";
 
-/** The drawings of all machines, as `scripts/draw-machines.ts` writes them. */
+/** The drawings of all machines. `scripts/draw-machines.ts` writes them. */
 export type Drawings = Readonly<Record<MachineName, Drawing>>;
 
 /** The name of a transition in its drawing. */

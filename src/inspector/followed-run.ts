@@ -4,24 +4,24 @@ import { quotes } from "./quotes.ts";
 import { beginningOf, endOf } from "./truncate.ts";
 import type { DeliveryState, LiveRow, RunDetails, SettledRow, TimelineEntry } from "./wire.ts";
 
-/** How much of a text is shown, in characters: of an error, at the end of a line, of one delta, of a whole run. */
+/** The most characters that are shown of an error, of the end of a text, and of a whole text. */
 const ERROR_CHARS = 300;
 const CODE_CHARS = 80;
 const TAIL_CHARS = 160;
 const TEXT_CHARS = 4_000;
-/** A rate is taken over at least so many ms. */
+/** A rate covers at least this many ms. */
 const RATE_MS = 1_000;
 
 type Retry = Extract<Activity, { kind: "retry" }>;
 
-/** Who a run is, as its first sign tells. */
+/** What identifies a run. */
 export interface RunIdentity {
   readonly gateway: string;
   readonly runId: string;
   readonly owner?: string | undefined;
   readonly sessionKey?: string | undefined;
   readonly startedAt: number;
-  /** When it is given up; undefined for one that nothing but its end is known of. */
+  /** When it will be given up. Undefined when only its end is known. */
   readonly expiresAt?: number | undefined;
 }
 
@@ -31,28 +31,28 @@ interface Settlement {
   readonly reason?: string;
 }
 
-/** How many deltas a run had had at a time. */
+/** The number of deltas that a run had at some time. */
 export interface Mark {
   readonly deltas: number;
   readonly at: number;
 }
 
-/** What a run is followed with. */
+/** What a {@link FollowedRun} is made of. */
 export interface Following {
-  /** Its number in the inbox; below 0 for one that nobody saw begin. */
+  /** The run's number in the inbox. Negative for a run whose beginning was not seen. */
   readonly number: number;
   readonly identity: RunIdentity;
-  /** Undefined for one that nothing but its end is known of. */
+  /** Undefined when only the end of the run is known. */
   readonly progress: RunProgress | undefined;
-  /** How far it was when the inspector began to look; undefined for one that began later. */
+  /** What it had when the watching began. Undefined for a run that began later. */
   readonly joined: Mark | undefined;
   readonly journal: Journal;
   readonly showText: boolean;
 }
 
 /**
- * One run of which more is known than its deltas. Those are not told to it: they come by the thousand, so the
- * supervisor counts them where it has to look at the run anyway, and `progress` shows that.
+ * A run of which more than its deltas is known. Deltas are not passed on, because there are thousands. The supervisor
+ * counts them, and `progress` has the count.
  */
 export class FollowedRun {
   readonly number: number;
@@ -61,21 +61,21 @@ export class FollowedRun {
   settlement: Settlement | undefined;
   private readonly journal: Journal;
   private readonly showText: boolean;
-  /** What is known of it once its final has come, or its end. */
+  /** What is known after its final or its end. */
   private ended: { readonly sessionKey: string | undefined; readonly chars: number; readonly text: string } | undefined;
-  /** Those of its deltas that came before anyone looked. */
+  /** Deltas from before the watching began. */
   private readonly deltasBefore: number;
-  /** Those in the journal that are no deltas it took. */
+  /** Its entries in the journal, except for applied deltas. */
   private entries: number;
   private duplicates = 0;
   private late = 0;
   private attempts = 0;
   private delivery: DeliveryState | undefined;
-  /** Of the message that it was dispatched with. */
+  /** The message that was dispatched. */
   private message: Pick<ProactiveMessage, "id" | "origin"> | undefined;
-  /** Of the last attempt that failed. */
+  /** The error of the last failed attempt. */
   private error: string | undefined;
-  /** What its rate is taken from, and what it will be taken from next. */
+  /** Where the current rate begins, and where the next will begin. */
   private mark: Mark;
   private nextMark: Mark;
 
@@ -91,7 +91,7 @@ export class FollowedRun {
     this.nextMark = this.mark;
   }
 
-  /** Any event but a delta that it has taken. */
+  /** Records an event, except for applied deltas. */
   event(event: ChatEvent, effect: EventEffect, now: number): void {
     const { state, messageText } = event;
     if (effect === "duplicate") this.duplicates += 1;
@@ -118,7 +118,7 @@ export class FollowedRun {
     this.end(status, this.reasonOf(outcome), now, dispatched && outcome.message.late);
   }
 
-  /** It is no longer live, and no outcome said why. */
+  /** The run is not live any longer, and no outcome told why. */
   gone(reason: string, now: number): void {
     this.end("gone", reason, now, false);
   }
@@ -208,12 +208,12 @@ export class FollowedRun {
     return this.showText ? endOf(this.text, TAIL_CHARS) : undefined;
   }
 
-  /** Whether it ended without an outcome, as far as anyone could tell. */
+  /** Whether it ended without a known outcome. */
   get isGone(): boolean {
     return this.settlement?.status === "gone";
   }
 
-  // The two kinds of rows are made hundreds at a time: each in one piece.
+  // Both kinds of rows are made by the hundred, so each is one literal.
 
   liveRow(now: number): LiveRow {
     const { gateway, runId, owner, startedAt, expiresAt = startedAt } = this.identity;
@@ -270,7 +270,7 @@ export class FollowedRun {
     };
   }
 
-  /** Deltas per second, since it was looked at one or two seconds ago; at first since it began. */
+  /** Deltas per second over the last one or two seconds. At the first look, since the run began. */
   private rate(now: number): number {
     const { deltas } = this;
     if (now - this.nextMark.at >= RATE_MS) {
@@ -282,19 +282,19 @@ export class FollowedRun {
   }
 }
 
-/** What failed, as it may be shown: without `showText` no words of the message. */
+/** What failed, as it may be shown. Without `showText` it has no words of the message. */
 export function shownError(error: string, { text }: ProactiveMessage, showText: boolean): string {
   const beginning = beginningOf(error, ERROR_CHARS);
   return showText || !quotes(beginning, text) ? beginning : `(it quotes the message: ${error.length} characters)`;
 }
 
-/** What a Gateway says of an error may be the agent's words: its code and its length stand for them. */
+/** A Gateway's error text may be the agent's words. Its code and its length are shown instead. */
 function hiddenError({ errorKind, error }: Extract<RunOutcome, { status: "errored" }>): string {
   const code = errorKind === undefined ? "" : `${beginningOf(errorKind, CODE_CHARS)} `;
   return `${code}(${error.length} characters)`;
 }
 
-/** Who a run is, by whatever names it. */
+/** What identifies a run, from any object that has it. */
 export function identityOf(
   { gateway, runId, owner, sessionKey, expiresAt }: Omit<RunIdentity, "startedAt">,
   startedAt: number,

@@ -4,25 +4,25 @@ import { FollowedRun, identityOf, type Mark, type RunIdentity } from "./followed
 import { Journal } from "./journal.ts";
 import type { LiveRow, Rows, RunDetails, RunRow, SettledRow } from "./wire.ts";
 
-/** Settled runs that are remembered; one more forgets the oldest. */
+/** How many settled runs are remembered. One more evicts the oldest. */
 const MAX_SETTLED = 1_000;
-/** Rows of a list that are shown. */
+/** How many rows a list shows. */
 const MAX_ROWS = 100;
-/** Live runs that are searched at most, the newest. */
+/** How many live runs a search looks at: the newest ones. */
 const MAX_SEARCHED = 1_000;
-/** Runs that have ended and are still among {@link FollowedRuns.begun}, at least, before they are let go of. */
+/** How many ended runs {@link FollowedRuns.begun} may hold before they are removed. */
 const MIN_ENDED = 1_000;
-/** Timeline entries that are kept of all runs together; fewer where each has a piece of text. */
+/** How many timeline entries are kept of all runs together. With texts, fewer are kept. */
 const MAX_ENTRIES = 100_000;
 const MAX_ENTRIES_WITH_TEXT = 20_000;
-/** A final whose outcome is so many ms late will have none: the ledger knew its message already. */
+/** A final without an outcome after this many ms will have none, because the ledger knew its message already. */
 const OUTCOME_MS = 1_000;
 
-/** What somebody looks for; empty words stand for anything. */
+/** What a search looks for. Empty words match everything. */
 export interface RunFilter {
-  /** In lower case: part of a session key, a run's id, a message's id or a Gateway's name. */
+  /** In lower case: a part of a session key, a run's id, a message's id or a Gateway's name. */
   readonly words: string;
-  /** How the run ended, or how its message fares. */
+  /** How the run ended, or the state of its delivery. */
   readonly outcome: string;
   readonly origin: string;
 }
@@ -30,33 +30,34 @@ export interface RunFilter {
 type Of<Kind> = Extract<Activity, { kind: Kind }>;
 
 /**
- * The runs that the inspector knows, by what it is told of them: of how they ended and how their messages fare always, of
- * everything else while it is watched. Each has one number, the inbox's own where it saw it begin. Of a live one nothing of its own is kept until it is
- * shown or something but a delta comes of it: ten thousand objects more would cost each collection of garbage.
+ * The runs that the inspector knows. It always hears how runs end and how their deliveries go, and hears everything
+ * else while it is watched. A run has the inbox's number, or a number of its own when its beginning was not seen. A
+ * live run gets an object here only when it is shown, or when something other than a delta comes. Ten thousand more
+ * objects would slow down every garbage collection.
  */
 export class FollowedRuns {
-  /** Goes up with each change of the settled runs. */
+  /** Increases with each change of the settled runs. */
   settledVersion = 1;
-  /** Is told of the deltas of all runs. */
+  /** Records the deltas of all runs. */
   readonly journal: Journal;
   private readonly showText: boolean;
-  /** Not more than the inbox's own. */
+  /** At most as many as the inbox has. */
   private readonly live = new RunMap<FollowedRun | RunProgress>();
-  /** Those that are live, and some that have ended, in the order in which they began. */
+  /** The live runs, and some that have ended, in the order in which they began. */
   private begun: RunProgress[] = [];
-  /** Live runs whose final has come, and when. */
+  /** Live runs whose final has come, and when it came. */
   private readonly ending = new Map<FollowedRun, number>();
-  /** The oldest first. */
+  /** Oldest first. */
   private settled: FollowedRun[] = [];
-  /** Of each name the latest of the settled. */
+  /** The latest settled run of each Gateway and run id. */
   private readonly ended = new RunMap<FollowedRun>();
   private readonly byNumber = new Map<number, FollowedRun>();
-  /** The number given last to a run that nobody saw begin; they count down from -1. */
+  /** The last number that was given to a run whose beginning was not seen. These numbers count down from -1. */
   private lastUnseen = 0;
   /** The number of the run that began last. */
   private newest = 0;
   private joinedAt = 0;
-  /** The deltas of runs that had begun before anyone looked, by their number, as they were then. */
+  /** For runs that had begun before the watching: the deltas they had then, by run number. */
   private readonly joinedDeltas = new Map<number, number>();
 
   constructor(showText: boolean) {
@@ -105,7 +106,7 @@ export class FollowedRuns {
     }
   }
 
-  /** The inbox was stopped: there is no outcome for what was still going on. */
+  /** The inbox was stopped. Runs in `buffering` get no outcome. */
   endAll(now: number): void {
     for (const run of this.newestLive(MAX_SETTLED).reverse()) {
       run.gone("the inbox was stopped", now);
@@ -114,7 +115,7 @@ export class FollowedRuns {
     this.live.clear();
   }
 
-  /** Nobody watches any more: only how runs end is told from now on. */
+  /** Nobody watches any longer. From now on only the ends of runs are told. */
   unwatched(): void {
     for (const run of this.live.values()) if (run instanceof FollowedRun) this.byNumber.delete(run.number);
     this.live.clear();
@@ -147,7 +148,7 @@ export class FollowedRuns {
     return { total: this.settled.length, rows };
   }
 
-  /** Of the latest live runs those that fit; a filter for an outcome or an origin fits none of them. */
+  /** Those of the newest live runs that match. A filter for an outcome or an origin matches none. */
   foundLive({ words, outcome, origin }: RunFilter, now: number): Rows<LiveRow> {
     const found: LiveRow[] = [];
     const looksHere = outcome === "" && origin === "";
@@ -173,7 +174,7 @@ export class FollowedRuns {
     return this.byNumber.get(number)?.details(now);
   }
 
-  /** A run has begun. By a final that came after all, one that had settled goes on as it was. */
+  /** A run has begun. If a final comes after the run had settled, the same run goes on. */
   private begin({ gateway, event }: Of<"event">, progress: RunProgress): void {
     const { runId, state } = event;
     this.newest = progress.number;
@@ -188,7 +189,7 @@ export class FollowedRuns {
     before.settlement = undefined;
   }
 
-  /** The run that had settled and goes on with this outcome: a late one, or one that came after all. */
+  /** The settled run that this outcome belongs to: the outcome is late, or the run had seemed to end without one. */
   private unfinished(outcome: RunOutcome): FollowedRun | undefined {
     const { gateway, runId } = outcome.status === "dispatched" ? outcome.message : outcome;
     const before = this.ended.get(gateway, runId);
@@ -203,7 +204,7 @@ export class FollowedRuns {
     return this.follow(live, { gateway, runId, owner, sessionKey });
   }
 
-  /** Keeps of a live run more than its progress. `names`: who it is, once it is no longer live. */
+  /** Makes a {@link FollowedRun} of a live run. `names` identifies it when it is not live any longer. */
   private follow(known: FollowedRun | RunProgress, names: Omit<RunIdentity, "startedAt">): FollowedRun {
     if (known instanceof FollowedRun) return known;
     const run = this.create(identityOf(known.live() ?? names, known.startedAt), known);
@@ -245,7 +246,7 @@ export class FollowedRuns {
     this.byNumber.delete(oldest.number);
   }
 
-  /** The run of a message; one that was dispatched before anyone looked is taken up as it is. */
+  /** The run of a message. If it was dispatched before the watching, it is added now. */
   private ofMessage(message: ProactiveMessage, now: number): FollowedRun {
     const { gateway, runId, startedAt } = message;
     this.settledVersion += 1;
@@ -257,7 +258,7 @@ export class FollowedRuns {
     return run;
   }
 
-  /** The newest live runs, the newest first. Not by way of the table: that would be a walk through all of them. */
+  /** The newest live runs, newest first. To find them in the map would mean a walk through all of them. */
   private newestLive(count: number): FollowedRun[] {
     const found = [...this.ending.keys()].slice(-count).reverse();
     for (let i = this.begun.length - 1; i >= 0 && found.length < 2 * count; i -= 1) {

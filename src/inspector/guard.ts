@@ -1,22 +1,26 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
-/** Why a request is not answered. */
+/** Why a request is refused. */
 export interface Refusal {
   readonly status: 403;
   readonly text: string;
 }
 
-// Names that a page of the open web cannot make lead here: with any other, a rebound DNS name could read us.
+// Host names that a page on the web cannot point to this machine. With any other name, DNS rebinding could reach this
+// server.
 const LOOPBACK_HOST = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/i;
 
-/** Refuses what no page of ours and no scraper on this machine sends: another `Host` than loopback (any port: it may be forwarded). */
+/**
+ * Refuses a request whose `Host` is not loopback. Our own page and a scraper on this machine always use loopback. Any
+ * port is allowed, because it may be forwarded.
+ */
 export function refusalOfHost({ headers: { host = "" } }: IncomingMessage): Refusal | undefined {
   if (LOOPBACK_HOST.test(host)) return undefined;
   return { status: 403, text: "Only under a name of this machine: localhost." };
 }
 
-/** Refuses what another site's page asks for. A link to us that somebody follows is no such thing. */
+/** Refuses requests from pages of other sites. Following a link to the page is allowed. */
 export function refusalOfOrigin({ headers }: IncomingMessage): Refusal | undefined {
   const { origin, "sec-fetch-site": site, "sec-fetch-mode": mode } = headers;
   const isForeign = (site === "cross-site" || site === "same-site") && mode !== "navigate";
@@ -26,8 +30,8 @@ export function refusalOfOrigin({ headers }: IncomingMessage): Refusal | undefin
 }
 
 /**
- * Refuses an action that our own page did not ask for: it sends the secret that only it was told, and its browser says
- * that it is of the same origin.
+ * Refuses an action that our own page did not request. Our page sends the secret that only it has, and the browser
+ * confirms the same origin.
  */
 export function refusalOfAction({ headers }: IncomingMessage, secret: string): Refusal | undefined {
   const { origin, "sec-fetch-site": site = "same-origin", [ACTION_HEADER]: given } = headers;
@@ -36,16 +40,16 @@ export function refusalOfAction({ headers }: IncomingMessage, secret: string): R
   return { status: 403, text: "Only for this page." };
 }
 
-/** The header that carries the secret of an action. A page of another origin cannot send it unasked. */
+/** The header with the secret of an action. A page of another origin cannot send it without being allowed to. */
 const ACTION_HEADER = "x-inspector-action";
 
-/** Whether an `Origin` is that of the server itself. Whether by TLS, a server behind a proxy cannot know. */
+/** Whether an `Origin` is the server's own. The scheme is ignored, because a server behind a proxy does not know it. */
 function isOwn(origin: string, host = ""): boolean {
   const { 1: own } = /^https?:\/\/(.+)$/i.exec(origin) ?? [];
   return host !== "" && own?.toLowerCase() === host.toLowerCase();
 }
 
-/** Compares in a time that says nothing of where two texts differ. */
+/** Compares in a time that does not depend on where the texts differ. */
 export function sameSecret(given: string, secret: string): boolean {
   return timingSafeEqual(digest(given), digest(secret));
 }
@@ -54,7 +58,7 @@ function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-/** What every answer carries: nothing is stored, framed, sniffed or embedded. */
+/** The headers of every answer. They forbid storing, framing, sniffing and embedding. */
 export const safeHeaders = {
   "Cache-Control": "no-store",
   "Cross-Origin-Opener-Policy": "same-origin",

@@ -16,58 +16,60 @@ import { type Question, type Route, reply, replyJson } from "./routes.ts";
 import { wantedRuns } from "./search.ts";
 import { followEnds } from "./watch.ts";
 
-/** How an inspector is set up. */
+/** Options of {@link createInspector}. */
 export interface InspectorOptions {
   /**
    * The port on 127.0.0.1, from 0 to 65,535. Default 0: a free one, see {@link Inspector.url}.
    */
   readonly port?: number;
   /**
-   * Show message texts; whoever can open the page can read them then. Default false: only how long they are. Ids and
-   * session keys are shown either way, and of errors what quotes no message.
+   * Show message texts. Anyone who can open the page can then read them. Default false: only their lengths are shown.
+   * Ids and session keys are always shown, and so are errors, except for words of a message.
    */
   readonly showText?: boolean;
-  /** Let the page deliver dead letters anew. Default false: it may only look. */
+  /** Let the page deliver dead letters again. Default false: the page only shows. */
   readonly allowActions?: boolean;
   /**
-   * The secret part of the address: 16 to 128 characters of `[A-Za-z0-9_-]`. Default: a random one, new at each
-   * start. Give one to keep the address over restarts.
+   * The secret part of the address: 16 to 128 characters of `[A-Za-z0-9_-]`. Default: random, new at each start. Set it
+   * to keep the address over restarts.
    */
   readonly token?: string;
-  /** The inbox's clock, where it was given one. Default: the system's. */
+  /** The inbox's clock, if the inbox was given one. Default: the system's. */
   readonly clock?: Clock;
 }
 
-/** How an inspector is set up that has no port of its own: it is mounted in a server of the host's. */
+/** Options of an inspector without a port, which is mounted in the host's own server. */
 export interface MountOptions extends Omit<InspectorOptions, "port" | "token"> {
   readonly port: false;
   /**
-   * Where the handler is mounted, for a host's server that leaves that part in `request.url`, as Node's own and Fastify's
-   * do: `"/inbox"`. Default `""`, for those that take it off, as Express does.
+   * Where the handler is mounted. Needed by servers that leave this part in `request.url`, such as Node's and
+   * Fastify's: `"/inbox"`. Default `""`, for servers that remove it, such as Express.
    */
   readonly path?: string;
 }
 
-/** What an inspector's servers turned away, since it was created. */
+/** What an inspector has refused since it was created. */
 export interface InspectorStats {
-  /** Pages that are open. */
+  /** Open pages. */
   readonly pages: number;
-  /** Connections to its port that are open. */
+  /** Open connections to its port. */
   readonly connections: number;
-  /** Updates that were not sent to a page too far behind. */
+  /** Updates that were not sent because the page was too far behind. */
   readonly skipped: number;
-  /** Pages that were closed, since they did not read for 30 s. */
+  /** Pages that were closed because they did not read for 30 s. */
   readonly dropped: number;
-  /** Connections and requests that were cut off: too many, no HTTP, or a second one before the first was answered. */
+  /**
+   * Connections and requests that were cut off: too many, not HTTP, or a second request before the first was answered.
+   */
   readonly refused: number;
   /** Requests that were answered with 500. */
   readonly failed: number;
 }
 
-/** An inspector without a server of its own. */
+/** An inspector without its own server. */
 export interface MountableInspector extends AsyncDisposable {
   /**
-   * Answers the page's requests in a server of the host's own: Node's, Express's, Connect's. The host says who may look,
+   * Answers the page's requests in the host's own server: Node's, Express's, Connect's. The host checks who may look
    * before it calls this.
    *
    * @example
@@ -78,25 +80,25 @@ export interface MountableInspector extends AsyncDisposable {
   /** Whether each event is being watched: while a page is open, and for 30 s after. */
   readonly watching: boolean;
   stats(): InspectorStats;
-  /** Ends every page and lets go of the port. The inbox goes on. Idempotent. */
+  /** Closes every page and frees the port. The inbox goes on. Idempotent. */
   close(): Promise<void>;
 }
 
 /** A running inspector. */
 export interface Inspector extends MountableInspector {
-  /** The page's address, with its token: `http://127.0.0.1:PORT/TOKEN/`. Whoever has it can look. */
+  /** The page's address with its token: `http://127.0.0.1:PORT/TOKEN/`. Anyone who has it can look. */
   readonly url: string;
-  /** Where Prometheus finds the counters, without a token: `http://127.0.0.1:PORT/metrics`. */
+  /** The address of the counters for Prometheus, without a token: `http://127.0.0.1:PORT/metrics`. */
   readonly metricsUrl: string;
   readonly port: number;
 }
 
 /**
- * Serves a page that shows what goes on in an inbox: on loopback, or in a server of the host's own. It remembers the
- * last 1,000 settled runs; each event of each run is watched only while a page is open and for 30 s after. Keeps no
- * process alive.
+ * Serves a page that shows what happens in an inbox, on loopback or in the host's own server. It remembers the last
+ * 1,000 settled runs. Single events are watched only while a page is open, and for 30 s after. It keeps no process
+ * alive.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, and when the port cannot be had.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, and when the port is not free.
  *
  * @example
  * const inspector = await createInspector(inbox, { port: 4000 });
@@ -154,7 +156,7 @@ export async function createInspector<S extends Session>(
           token,
           policy: ownFilesOnly,
           routes,
-          // No token: a scraper's configuration is no place for one, and counters tell nobody's words.
+          // No token: a scraper's configuration should not need a secret, and counters hold no text.
           open: new Map([["metrics", metricsRoute]]),
         });
 
@@ -212,10 +214,10 @@ function replyRun({ query, response }: Question, runs: FollowedRuns, clock: Cloc
 async function replyDead({ query, response }: Question, letters: DeadLetters): Promise<void> {
   try {
     const page = await letters.page(query.get("after") ?? "");
-    if (page === undefined) reply(response, 503, "Too many questions at once.");
+    if (page === undefined) reply(response, 503, "Too many requests at once.");
     else replyJson(response, 200, page);
   } catch (error) {
-    // The ledger says so itself, in the log and as an alarm.
+    // The ledger has already logged the error and raised an alarm.
     reply(response, 503, isInboxError(error) ? error.code : "The ledger does not answer.");
   }
 }
@@ -225,7 +227,7 @@ async function redeliver(
   letters: DeadLetters,
   action: string | undefined,
 ): Promise<void> {
-  if (action === undefined) return reply(response, 403, "This page may only look: `allowActions` is not set.");
+  if (action === undefined) return reply(response, 403, "This page may only show: `allowActions` is not set.");
   const refusal = refusalOfAction(request, action);
   if (refusal !== undefined) return reply(response, refusal.status, refusal.text);
   try {

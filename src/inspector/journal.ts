@@ -5,29 +5,32 @@ import type { Timeline, TimelineEntry } from "./wire.ts";
 type What = TimelineEntry["what"];
 type EventWhat = Extract<What, { kind: "event" }>;
 
-/** Entries of one run that are told at most, and how many of them are its first. */
+/** How many entries of one run are shown, and how many of them are its first ones. */
 const MOST_TOLD = 200;
 const TOLD_FIRST = 4;
 const STATE_CHARS = 40;
-/** How much of the text that an event brought is told, in characters. */
+/** How many characters of an event's text are shown. */
 const PIECE_CHARS = 200;
 
-/** The numbers of one entry. */
+/** How many numbers an entry has. */
 const FIELDS = 5;
-/** The run's number. */
+/** Where the run's number is. */
 const RUN = 0;
-/** State, effect and flags of an event in one; {@link JOINED}; {@link OTHER}: its object tells all of it. */
+/**
+ * Where the code is: state, effect and flags of an event in one number, or {@link JOINED}, or {@link OTHER} for an
+ * entry that is an object.
+ */
 const CODE = 1;
 const SEQ = 2;
 const NO_SEQ = Number.NaN;
-/** The length of the text after it. */
+/** Where the text's length after the event is. */
 const CHARS = 3;
 const TELLS_NO_TEXT = -1;
 const AT = 4;
 
 const states: readonly string[] = ["delta", "final", "error", "aborted", "status"];
 const effects: readonly EventEffect[] = ["taken", "duplicate", "after-end", "unknown-state"];
-/** The code of a delta that was taken, but for its flags. */
+/** The code of an applied delta, without its flags. */
 const DELTA = 0;
 const FLAGS = 8;
 const HAS_PIECE = 4;
@@ -37,42 +40,44 @@ const OTHER = -1;
 const JOINED = -2;
 
 /**
- * What happened to all runs, in the order in which it did; the newest entry takes the place of the oldest.
- * Thousands of events a second come. With a list for each run, every one of them would be written
- * somewhere else; here it is a few numbers beside those of the last.
+ * What happened to all runs, in order. A new entry overwrites the oldest. Thousands of events a second come, so an
+ * entry is a few numbers in one array. A list for each run would write to many places in memory.
  */
 export class Journal {
-  /** How many deltas have been added. */
+  /** How many deltas were added. */
   deltas = 0;
   private readonly showText: boolean;
   private readonly numbers: Float64Array;
-  /** Where the next entry begins, and whether there is an old one. */
+  /** Where the next entry begins, and whether an old entry is there. */
   private next = 0;
   private isFull = false;
-  /** By where their entry begins: of an event the piece of text that it brought; of {@link OTHER} entries what they are. Others' are stale. */
+  /**
+   * Objects by the position of their entry: the piece of text of an event, or the whole {@link OTHER} entry. At other
+   * positions the object is out of date.
+   */
   private readonly objects = new Map<number, What | string>();
 
-  /** Keeps the latest `size` entries; with `showText` also the text that an event brought. */
+  /** Keeps the latest `size` entries. With `showText` it also keeps pieces of text. */
   constructor(size: number, showText: boolean) {
     this.showText = showText;
     this.numbers = new Float64Array(size * FIELDS);
   }
 
-  /** Adds that a run had begun before anyone looked. */
+  /** Adds that a run had begun before the watching. */
   addJoined({ number, chars }: RunProgress, at: number): void {
     this.put(number, at, JOINED, undefined, chars);
   }
 
-  /** Adds what is no event. */
+  /** Adds something that is not an event. */
   add(run: number, at: number, what: What): void {
     this.objects.set(this.next, what);
     this.put(run, at, OTHER, undefined, TELLS_NO_TEXT);
   }
 
-  /** Adds a delta that its run has taken. Reads nothing but what the caller has just had in hand. */
+  /** Adds an applied delta. It reads only what the caller has just used, because memory access would cost time here. */
   delta(progress: RunProgress, event: ChatEvent, at: number): void {
     const code = DELTA + flagsOf(event);
-    // Not left to `keepPiece`, which would cost each delta a tenth of a microsecond.
+    // Calling `keepPiece` for each delta would cost 0.1 µs.
     this.put(progress.number, at, this.showText ? code + this.keepPiece(event) : code, event.seq, progress.chars);
     this.deltas += 1;
   }
@@ -89,11 +94,11 @@ export class Journal {
     this.put(run, at, kind + flagsOf(event) + this.keepPiece(event), seq, chars);
   }
 
-  /** What is still here of a run that has had `total` entries: its first few and the latest. */
+  /** What is still here of a run that has had `total` entries: the first few and the latest. */
   timelineOf(run: number, startedAt: number, total: number): Timeline {
     const places = this.placesOf(run);
     const isWhole = places.length >= total;
-    // Once its first entries are overwritten, the latest are all there is.
+    // When its first entries are overwritten, only the latest are left.
     const droppedAfter = isWhole ? TOLD_FIRST : 0;
     const toldFrom = droppedAfter + Math.max(0, places.length - MOST_TOLD);
     const entries: TimelineEntry[] = [];
@@ -106,7 +111,10 @@ export class Journal {
     return { entries, dropped: total - entries.length, droppedAfter };
   }
 
-  /** Where its entries are, since it was last joined: what was kept of an earlier watch has a hole after it. */
+  /**
+   * Where the run's entries are, since it was last joined. Entries of an earlier watch are left out, because events
+   * between the watches are missing.
+   */
   private placesOf(run: number): number[] {
     const { numbers, next, isFull } = this;
     let places: number[] = [];
@@ -122,7 +130,7 @@ export class Journal {
     return places;
   }
 
-  /** `before`: the length of the text before it, where that is known. */
+  /** `before`: the length of the text before the event, if it is known. */
   private what(place: number, before: number | undefined): What {
     const code = this.number(place, CODE);
     const seq = this.number(place, SEQ);
@@ -155,7 +163,7 @@ export class Journal {
     this.isFull = true;
   }
 
-  /** Keeps the beginning of the text that the next entry's event brought, if it is to be told; gives the flag that says so. */
+  /** Keeps the beginning of the event's text, if there is one. Returns the flag that says so. */
   private keepPiece({ deltaText, messageText }: ChatEvent): number {
     const text = this.showText ? (deltaText ?? messageText) : undefined;
     if (text === undefined) return 0;

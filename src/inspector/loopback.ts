@@ -6,18 +6,18 @@ import { answerByName, type Question, type Routes, refuseForeign, reply, targetO
 
 /** Where a loopback server listens. */
 export interface LoopbackOptions {
-  /** From 0 (a free one) to 65,535. */
+  /** From 0 (any free port) to 65,535. */
   readonly port: number;
   /** The secret part of the address: 16 to 128 characters of `[A-Za-z0-9_-]`. Default: a random one. */
   readonly token?: string | undefined;
   readonly policy: string;
-  /** What lies beneath the token; the empty name is the page itself. */
+  /** What is served under the token. The empty name is the page itself. */
   readonly routes: Routes;
-  /** What lies beside the token, for whoever needs none. */
+  /** What is served without the token. */
   readonly open?: Routes;
 }
 
-/** A server for eyes on this machine. */
+/** A server for people on this machine. */
 export interface LoopbackServer {
   /** `http://127.0.0.1:PORT` */
   readonly origin: string;
@@ -30,16 +30,15 @@ export interface LoopbackServer {
 const nothing: Routes = new Map();
 
 /**
- * Listens on 127.0.0.1 only, checks where each request comes from, and lets in whoever knows the token.
- * Keeps no process alive.
+ * Listens on 127.0.0.1 only, checks where each request comes from, and asks for the token. Keeps no process alive.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong port or token, and when the port cannot be had.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong port or token, and when the port is not free.
  */
 export async function listenOnLoopback(options: LoopbackOptions): Promise<LoopbackServer> {
   const { port, token = randomBytes(24).toString("base64url"), policy } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw optionError("port", "an integer from 0 to 65535", port);
-  // Not quoted: it is a secret.
+  // The token is a secret, so it is not quoted.
   if (!/^[\w-]{16,128}$/.test(token)) throw optionError("token", "16 to 128 characters of [A-Za-z0-9_-]", {});
   const server = await listen(port, (request, response) => {
     if (refuseForeign(request, response, policy)) return;
@@ -58,7 +57,7 @@ function answer(path: string, question: Question, token: string, options: Loopba
   if (before !== "" || rest.length > 0) return reply(question.response, 404, "Nothing here.");
   if (!sameSecret(first, token)) return answerByName(name === undefined ? open : nothing, first, question);
   if (name !== undefined) return answerByName(routes, name, question);
-  // Relative addresses of the page need the slash.
+  // Relative addresses in the page need the slash at the end.
   question.response.setHeader("Location", `/${token}/`);
   reply(question.response, 308, "");
 }

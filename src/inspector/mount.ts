@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { answer, type HttpHandler } from "../kit/http-server.ts";
 import { answerByName, type Routes, refuseForeign, reply, targetOf } from "./routes.ts";
 
-/** A request as Express and its like hand it on: `url` without the path under which the handler is mounted. */
+/** A request as Express passes it on: `url` lacks the path where the handler is mounted. */
 type Mounted = IncomingMessage & { readonly originalUrl?: string };
 
 /**
- * The same pages for a host's own server. Who may look is the host's to say, before it calls this. `path`: what comes
- * before our names in `request.url`, where the host's server leaves it there.
+ * The same pages for the host's own server. The host checks who may look before it calls this. `path` is the part of
+ * `request.url` before our names, if the server leaves it there.
  */
 export function mountable(routes: Routes, policy: string, path: string, onFailure: () => void): HttpHandler {
   const handle: HttpHandler = (request: Mounted, response) => {
@@ -24,7 +24,10 @@ export function mountable(routes: Routes, policy: string, path: string, onFailur
   };
 }
 
-/** Relative addresses of the page need a slash at the end of its own. Relative itself: what came is no address to trust. */
+/**
+ * Relative addresses in the page need a slash at the end of its own address. The redirect is relative, because the
+ * request's `Host` cannot be trusted.
+ */
 function redirectBeneath(shown: string, response: ServerResponse): void {
   response.setHeader("Location", `./${shown.slice(shown.lastIndexOf("/") + 1)}/`);
   reply(response, 308, "");

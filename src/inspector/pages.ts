@@ -7,28 +7,28 @@ import { beginEventStream, reply } from "./routes.ts";
 import { type Seen, type SharedUpdate, Watch } from "./watch.ts";
 import type { Update } from "./wire.ts";
 
-/** How long the inbox is watched on after the last page has gone, in ms: a reload finds what it left. */
+/** How long the inbox is watched after the last page has closed, in ms. A reloaded page then still finds everything. */
 const LINGER_MS = 30_000;
-/** Pages that may be open at once. */
+/** How many pages may be open at once. */
 const MAX_PAGES = 16;
-/** A page that is this far behind, in bytes, is sent nothing until it has caught up. An update has less than a megabyte. */
+/** A page that is this many bytes behind is sent nothing until it has caught up. An update has less than a megabyte. */
 const MAX_BEHIND_BYTES = 262_144;
-/** A page that has been behind for so long, in ms, is closed. Its browser comes back when it reads again. */
+/** A page that has been behind for this long, in ms, is closed. Its browser comes back when it reads again. */
 const MAX_BEHIND_MS = 30_000;
 
 interface Page {
   readonly response: ServerResponse;
   readonly seen: Seen;
-  /** Since when it has been too far behind. */
+  /** Since when the page has been too far behind. */
   behindSince: number | undefined;
 }
 
-/** What every page is told alike, whatever the inbox does. */
+/** What every page is told about the settings. */
 export type PageSettings = Pick<Update, "showText" | "action">;
 
-/** The pages that are open. The inbox is watched only while there is one. */
+/** The open pages. The inbox is watched only while there is one. */
 export class Pages {
-  /** Updates that were not sent to a page too far behind, and pages that were closed for it. */
+  /** Updates that were not sent because a page was too far behind, and pages that were closed for it. */
   skipped = 0;
   dropped = 0;
   private readonly inbox: Inbox;
@@ -47,7 +47,7 @@ export class Pages {
     this.settings = settings;
   }
 
-  /** How many are open. */
+  /** How many pages are open. */
   get size(): number {
     return this.pages.size;
   }

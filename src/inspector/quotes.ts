@@ -1,14 +1,20 @@
-/** A stretch that an error shares with a message is a quotation from so many characters on. */
+/** How many characters an error must share with a message to count as a quotation. */
 const QUOTED_CHARS = 12;
-/** Every so many characters of the error a stretch is looked for: whatever is quoted at such a length holds one of them. */
+/**
+ * The distance between the pieces of the error that are searched for. Every quotation of the length above holds such a
+ * piece.
+ */
 const STEP_CHARS = 6;
-/** A message shorter than this is looked for as a whole, and one of fewer characters than the next not at all. */
+/** A shorter message is searched for as a whole, and one below the next limit not at all. */
 const SHORT_CHARS = QUOTED_CHARS + STEP_CHARS;
 const TOO_SHORT_CHARS = 4;
-/** How much of a message is compared, in characters: an error tells its beginning, if any of it. */
+/** How many characters of a message are compared. An error quotes the beginning, if anything. */
 const COMPARED_CHARS = 262_144;
 
-/** Whether an error's text has words of the message that it is about: handlers and databases like to quote what they refuse. */
+/**
+ * Whether an error's text has words of the message that it is about. Handlers and databases often quote what they
+ * refuse.
+ */
 export function quotes(error: string, message: string): boolean {
   const text = message.slice(0, COMPARED_CHARS);
   const short = text.trim();

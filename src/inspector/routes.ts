@@ -1,24 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { refusalOfOrigin, safeHeaders } from "./guard.ts";
 
-/** What is asked for under one name. */
+/** A request for one name. */
 export interface Question {
   readonly query: URLSearchParams;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }
 
-/** Answers one name. */
+/** Answers requests for one name. */
 export interface Route {
-  /** Default `"GET"`, which is also `HEAD`. */
+  /** Default `"GET"`, which includes `HEAD`. */
   readonly method?: "POST";
   readonly answer: (question: Question) => void | Promise<void>;
 }
 
-/** Answers by name. A name comes from outside, so this is no plain object. */
+/** Answers by name. It is a Map because names come from outside. */
 export type Routes = ReadonlyMap<string, Route>;
 
-/** A request's path and query, as they came: nothing is decoded, and a request may carry any text in their place. */
+/** The path and query of a request as they came. Nothing is decoded, and any text may be in them. */
 export function targetOf(url = "/"): { readonly path: string; readonly query: URLSearchParams } {
   const at = url.indexOf("?");
   return at < 0
@@ -26,7 +26,7 @@ export function targetOf(url = "/"): { readonly path: string; readonly query: UR
     : { path: url.slice(0, at), query: new URLSearchParams(url.slice(at)) };
 }
 
-/** Sets what every answer carries, and says why a request gets none. True: it was answered. */
+/** Sets the headers of every answer, and answers a request that must be refused. Returns true when it was answered. */
 export function refuseForeign(request: IncomingMessage, response: ServerResponse, policy: string): boolean {
   for (const [name, value] of Object.entries(safeHeaders)) response.setHeader(name, value);
   response.setHeader("Content-Security-Policy", policy);
@@ -35,7 +35,7 @@ export function refuseForeign(request: IncomingMessage, response: ServerResponse
   return refusal !== undefined;
 }
 
-/** Answers what lies under `name`, if there is such a thing and it may be asked for in this way. */
+/** Answers the request for `name`, if the name exists and the method is right. */
 export function answerByName(routes: Routes, name: string, question: Question): void | Promise<void> {
   const { request, response } = question;
   const route = routes.get(name);
@@ -46,7 +46,7 @@ export function answerByName(routes: Routes, name: string, question: Question): 
   reply(response, 405, method === "GET" ? "Read only." : "By POST only.");
 }
 
-/** Answers with a whole body; a `HEAD` request gets its headers only. */
+/** Answers with a whole body. A `HEAD` request gets only the headers. */
 export function reply(
   response: ServerResponse,
   status: number,
@@ -62,7 +62,10 @@ export function replyJson(response: ServerResponse, status: number, value: unkno
   reply(response, status, JSON.stringify(value), "application/json; charset=utf-8");
 }
 
-/** Begins a stream of server-sent events that a browser comes back to after a second. False when only its headers were asked for. */
+/**
+ * Begins a stream of server-sent events. A browser reconnects to it after a second. Returns false when only the headers
+ * were asked for.
+ */
 export function beginEventStream(response: ServerResponse): boolean {
   response.writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" });
   if (response.req.method === "HEAD") {

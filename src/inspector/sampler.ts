@@ -1,12 +1,12 @@
 import type { InboxStats } from "../report/counters.ts";
 import type { Sample } from "./wire.ts";
 
-/** How many samples are kept: five minutes, one a second. */
+/** How many samples are kept: one per second for five minutes. */
 const MAX_SAMPLES = 300;
 
-/** Makes one {@link Sample} of each second. */
+/** Makes one {@link Sample} per second. */
 export class Sampler {
-  /** How many samples there have been in all. */
+  /** How many samples were made in all. */
   count = 0;
   private readonly samples: Sample[] = [];
   private latencySumMs = 0;
@@ -39,14 +39,14 @@ export class Sampler {
     this.latencies = 0;
   }
 
-  /** The samples that are kept and came after the first `seen` ones. */
+  /** The samples after the first `seen` ones, as far as they are kept. */
   since(seen: number): readonly Sample[] {
     const fresh = Math.min(this.count - seen, this.samples.length);
     return fresh === 0 ? [] : this.samples.slice(-fresh);
   }
 }
 
-/** Every chat event that came; `events` counts those that were taken to a run or came too late for it. */
+/** Every chat event, duplicates included. `events` does not count those. */
 function eventsIn({ events, duplicates }: InboxStats): number {
   return events + duplicates;
 }

@@ -1,13 +1,13 @@
 const MINUTE_MS = 60_000;
 
-/** How many actors are shown to Stately. */
+/** How many actors are shown in Stately's inspector. */
 export interface SampleLimits {
-  /** At once. */
+  /** The most at once. */
   readonly maxActors: number;
   readonly maxNewPerMinute: number;
 }
 
-/** Chooses which actors are followed: the first that fit, each from its beginning to its end. */
+/** Chooses which actors are shown: the first ones within the limits, each from its beginning to its end. */
 export class StatelySample {
   private readonly limits: SampleLimits;
   private readonly followed = new Set<string>();
@@ -23,7 +23,7 @@ export class StatelySample {
     return this.followed.has(sessionId) || this.always.has(sessionId);
   }
 
-  /** Whether a new actor is followed from now on. `always`: it counts for nothing. */
+  /** Whether a new actor is shown from now on. `always`: it is shown in any case and does not count. */
   begin(sessionId: string, always: boolean, now: number): boolean {
     const minute = Math.floor(now / MINUTE_MS);
     if (minute !== this.minute) this.newInMinute = 0;

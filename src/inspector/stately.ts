@@ -6,33 +6,33 @@ import { listenOnLoopback } from "./loopback.ts";
 import { beginEventStream, reply } from "./routes.ts";
 import { StatelySample } from "./stately-sample.ts";
 
-/** How Stately's inspector is shown. */
+/** Options of {@link createStatelyInspector}. */
 export interface StatelyOptions {
-  /** The port on 127.0.0.1, from 0 to 65,535. Default 0: a free one. */
+  /** The port on 127.0.0.1, from 0 to 65,535. Default 0: any free port. */
   readonly port?: number;
   /** The secret part of the address: 16 to 128 characters of `[A-Za-z0-9_-]`. Default: a random one. */
   readonly token?: string;
-  /** Runs and deliveries that are shown at once, from 1. The links always are. Default 20. */
+  /** How many runs and deliveries are shown at once, from 1. Links are always shown. Default 20. */
   readonly maxActors?: number;
-  /** Runs and deliveries that are begun to be shown in one minute, from 1. Default 60. */
+  /** How many runs and deliveries may start to be shown in one minute, from 1. Default 60. */
   readonly maxNewPerMinute?: number;
 }
 
-/** Stately's inspector, fed by an inbox. */
+/** Stately's inspector with the events of an inbox. */
 export interface StatelyInspector extends AsyncDisposable {
   /** Give it to `createInbox` as `inspect`. The inbox hides message texts before it calls it. */
   readonly inspect: (event: InspectionEvent) => void;
-  /** The page's address, with its token. It frames https://stately.ai/inspect, which gets the events. */
+  /** The page's address with its token. It frames https://stately.ai/inspect, which gets the events. */
   readonly url: string;
   readonly port: number;
-  /** Ends every page and lets go of the port. Idempotent. */
+  /** Closes every page and frees the port. Idempotent. */
   close(): Promise<void>;
 }
 
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src https://stately.ai; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** Pages that may be open at once, and how far one may be behind, in bytes, before it is closed. */
+/** How many pages may be open at once, and how far a page may be behind, in bytes, before it is closed. */
 const MAX_PAGES = 4;
 const MAX_BEHIND_BYTES = 8_388_608;
 
@@ -42,17 +42,17 @@ interface StatelyEvent {
   readonly sessionId: string;
 }
 
-/** What a page that opens later is told of an actor first. */
+/** What a page that opens later is told first about an actor. */
 interface LastWords {
   actor?: string;
   snapshot?: string;
 }
 
 /**
- * Shows the actors of an inbox in Stately's inspector, by way of a page on loopback only. Needs the
- * optional peer `@statelyai/inspect`. A sample: an actor per run would flood it.
+ * Shows the actors of an inbox in Stately's inspector, through a page on loopback only. It shows a sample, because one
+ * actor per run would be too many. Needs the optional peer `@statelyai/inspect`.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, when the port cannot be had, or without that package.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, when the port is not free, or without that package.
  */
 export async function createStatelyInspector(options: StatelyOptions = {}): Promise<StatelyInspector> {
   assertKnownKeys("createStatelyInspector", options, ["port", "token", "maxActors", "maxNewPerMinute"]);
@@ -74,7 +74,7 @@ export async function createStatelyInspector(options: StatelyOptions = {}): Prom
       if (page.writableLength < MAX_BEHIND_BYTES) page.write(line);
       else page.destroy();
     }
-    // It has been told of its end; whoever comes later needs not know of it.
+    // The end of the actor was sent. A page that opens later need not know the actor.
     if (!sample.follows(event.sessionId)) known.delete(event.sessionId);
   }
 

@@ -3,18 +3,21 @@ import type { Activity, DeliveryOutcome, LinkState, LinkStatus, RunOutcome } fro
 import { type MachineName, transitionId } from "./drawing.ts";
 import type { StateCounts, Update } from "./wire.ts";
 
-/** Counts which transitions of the machines are taken, by their names in the drawings. */
+/** Counts how often each transition of the machines happens, by its name in the drawings. */
 export class Transitions {
   private counts = noCounts();
   private deltasBefore: number;
   private readonly links = new Map<string, LinkState>();
 
-  /** `deltas`: how many had been taken before. */
+  /** `deltas`: how many were applied before. */
   constructor(deltas: number) {
     this.deltasBefore = deltas;
   }
 
-  /** What was counted since the last call; `deltas`: how many have been taken in all, since they are not told one by one. */
+  /**
+   * What was counted since the last call. `deltas`: how many were applied in all, since deltas are not reported one by
+   * one.
+   */
   take(deltas: number): Update["taken"] {
     const taken = this.counts;
     if (deltas > this.deltasBefore) taken.run[runDelta] = deltas - this.deltasBefore;
@@ -39,7 +42,7 @@ export class Transitions {
     this.count("delivery", status === "delivered" ? deliverySucceeded : deliveryHopeless);
   }
 
-  /** Where the links stand when we begin to look. */
+  /** The states of the links when the watching begins. */
   linksAre(links: readonly LinkStatus[]): void {
     for (const link of links) this.links.set(linkKey(link), link.state);
   }
@@ -91,7 +94,7 @@ const discards = {
   subagent: transitionId("buffering", "discard", "discarded"),
 };
 
-/** The transition that a link took; where several lead there, the likeliest. */
+/** The transition that a link made. Where several are possible, the most likely one. */
 export function linkTransition(from: LinkState, to: LinkState): string {
   if (to === "offline" && from === "paused") return transitionId("any", "ended", to);
   return transitionId(from, linkEvents[to], to);

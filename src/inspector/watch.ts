@@ -8,8 +8,8 @@ import { stateCounts, Transitions } from "./transitions.ts";
 import type { LiveRow, Rows, SettledRow, Update } from "./wire.ts";
 
 /**
- * How long until pages are told again, at least, and until a list is made anew, in ms: while there is little to see;
- * beside more rows than {@link MANY_ROWS}, which nobody reads faster; beside more live runs than {@link MANY_RUNS}.
+ * The shortest time between two updates, and between two lists, in ms. `BUSY` is for more than {@link MANY_ROWS} rows,
+ * which nobody can read faster. `CROWDED` is for more than {@link MANY_RUNS} live runs.
  */
 const CALM = { pauseMs: 100, listPauseMs: 0 };
 const BUSY = { pauseMs: 333, listPauseMs: 1_000 };
@@ -24,17 +24,20 @@ export interface Seen {
   samples: number;
 }
 
-/** What every page of one tick is sent alike. */
+/** The part of an update that all pages get at the same time. */
 export type SharedUpdate = Omit<Update, "live" | "settled" | "samples" | "showText" | "action">;
 
-/** Tells `runs` how runs end and how their messages fare, whether anyone looks or not, until it is unsubscribed. */
+/**
+ * Tells `runs` how runs end and how their deliveries go, whether a page is open or not. It ends when it is
+ * unsubscribed.
+ */
 export function followEnds(inbox: Inbox, clock: Clock, runs: FollowedRuns): Subscription {
   const following = inbox.outcomes$.subscribe((outcome) => runs.outcome(outcome, clock.now()));
   following.add(inbox.deliveries$.subscribe((outcome) => runs.delivery(outcome, clock.now())));
   return following;
 }
 
-/** Watches an inbox for open pages: from its creation until `close`, each event of each run is followed. */
+/** Watches an inbox for open pages. Each event of each run is followed until `close`. */
 export class Watch {
   private readonly inbox: Inbox;
   private readonly clock: Clock;
@@ -79,7 +82,10 @@ export class Watch {
     ];
   }
 
-  /** Whether there is something new to show. Only the first call after a change says so; once a second there always is. */
+  /**
+   * Whether there is something new to show. Only the first call after a change returns true. Once per second it always
+   * does.
+   */
   takeChange(): boolean {
     const now = this.clock.now();
     if (now - this.sampledAt >= 1_000) {
@@ -94,7 +100,7 @@ export class Watch {
     return changed;
   }
 
-  /** How long to wait with the next update, in ms. */
+  /** How long to wait before the next update, in ms. */
   get pauseMs(): number {
     return this.pace.pauseMs;
   }
@@ -104,7 +110,7 @@ export class Watch {
     return this.live.list.rows.length + this.settled.list.rows.length > MANY_ROWS ? BUSY : CALM;
   }
 
-  /** What all pages are sent alike. Counts of transitions are handed out once: ask once a tick. */
+  /** The part of the update that all pages get. It takes the counts of transitions, so call it once per tick. */
   shared(): SharedUpdate {
     const at = this.clock.now();
     const stats = this.inbox.stats();
@@ -120,7 +126,7 @@ export class Watch {
     };
   }
 
-  /** The update of one page: what all get, and what this one has not seen. */
+  /** The update for one page: the shared part, and what this page has not seen. */
   updateFor(shared: SharedUpdate, seen: Seen): SharedUpdate & Pick<Update, "live" | "settled" | "samples"> {
     const update = {
       ...shared,
@@ -139,7 +145,7 @@ export class Watch {
     this.runs.unwatched();
   }
 
-  /** Makes the lists of runs anew: each time while they are short. */
+  /** Makes the lists of runs again. Short lists are made at every call. */
   private list(liveRuns: number, now: number): void {
     if (now - this.listedAt < this.pace.listPauseMs) return;
     this.listedAt = now;
@@ -150,7 +156,7 @@ export class Watch {
   }
 }
 
-/** A list, and how often it has been made anew. */
+/** A list, and how often it has been made. */
 interface Versioned<T> {
   list: Rows<T>;
   version: number;

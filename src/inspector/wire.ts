@@ -2,12 +2,12 @@ import type { InboxStats } from "../report/counters.ts";
 import type { LinkStatus, Origin } from "../types.ts";
 import type { MachineName } from "./drawing.ts";
 
-/** What became of a run's message after it was dispatched. */
+/** The state of a message's delivery. */
 export type DeliveryState = "queued" | "attempting" | "waiting" | "delivered" | "dead";
 
 /** One run, as a line of a list. Times are in ms since the epoch, by the inbox's clock. */
 export interface RunRow {
-  /** The inbox's number of the run; below 0, a number of the inspector's, for one that nobody saw begin. */
+  /** The inbox's number of the run. Negative for a run whose beginning was not seen; the inspector counts those. */
   readonly number: number;
   readonly gateway: string;
   readonly runId: string;
@@ -27,9 +27,9 @@ export interface RunRow {
 
 /** A run in `buffering`. */
 export interface LiveRow extends RunRow {
-  /** When it is given up. */
+  /** When it will be given up. */
   readonly expiresAt: number;
-  /** Of the last seconds; at the first look, since it began. */
+  /** Over the last seconds. At the first look, since the run began. */
   readonly deltasPerSecond: number;
 }
 
@@ -37,25 +37,25 @@ export interface LiveRow extends RunRow {
 export interface SettledRow extends RunRow {
   readonly settledAt: number;
   readonly status: "dispatched" | "discarded" | "errored" | "aborted" | "expired" | "gone";
-  /** Why, in a few words. */
+  /** The reason, in a few words. */
   readonly reason?: string | undefined;
   readonly messageId?: string | undefined;
   readonly origin?: Origin | undefined;
-  /** How its message fares; absent without one. */
+  /** The state of its delivery; absent without a message. */
   readonly delivery?: DeliveryState | undefined;
   /** How often the handler was called. */
   readonly attempts: number;
-  /** Of the last attempt, while none has succeeded. */
+  /** The error of the last attempt, until one succeeds. */
   readonly error?: string | undefined;
 }
 
-/** A list that was cut to its first rows. */
+/** A list that is cut to its first rows. */
 export interface Rows<T> {
   readonly total: number;
   readonly rows: readonly T[];
 }
 
-/** A dead letter, as a line of a list. */
+/** A dead letter as a row of a list. */
 export interface DeadRow {
   readonly id: string;
   readonly gateway: string;
@@ -68,52 +68,57 @@ export interface DeadRow {
   readonly error?: string;
 }
 
-/** A page of the dead letters, in the order in which they were taken on. */
+/** A page of the dead letters, in the order in which they were dispatched. */
 export interface DeadPage {
   readonly rows: readonly DeadRow[];
   readonly hasMore: boolean;
 }
 
-/** The runs that fit what somebody looks for, the newest first. */
+/** The runs that match a search, newest first. */
 export interface FoundRuns {
   readonly live: Rows<LiveRow>;
   readonly settled: Rows<SettledRow>;
 }
 
-/** What one second came to. */
+/** What happened in one second. */
 export interface Sample {
   readonly at: number;
-  /** Chat events that came, repeats and late ones included. */
+  /** Chat events that came, including duplicates and late ones. */
   readonly events: number;
-  /** Messages dispatched. */
+  /** Messages that were dispatched. */
   readonly messages: number;
   readonly duplicates: number;
   /** At the end of the second. */
   readonly liveRuns: number;
-  /** From the final to the handler's success, the mean over this second's deliveries, in ms; null without one. */
+  /**
+   * The mean time from the final to the handler's success over this second's deliveries, in ms; null without a
+   * delivery.
+   */
   readonly latencyMs: number | null;
 }
 
-/** How many are in each state now; final states count what has reached them. */
+/** How many are in each state. A final state counts everything that has reached it. */
 export type StateCounts = Readonly<Record<MachineName, Readonly<Record<string, number>>>>;
 
-/** What the page is sent, at most ten times a second. Lists that are as they were sent last are left out; long ones are made anew more rarely. */
+/**
+ * What the page is sent, at most ten times per second. Unchanged lists are left out. Long lists are sent less often.
+ */
 export interface Update {
-  /** The inbox's time. */
+  /** The time by the inbox's clock. */
   readonly at: number;
-  /** Since when runs are followed: nothing is known of what was before. */
+  /** Since when runs are followed. Nothing earlier is known. */
   readonly since: number;
   readonly showText: boolean;
-  /** What a page must send to act; absent where it may only look. */
+  /** What the page must send with an action. Absent when it may only show. */
   readonly action?: string | undefined;
   readonly stats: InboxStats;
   readonly states: StateCounts;
-  /** How often each transition was taken since the last update, by its name in its drawing. */
+  /** How often each transition happened since the last update, by its name in the drawing. */
   readonly taken: Readonly<Record<MachineName, Readonly<Record<string, number>>>>;
   readonly links: readonly LinkStatus[];
   readonly live?: Rows<LiveRow>;
   readonly settled?: Rows<SettledRow>;
-  /** Those since the last update; all that are kept when the page has just opened. */
+  /** The samples since the last update, or all of them when the page has just opened. */
   readonly samples: readonly Sample[];
 }
 
@@ -128,7 +133,7 @@ export interface TimelineEntry {
         readonly state: string;
         readonly seq?: number;
         readonly effect: "taken" | "duplicate" | "after-end" | "unknown-state";
-        /** The length of the text after it, and by how much it changed. */
+        /** The length of the text after it, and how much the text has grown. */
         readonly chars?: number;
         readonly gained?: number;
         readonly replaced?: boolean;
@@ -150,12 +155,12 @@ export interface TimelineEntry {
 /** What happened to one run, oldest first. */
 export interface Timeline {
   readonly entries: readonly TimelineEntry[];
-  /** Entries that were let go, and how many of `entries` came before them. */
+  /** How many entries were dropped, and how many of `entries` come before them. */
   readonly dropped: number;
   readonly droppedAfter: number;
 }
 
-/** Everything that is known of one run. */
+/** Everything that is known about one run. */
 export interface RunDetails extends Timeline {
   readonly run: LiveRow | SettledRow;
   /** The beginning of its text; only with `showText`. */

@@ -1,10 +1,10 @@
 import { type Counter, counters, type InboxStats } from "../report/counters.ts";
 import type { LinkState, LinkStatus } from "../types.ts";
 
-/** What every metric's name begins with, unless the host wants another. */
+/** The default prefix of every metric's name. */
 export const DEFAULT_PREFIX = "openclaw_inbox_";
 
-/** One value of a metric, with its labels. Never a run id, a session key or a text. */
+/** One value of a metric with its labels. It never holds a run id, a session key or a text. */
 export interface MetricValue {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
@@ -18,7 +18,7 @@ export interface Metric {
   readonly labelNames: readonly string[];
 }
 
-/** What metrics are read from. An `Inbox` fits. */
+/** Where metrics are read from. An `Inbox` fits. */
 export interface Counted {
   stats(): InboxStats;
   links(): readonly LinkStatus[];
@@ -43,7 +43,7 @@ function metricOf(name: string): Metric {
   return { name, type: name.endsWith("_total") ? "counter" : "gauge", help, labelNames: Object.keys(labels) };
 }
 
-/** The values of a metric now. */
+/** The current values of a metric. */
 export function valuesOf(metric: Metric, inbox: Counted): readonly MetricValue[] {
   if (metric === links) return linkValues(inbox.links());
   const stats = inbox.stats();
@@ -62,7 +62,7 @@ function linkValues(statuses: readonly LinkStatus[]): readonly MetricValue[] {
   );
 }
 
-/** The one histogram: how long messages take to be delivered. */
+/** The only histogram: how long it takes until messages are delivered. */
 export const deliverySeconds = {
   name: "delivery_seconds",
   help: "From the end of a run to the handler's success.",

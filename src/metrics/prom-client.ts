@@ -5,19 +5,26 @@ import { type Clock, systemClock } from "../kit/clock.ts";
 import type { Session } from "../types.ts";
 import { DEFAULT_PREFIX, deliverySeconds, type Metric, metrics, valuesOf } from "./metrics.ts";
 
-/** How metrics are registered. */
+/** Options of {@link registerMetrics}. */
 export interface MetricsOptions {
-  /** What every name begins with: letters, digits and `_`. Give each inbox of a registry its own. Default `openclaw_inbox_`. */
+  /**
+   * The beginning of every name: letters, digits and `_`. Use a different prefix for each inbox of a registry. Default
+   * `openclaw_inbox_`.
+   */
   readonly prefix?: string;
-  /** The inbox's clock, where it was given one. Default: the system's. */
+  /** The inbox's clock, if the inbox was given one. Default: the system's. */
   readonly clock?: Clock;
 }
 
 /**
- * Adds the counters of an inbox to a registry of `prom-client`; they are read when it is scraped. No
- * label holds a run id, a session key or a text. Returns a function that takes them out again.
+ * Adds the counters of an inbox to a `prom-client` registry. They are read when the registry is scraped. No label holds
+ * a run id, a session key or a text. Returns a function that removes them.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, or when a metric of that name is registered already.
+ * @example
+ * import { register } from "prom-client";
+ * registerMetrics(inbox, register);
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, or when the registry has a metric of that name.
  */
 export function registerMetrics<S extends Session>(
   inbox: Inbox<S>,
@@ -59,7 +66,7 @@ function register(metric: Metric, inbox: Inbox, registry: Registry, prefix: stri
   new Counter({
     ...configuration,
     collect() {
-      // The inbox counts; a prom-client counter can only be raised.
+      // The inbox counts. A prom-client counter can only be increased, so it is reset first.
       this.reset();
       for (const { labels, value } of valuesOf(metric, inbox)) this.inc(labels, value);
     },

@@ -5,7 +5,7 @@ import { DEFAULT_PREFIX, deliverySeconds, metrics, valuesOf } from "./metrics.ts
 
 /** The counters of an inbox, in the text format of Prometheus. */
 export interface MetricsText {
-  /** The metrics now. The histogram begins with the first call: who never asks pays nothing. */
+  /** The current metrics as text. The histogram starts with the first call, so that it costs nothing before. */
   render(): string;
   close(): void;
 }

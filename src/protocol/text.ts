@@ -127,21 +127,21 @@ export class TextReader {
     if (last === "") return before + message;
     if (extendsLast) {
       this.grew = true;
-      if (last.length >= CERTAIN_CHARS) this.settleOn("snapshots");
+      if (last.length >= CERTAIN_CHARS) this.decideOn("snapshots");
       return message;
     }
     const { inARow } = this;
     if (message !== last) {
-      this.settleOn("pieces");
+      this.decideOn("pieces");
       return inARow;
     }
     // Equal messages prove nothing: a sender of snapshots may repeat one, and "ha" "ha" may be two pieces.
     if (!this.grew) return inARow;
-    if (inARow.length > CERTAIN_REPEATS_CHARS) this.settleOn("snapshots");
+    if (inARow.length > CERTAIN_REPEATS_CHARS) this.decideOn("snapshots");
     return before;
   }
 
-  private settleOn(form: "snapshots" | "pieces"): void {
+  private decideOn(form: "snapshots" | "pieces"): void {
     this.form = form;
     this.last = "";
     this.inARow = "";

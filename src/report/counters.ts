@@ -21,7 +21,7 @@ export const counters = {
   frames: { metric: "frames_total", help: "Frames that came from sources." },
   events: {
     metric: "events_total",
-    help: "Chat events that changed their run, from frames, `handle()` and recovery. Duplicates are not counted.",
+    help: "Chat events from frames, `handle()` and recovery. Duplicates are not counted.",
   },
   rejected: { metric: "rejected_total", help: "Frames and events that could not be read: the sum over `rejections$`." },
   duplicates: {

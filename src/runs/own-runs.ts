@@ -100,7 +100,7 @@ export class OwnRuns {
     answer.promise.catch(() => {});
     const subscription = outcomes$.subscribe((outcome) => {
       const { runId } = outcome.status === "dispatched" ? outcome.message : outcome;
-      if (runIds.has(runId)) settleAnswer(answer, outcome);
+      if (runIds.has(runId)) completeAnswer(answer, outcome);
     });
     const listenTo = (runId: string) => {
       runIds.add(runId);
@@ -133,7 +133,7 @@ export class OwnRuns {
 }
 
 /** Resolves with what the run has said, or rejects with the reason why it said nothing. */
-function settleAnswer(answer: PromiseWithResolvers<Answer>, outcome: RunOutcome): void {
+function completeAnswer(answer: PromiseWithResolvers<Answer>, outcome: RunOutcome): void {
   if (outcome.status === "dispatched") {
     const { runId, sessionKey, text } = outcome.message;
     return answer.resolve({ runId, sessionKey, text });

@@ -331,7 +331,7 @@ describe("a dead letter", () => {
     expect(await actionOf()).toBeUndefined();
     const headers = { Origin: `http://${host()}`, "Sec-Fetch-Site": "same-origin", "X-Inspector-Action": "undefined" };
     const answer = await ask(`${inspector.url}redeliver?id=${id}`, { method: "POST", headers });
-    expect(answer).toMatchObject({ status: 403, body: "This page may only look: `allowActions` is not set." });
+    expect(answer).toMatchObject({ status: 403, body: "This page may only show: `allowActions` is not set." });
     expect(inbox.stats().delivered).toBe(0);
   });
 });

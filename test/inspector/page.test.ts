@@ -227,7 +227,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     await page.locator("#filter-origin").selectOption("cron");
     await until(() => page.locator("#settled tr").count()).toBe(1);
     await page.locator("#filter-words").fill("nobody");
-    await until(() => page.locator("#settled-note").textContent()).toBe("None fits what you look for.");
+    await until(() => page.locator("#settled-note").textContent()).toBe("No run matches the search.");
   });
 
   it("has an address for each run, and Back works", async () => {

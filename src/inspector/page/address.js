@@ -1,6 +1,7 @@
 /**
- * The run or the letter that the page's address names: a link to it, and a place in the browser's history. A run has its
- * number, which another process may have given to another, so its id stands beside it.
+ * The run or the dead letter that the page's address names. It can be linked to, and is a step in the browser's
+ * history. A run has its number. After a restart the number may belong to another run, so the run's id is in the
+ * address, too.
  *
  * @typedef {{ kind: "run", number: number, runId: string } | { kind: "letter", id: string }} Place
  */
@@ -15,7 +16,7 @@ function addressOf(place) {
     : `#letter/${encodeURIComponent(place.id)}`;
 }
 
-/** The place that the address names now; undefined for the page itself. @returns {Place | undefined} */
+/** The place that the address names; undefined for the page itself. @returns {Place | undefined} */
 export function placeOfPage() {
   const [kind, first = "", second = ""] = location.hash.slice(1).split("/");
   if (kind === "letter") return { kind, id: decoded(first) };
@@ -31,17 +32,17 @@ function decoded(text) {
   }
 }
 
-/** Goes to a place, so that Back comes from it. @param {Place} place */
+/** Goes to a place and adds a step to the history. @param {Place} place */
 export function goTo(place) {
   history.pushState({ isOurs: true }, "", addressOf(place));
 }
 
-/** Puts the address right, without a step in the history. @param {Place} place */
+/** Changes the address without a step in the history. @param {Place} place */
 export function correctTo(place) {
   history.replaceState(history.state, "", addressOf(place));
 }
 
-/** Leaves a place: back, where we came from the page itself. */
+/** Leaves a place: goes back if we came from the page itself. */
 export function leave() {
   if (placeOfPage() === undefined) return;
   if (history.state?.isOurs === true) history.back();

@@ -1,7 +1,7 @@
 import { byId, setText } from "./dom.js";
 
 /**
- * Says something to those who listen to the page.
+ * Makes screen readers say something.
  * @param {string} text
  */
 export function sayAloud(text) {

@@ -7,7 +7,7 @@ import { timeOf } from "./times.js";
 
 /** @typedef {{ key: string, tone: "bad" | "warn", title: string, text: string }} Banner */
 
-/** What stands between us and messages: shown on top until it is over. */
+/** Problems that keep messages from arriving. They are shown at the top until they are over. */
 export function createBanners() {
   const show = keyedRows(
     byId("banners"),
@@ -36,7 +36,7 @@ export function createBanners() {
  */
 function ofLedger({ stats }) {
   if (stats.unsafe === 0) return [];
-  const text = "Messages are delivered from memory, and are not safe if the process dies. The log says why.";
+  const text = "Messages are delivered from memory. They are lost if the process dies. The log says why.";
   return [{ key: "ledger", tone: "bad", title: "The ledger cannot be written.", text }];
 }
 

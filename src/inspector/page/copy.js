@@ -1,7 +1,7 @@
 import { sayAloud } from "./aloud.js";
 import { element, setText } from "./dom.js";
 
-/** How long a button says that it has copied, in ms. */
+/** How long a button shows that it has copied, in ms. */
 const SAID_MS = 1_500;
 
 /**
@@ -21,7 +21,7 @@ export function copyButton(text, what) {
 }
 
 /**
- * Whether the text is in the clipboard now. Browsers let only a page of this machine, or one by TLS, put it there.
+ * Resolves to whether the text is in the clipboard. Browsers allow this only to a page on this machine or over TLS.
  * @param {string} text
  */
 async function copy(text) {

@@ -8,11 +8,11 @@ import { wholeTime } from "./times.js";
 
 /** @import {DeadRow, FoundRuns, LiveRow, RunDetails, SettledRow, TimelineEntry} from "../wire.ts" */
 
-/** How often an open run is asked for anew, in ms. */
+/** How often an open run is requested again, in ms. */
 const PAUSE_MS = 500;
 
 /**
- * The panel that shows one run or one dead letter: whichever the page's address names.
+ * The panel that shows the run or the dead letter in the page's address.
  * @param {{ find: (id: string) => DeadRow | undefined, read: () => Promise<void> }} letters
  */
 export function createDetails(letters) {
@@ -54,13 +54,13 @@ export function createDetails(letters) {
       if (next !== signature) showRun(details, action, letters.read);
       signature = next;
     } catch {
-      // The server is away; the page says so at its top, and asks again.
+      // The server is away. The page shows that at the top, and asks again.
     }
     timer = setTimeout(() => refresh(run, runId), PAUSE_MS);
   }
 
   /**
-   * The number is another run's now, or nobody's: the process began anew. The run may be there under another one.
+   * After a restart the number belongs to another run, or to none. The run may have another number now.
    * @param {string} runId
    * @param {() => boolean} isShown
    */
@@ -89,7 +89,7 @@ export function createDetails(letters) {
   });
   addEventListener("popstate", follow);
   byId("details-close").addEventListener("click", () => dialog.close());
-  // A click beside the dialog is one on the dialog itself: everything in it lies in children.
+  // A click beside the dialog has the dialog itself as its target. Everything in the dialog is a child of it.
   dialog.addEventListener("click", ({ target }) => {
     if (target === dialog) dialog.close();
   });
@@ -129,7 +129,7 @@ function clear() {
  */
 function showNothing(title, name) {
   setText(byId("details-title"), title);
-  const text = "The last 1,000 settled runs are kept, until the process ends. The log has each run by its id.";
+  const text = "The last 1,000 settled runs are kept until the process ends. The log has each run by its id.";
   showFacts([
     ["Id", name, "the id"],
     ["Why", text],
@@ -137,7 +137,7 @@ function showNothing(title, name) {
 }
 
 /**
- * Each a name, a value, and for what is copied what it is.
+ * Each fact is a name, a value, and, if it can be copied, what it is called.
  * @param {(readonly [string, string | undefined, string?])[]} facts
  */
 function showFacts(facts) {
@@ -191,7 +191,7 @@ function showRun({ run, entries, dropped, droppedAfter, text }, action, onActed)
     lines.splice(droppedAfter, 0, gap);
   }
   if (run.number < 0 && ended !== undefined)
-    lines.unshift(element("li", { class: "gap quiet" }, "No page was open while it went on: only its end is known."));
+    lines.unshift(element("li", { class: "gap quiet" }, "No page was open during this run. Only its end is known."));
   byId("details-timeline").replaceChildren(...lines);
   byId("details-events").hidden = false;
 }

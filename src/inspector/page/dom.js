@@ -1,5 +1,5 @@
 /**
- * The element of that id, which the page has.
+ * The element with that id. The page always has it.
  * @param {string} id
  * @returns {HTMLElement}
  */
@@ -10,7 +10,7 @@ export function byId(id) {
 }
 
 /**
- * A new element with attributes and children; texts become text nodes, never markup.
+ * A new element with attributes and children. Texts become text nodes, never markup.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Readonly<Record<string, string>>} [attributes]
@@ -25,7 +25,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * As {@link element}, for drawings.
+ * The same for SVG.
  * @template {keyof SVGElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Readonly<Record<string, string | number>>} [attributes]
@@ -40,7 +40,7 @@ export function drawn(tag, attributes = {}, ...children) {
 }
 
 /**
- * Sets a text where it has changed: what stays the same is not laid out anew.
+ * Sets a text only if it has changed, so that the browser need not lay it out again.
  * @param {Element} node
  * @param {string} text
  */
@@ -49,7 +49,7 @@ export function setText(node, text) {
 }
 
 /**
- * Sets an attribute where it has changed.
+ * Sets an attribute only if it has changed.
  * @param {Element} node
  * @param {string} name
  * @param {string} value

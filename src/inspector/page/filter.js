@@ -2,12 +2,12 @@ import { byId } from "./dom.js";
 
 /** @import {FoundRuns} from "../wire.ts" */
 
-/** How long after a key the list is asked for, and how often at most it is asked for anew, in ms. */
+/** How long after a key press the list is requested, and the shortest time between two requests, in ms. */
 const TYPED_MS = 150;
 const PAUSE_MS = 1_000;
 
 /**
- * What somebody looks for. `onFound` gets the runs that fit, or undefined once nothing is looked for any more.
+ * The search. `onFound` gets the matching runs, or undefined when the search is over.
  * @param {(found: FoundRuns | undefined) => void} onFound
  */
 export function createFilter(onFound) {
@@ -27,7 +27,7 @@ export function createFilter(onFound) {
       const response = await fetch(`runs?${asked}`);
       if (response.ok && asked === query) onFound(await response.json());
     } catch {
-      // The server is away; the page says so, and asks again.
+      // The server is away. The page shows that and asks again.
     }
   }
 
@@ -54,11 +54,11 @@ export function createFilter(onFound) {
   });
 
   return {
-    /** Whether anything is looked for. */
+    /** Whether there is a search. */
     get isOn() {
       return query !== "";
     },
-    /** There are new runs: some may fit. */
+    /** There are new runs, and some may match. */
     refresh() {
       if (query !== "" && performance.now() - askedAt >= PAUSE_MS) void ask();
     },

@@ -1,4 +1,4 @@
-/** What is folded stays so when the page is opened again. On a narrow screen the diagrams begin folded. */
+/** Remembers which sections are folded. On a narrow screen the diagrams start folded. */
 export function rememberFolds() {
   for (const fold of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details.fold"))) {
     const name = `openclaw-inbox ${fold.id}`;

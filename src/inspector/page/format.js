@@ -2,7 +2,7 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
 /**
- * A number as people write it: below ten with a tenth, where it has one.
+ * A number for people. Below ten it has one decimal, if needed.
  * @param {number} value
  */
 export function number(value) {
@@ -42,7 +42,7 @@ export function counted(count, noun) {
 }
 
 /**
- * The name of a counter, as words.
+ * A counter's name as words.
  * @param {string} name
  */
 export function words(name) {

@@ -8,19 +8,22 @@ import { timeOf, wholeTime } from "./times.js";
 
 /** @import {DeadPage, DeadRow} from "../wire.ts" */
 
-/** How often the list is asked for anew, in ms: after another death at most, and otherwise, since others may share the ledger. */
+/**
+ * How often the list is requested again, in ms: at most after a new dead letter, and otherwise, since others may share
+ * the ledger.
+ */
 const SHORT_MS = 1_000;
 const PAUSE_MS = 10_000;
 
 /**
- * The list of dead letters, a page at a time.
+ * The list of dead letters, page by page.
  * @param {(letter: DeadRow) => void} onOpen
  */
 export function createLetters(onOpen) {
   let now = 0;
   let seen = -1;
   let askedAt = 0;
-  /** The last letter of the page before the one that is shown. */
+  /** The last letter of the page before the shown one. */
   let after = "";
   /** @type {DeadPage} */
   let page = { rows: [], hasMore: false };
@@ -37,13 +40,14 @@ export function createLetters(onOpen) {
     try {
       const response = await fetch(`dead?after=${encodeURIComponent(asked)}`);
       if (asked !== after) return;
-      if (!response.ok) return setText(byId("dead-note"), `They cannot be read now: ${await response.text()}`);
+      if (!response.ok)
+        return setText(byId("dead-note"), `The dead letters cannot be read now: ${await response.text()}`);
       page = await response.json();
-      // What was after this letter was dropped or delivered: begin again.
+      // Every letter after this one was dropped or delivered. Start from the first page.
       if (page.rows.length === 0 && after !== "") return turnTo("");
       show();
     } catch {
-      // The server is away; the page says so, and asks again.
+      // The server is away. The page shows that and asks again.
     }
   }
 
@@ -115,9 +119,9 @@ function letterLine(row, onOpen, now) {
 }
 
 /**
- * What can be done about a dead letter: what to type, and a button where the page may act.
+ * What can be done about a dead letter: a command to type, and a button if the page may act.
  * @param {string} id
- * @param {string | undefined} action What to send with it; undefined where the page may only look.
+ * @param {string | undefined} action What to send with the request; undefined when the page may only show.
  * @param {() => void} onDone
  */
 export function remedies(id, action, onDone) {
@@ -126,7 +130,7 @@ export function remedies(id, action, onDone) {
     element("p", { class: "typed" }, element("code", {}, text), copyButton(text, what));
   const said = element("p", { class: "outcome", role: "status" });
   const nodes = [
-    element("h3", {}, "To deliver it anew"),
+    element("h3", {}, "To deliver it again"),
     typed(command, "the command"),
     typed(`await inbox.redeliver("${id}");`, "the call"),
   ];
@@ -152,7 +156,7 @@ async function redeliver(id, action) {
     const headers = { "X-Inspector-Action": action };
     const response = await fetch(`redeliver?id=${encodeURIComponent(id)}`, { method: "POST", headers });
     if (response.ok) return "Given to delivery, from attempt 1.";
-    return response.status === 404 ? "It is no longer a dead letter." : `Refused: ${await response.text()}`;
+    return response.status === 404 ? "It is not a dead letter any longer." : `Refused: ${await response.text()}`;
   } catch {
     return "The server is away.";
   }

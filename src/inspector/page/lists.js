@@ -7,11 +7,11 @@ import { timeOf, wholeTime } from "./times.js";
 /** @import {LinkStatus} from "../../types.ts" */
 /** @import {FoundRuns, LiveRow, Rows, RunRow, SettledRow, Update} from "../wire.ts" */
 
-/** The inbox's time at the last update: ages are counted from it. */
+/** The inbox's time at the last update. Ages are computed from it. */
 let now = 0;
 
 /**
- * The lists of runs and links; `show` brings them up to date, and `onOpen` is told of a run that somebody wants to see.
+ * The lists of runs and links. `show` updates them, and `onOpen` is called with a run that was selected.
  * @param {(row: LiveRow | SettledRow) => void} onOpen
  */
 export function createLists(onOpen) {
@@ -32,14 +32,14 @@ export function createLists(onOpen) {
   );
   /** @type {FoundRuns} */
   let last = { live: { total: 0, rows: [] }, settled: { total: 0, rows: [] } };
-  /** What fits, while somebody looks for something. @type {FoundRuns | undefined} */
+  /** The matching runs while there is a search. @type {FoundRuns | undefined} */
   let found;
 
   function showRuns() {
     const shown = found ?? last;
     live(shown.live.rows);
     settled(shown.settled.rows);
-    note("live", shown.live, last.live, found !== undefined, "No run is going on.", "newest");
+    note("live", shown.live, last.live, found !== undefined, "No live runs.", "newest");
     note("settled", shown.settled, last.settled, found !== undefined, "None since the process began.", "latest");
   }
 
@@ -65,7 +65,7 @@ export function createLists(onOpen) {
 }
 
 /**
- * The count beside a title, and what is said below a list that is empty or cut.
+ * Sets the count beside a title, and the note below a list that is empty or cut.
  * @param {"live" | "settled"} list
  * @param {Rows<unknown>} shown
  * @param {Rows<unknown>} all
@@ -78,11 +78,11 @@ function note(list, shown, all, isFiltered, whenEmpty, which) {
   const below = byId(`${list}-note`);
   below.hidden = shown.total === shown.rows.length && shown.total > 0;
   if (shown.total > 0) setText(below, `The ${which} ${number(shown.rows.length)} of ${number(shown.total)}.`);
-  else setText(below, isFiltered ? "None fits what you look for." : whenEmpty);
+  else setText(below, isFiltered ? "No run matches the search." : whenEmpty);
 }
 
 /**
- * The cell that names a run, and opens it.
+ * The cell with a run's name. A click opens the run.
  * @param {LiveRow | SettledRow} row
  * @param {(row: LiveRow | SettledRow) => void} onOpen
  */
@@ -127,7 +127,7 @@ function numberCell(more = "") {
 function liveLine(row, onOpen) {
   const session = sessionCell(row, onOpen);
   const age = element("span");
-  const bar = element("progress", { max: "1", "aria-label": "Age, of the time it may take" });
+  const bar = element("progress", { max: "1", "aria-label": "Age, compared with the time limit" });
   const chars = numberCell("wide");
   const rate = numberCell();
   const node = element("tr", {}, session.cell, element("td", { class: "number age" }, age, bar), chars, rate);
@@ -188,7 +188,7 @@ function settledLine(row, onOpen) {
       setText(attempts, [tried, next.error ?? ""].filter((word) => word !== "").join(": "));
       setAttribute(attempts, "title", next.error ?? "");
       setText(chars, number(next.chars));
-      // Of a run that nobody saw, and that had no message, only the end is known.
+      // If a run's beginning was not seen and it had no message, only its end is known.
       const isKnown = next.number > 0 || next.messageId !== undefined;
       setText(lasted, isKnown ? span(next.settledAt - next.startedAt) : "–");
       setText(endedAt, timeOf(next.settledAt, now));

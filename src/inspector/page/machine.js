@@ -3,15 +3,15 @@ import { number } from "./format.js";
 
 /** @import {Drawing, DrawnState, DrawnTransition, MachineName} from "../drawing.ts" */
 
-/** How round corners are, in px. */
+/** The radius of rounded corners, in px. */
 const CORNER = 7;
-/** Smaller than this part of its size its words could not be read: then it is scrolled. */
+/** The smallest scale at which the words can be read. Below it the drawing is scrolled. */
 const SMALLEST = 0.78;
 /** How long a transition stays lit, in ms. */
 const LIT_MS = 1_100;
 
 /**
- * Draws a machine; `update` shows how many are in each state and lights up what was taken.
+ * Draws a machine. `update` shows how many are in each state and lights up the transitions that happened.
  * @param {MachineName} name
  * @param {Drawing} drawing
  */
@@ -121,7 +121,7 @@ function drawTransition({ id, label, description, points, labelAt: [x, y], label
 }
 
 /**
- * A line along the points, its corners rounded.
+ * A line along the points with rounded corners.
  * @param {DrawnTransition["points"]} points
  */
 function rounded(points) {
@@ -139,7 +139,7 @@ function rounded(points) {
 }
 
 /**
- * The point that lies a corner's width from one point towards another, or half way where they are near.
+ * The point at a corner's distance from one point towards another, or half way if they are near.
  * @param {readonly [number, number]} from
  * @param {readonly [number, number]} to
  */

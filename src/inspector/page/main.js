@@ -17,7 +17,7 @@ import { timeOf, zone } from "./times.js";
 
 /** @typedef {Update["stats"]} Stats */
 
-/** What stands at the top, in this order. @type {readonly (readonly [keyof Stats, string, string])[]} */
+/** The counters at the top, in this order. @type {readonly (readonly [keyof Stats, string, string])[]} */
 const tiles = [
   ["liveRuns", "live runs", "live"],
   ["dispatched", "dispatched", "good"],
@@ -93,7 +93,7 @@ function createMachines(drawings) {
   };
 }
 
-/** Says whether lists stand still, so that a line can be read and reached while many come and go. */
+/** Whether the lists are held, so that a line can be read and reached while many others come. */
 function createHold() {
   const button = byId("hold");
   let held = false;
@@ -119,7 +119,7 @@ async function main() {
   const plots = createPlots();
   byId("plots").append(...plots.nodes);
 
-  /** What the lists were not shown while they were held. @type {Pick<Update, "live" | "settled">} */
+  /** Updates that came while the lists were held. @type {Pick<Update, "live" | "settled">} */
   let missed = {};
   /** @param {Update} update */
   function onUpdate(update) {

@@ -3,7 +3,7 @@ import { number, span } from "./format.js";
 
 /** @import {Sample} from "../wire.ts" */
 
-/** How much time a plot shows, in ms, and how many samples that is at most. */
+/** How much time a plot shows, in ms, and the most samples in that time. */
 const SHOWN_MS = 300_000;
 const HEIGHT = 56;
 const WIDTH = 300;
@@ -28,7 +28,7 @@ export function createPlots() {
     add(fresh) {
       const last = fresh.at(-1);
       if (last === undefined) return;
-      // After the server has been away, what it sends begins anew: nothing may be shown twice.
+      // After a lost connection the server sends its samples again. None may be shown twice.
       const first = fresh[0]?.at ?? 0;
       samples = [...samples.filter(({ at }) => at < first && at >= last.at - SHOWN_MS), ...fresh];
       for (const plot of plots) plot.show(samples, last.at);
@@ -70,7 +70,7 @@ function createPlot({ title, read, format }) {
 }
 
 /**
- * Where there are values, one after the other.
+ * The stretches of consecutive samples that have values.
  * @param {readonly Sample[]} samples
  * @param {readonly (number | null)[]} values
  */
@@ -89,7 +89,7 @@ function stretchesOf(samples, values) {
 
 /** @param {number[][]} points */
 function lineThrough(points) {
-  // A lone value would be a line of no length.
+  // A single value would be a line without length.
   const [[x = 0, y = 0] = []] = points;
   const shown = points.length === 1 ? [[x - 3, y], ...points] : points;
   return `M${shown.map((point) => point.map((length) => length.toFixed(1)).join(" ")).join("L")}`;

@@ -1,12 +1,12 @@
 /**
- * One line of a table that can be told what it shows now.
+ * One line of a table, and a function that updates it.
  * @template Row
  * @typedef {{ node: HTMLElement, update: (row: Row) => void }} Line
  */
 
 /**
- * Keeps the lines of a table body in step with rows, each known by its key: lines that stay are not
- * touched, so that the focus stays where it is.
+ * Keeps the lines of a table body equal to rows, each identified by its key. Lines that stay are not replaced, so the
+ * focus stays where it is.
  * @template Row
  * @param {HTMLElement} body
  * @param {(row: Row) => string} keyOf

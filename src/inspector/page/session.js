@@ -1,13 +1,16 @@
 import { element } from "./dom.js";
 
-/** How much of a session key a line shows, in characters: its end, which tells one from the other. Less on a narrow screen. */
+/**
+ * How many characters of a session key a line shows. It shows the end, where keys differ. On a narrow screen it shows
+ * less.
+ */
 const SHOWN_CHARS = 56;
 const SHOWN_NARROW_CHARS = 30;
 
 const narrow = matchMedia("(max-width: 560px)");
 
 /**
- * A text that may break after its colons, as nodes.
+ * A text that may be wrapped after its colons, as nodes.
  * @param {string} text
  * @returns {(Node | string)[]}
  */
@@ -16,7 +19,7 @@ export function breakable(text) {
 }
 
 /**
- * A session key, as {@link breakable} gives it; of a long one the last parts.
+ * A session key that may be wrapped. Of a long key only the last parts are shown.
  * @param {string} key
  */
 export function shownKey(key) {

@@ -1,9 +1,9 @@
-// Carries what the inbox tells to Stately's inspector, which asks for it when it has loaded.
+// Sends the inbox's events to Stately's inspector, which asks for them when it has loaded.
 const stately = "https://stately.ai";
 const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("inspector"));
 const note = /** @type {HTMLElement} */ (document.getElementById("note"));
 
-/** Events that wait for the frame; the oldest are let go when it never loads. @type {unknown[]} */
+/** Events that wait for the frame. If it never loads, the oldest are dropped. @type {unknown[]} */
 const waiting = [];
 const MAX_WAITING = 1_000;
 let loaded = false;

@@ -3,17 +3,17 @@
 /** @typedef {"connecting" | "watching" | "lost" | "refused"} StreamState */
 
 /**
- * Listens to the server and comes back by itself after it has been away.
+ * Listens to the server, and reconnects after the connection was lost.
  * @param {{ onUpdate: (update: Update) => void, onState: (state: StreamState) => void }} listener
  */
 export function listen({ onUpdate, onState }) {
-  /** How long until the next attempt after the browser has given up, in ms: the server may be another by then. */
+  /** How long to wait after the browser has given up, in ms. By then the server may have been restarted. */
   const retryMs = 3_000;
   const source = new EventSource("updates");
   source.addEventListener("open", () => onState("watching"));
   source.addEventListener("update", (event) => onUpdate(JSON.parse(event.data)));
   source.addEventListener("error", () => {
-    // A refusal is final for the browser; a lost connection it takes up again.
+    // After a refusal the browser gives up. After a lost connection it tries again by itself.
     if (source.readyState !== EventSource.CLOSED) return onState("lost");
     onState("refused");
     setTimeout(() => listen({ onUpdate, onState }), retryMs);

@@ -15,7 +15,7 @@ const whole = new Intl.DateTimeFormat("en-GB", {
 export const zone = whole.resolvedOptions().timeZone;
 
 /**
- * A time of today by the clock, any other by its day, too.
+ * A time. It includes the date if it is not today.
  * @param {number} at
  * @param {number} now
  */
@@ -24,7 +24,7 @@ export function timeOf(at, now) {
 }
 
 /**
- * A whole time, with its zone.
+ * Date and time with their zone.
  * @param {number} at
  */
 export function wholeTime(at) {
