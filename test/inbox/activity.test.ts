@@ -19,8 +19,8 @@ function progressOf(heard: readonly Activity[]): RunProgress {
   return progress;
 }
 
-describe("activity", () => {
-  it("begins with the runs that are live by then", () => {
+describe("activity$", () => {
+  it("begins with the live runs", () => {
     const { inbox, heard, hear, watch } = watched();
     hear("gone", "aborted", 1);
     hear("a", "delta", 1, { deltaText: "Hel", sessionKey: KEY });
@@ -36,7 +36,7 @@ describe("activity", () => {
     expect(joined.map(({ progress }) => progress.startedAt)).toEqual(inbox.runs().map(({ startedAt }) => startedAt));
   });
 
-  it("tells of each event what it did, with a view of the run that goes on", () => {
+  it("has what each event did with a view of the live run", () => {
     const { heard, hear, watch } = watched();
     watch();
     hear("r", "delta", 1, { deltaText: "Hel" });
@@ -64,7 +64,7 @@ describe("activity", () => {
     ]);
   });
 
-  it("has every delta of every run, for each who watches", () => {
+  it("has every delta of every run for each subscriber", () => {
     const { heard, hear, watch } = watched();
     watch();
     const unwatch = watch();
@@ -78,7 +78,7 @@ describe("activity", () => {
     expect(lines).toEqual([...twice, "s 1 taken"]);
   });
 
-  it("says of a live run when it will be given up", () => {
+  it("says when a live run will be given up", () => {
     const clock = createTestClock(5_000);
     const inbox = createInbox({ clock, ttlMs: 60_000 });
     inbox.handle({ runId: "r", seq: 1, state: "delta", deltaText: "Hel" });
@@ -91,7 +91,7 @@ describe("activity", () => {
     expect(inbox.runs()).toHaveLength(0);
   });
 
-  it("tells when each event came", () => {
+  it("says when each event came", () => {
     const clock = createTestClock(5_000);
     const inbox = createInbox({ clock });
     const times: unknown[] = [];
@@ -103,7 +103,7 @@ describe("activity", () => {
     expect(times).toEqual([5_000, 5_075, 5_075]);
   });
 
-  it("keeps what a settled run came to, but for its text", () => {
+  it("keeps the progress of a settled run without its text", () => {
     const { heard, hear, watch } = watched();
     watch();
     hear("r", "delta", 1, { deltaText: "Hello", sessionKey: KEY });
@@ -113,7 +113,7 @@ describe("activity", () => {
     expect(progress.live()).toBeUndefined();
   });
 
-  it("counts the delta by which a run turned out to be none of ours", () => {
+  it("counts the delta that showed a run not to be ours", () => {
     const { heard, hear, watch } = watched();
     watch();
     hear("r", "delta", 1, { deltaText: "Hello", sessionKey: KEY });

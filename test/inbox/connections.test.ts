@@ -6,7 +6,7 @@ describe("two connections to one Gateway", () => {
   it.each([
     ["without owners", {}, {}],
     ["of two owners", { owner: "a" }, { owner: "b" }],
-  ])("%s both become live, and what both hear is handed over once", async (_, one, other) => {
+  ])("are both live and hand over once what both hear: %s", async (_, one, other) => {
     await using gateway = await createFakeGateway();
     const { url, token } = gateway;
     await using inbox = createInbox({

@@ -21,13 +21,13 @@ async function run(program: string): Promise<string> {
 const many = `for (let i = 0; i < 10_000; i++) inbox.handle({ runId: "r" + i, sessionKey: "k", seq: 1, state: "delta", deltaText: "Hi" });`;
 
 describe("a process", () => {
-  it("can end though 10,000 runs are buffering", async () => {
+  it("ends while 10,000 runs are buffering", async () => {
     expect(
       await run(`const inbox = createInbox(); await inbox.start(); ${many} console.log(inbox.stats().liveRuns);`),
     ).toBe("10000\n");
   });
 
-  it("can end once its inbox is stopped, with 10,000 runs buffering and a Gateway connected", async () => {
+  it("ends when its inbox is stopped with 10,000 runs and a Gateway", async () => {
     const program = `
       const gateway = await createFakeGateway();
       const inbox = createInbox({ gateway: { url: gateway.url, token: gateway.token } });

@@ -33,7 +33,7 @@ const good = (i: number) => ({
 });
 
 describe(`hostile objects (HOSTILE_SEED=${SEED})`, () => {
-  it(`never make handle() throw, and each of ${COUNT} is counted once`, async () => {
+  it(`are each counted by handle(), ${COUNT} of them`, async () => {
     const { clock, inbox, texts } = create();
     const events = createHostileEvents(createRandom(SEED));
     for (let i = 0; i < COUNT; i++) {
@@ -52,7 +52,7 @@ describe(`hostile objects (HOSTILE_SEED=${SEED})`, () => {
     expect(uncaught).toEqual([]);
   }, 1_000_000);
 
-  it("as an owner are left out, and reported", async () => {
+  it("are left out as an owner and reported", async () => {
     const { inbox } = create();
     const owners: unknown[] = [];
     inbox.messages$.subscribe(({ owner }) => owners.push(owner));
@@ -64,7 +64,7 @@ describe(`hostile objects (HOSTILE_SEED=${SEED})`, () => {
     await inbox.stop();
   });
 
-  it("thrown by the host's functions cost no message and no process", async () => {
+  it("lose no message and end no process when the host's functions throw them", async () => {
     const strange = createHostileEvents(createRandom(SEED)).everyStrange();
     let calls = 0;
     const throws = () => {
@@ -83,7 +83,7 @@ describe(`hostile objects (HOSTILE_SEED=${SEED})`, () => {
     expect(uncaught).toEqual([]);
   });
 
-  it("never break a source's stream of frames", async () => {
+  it("never end a source's frames", async () => {
     let listener: SourceListener | undefined;
     const source: Source = { name: "default", open: (to) => (listener = to), close: async () => {} };
     const { inbox, texts } = create({ source });

@@ -45,8 +45,8 @@ function interleave(hands: object[][], picks: readonly number[]): object[] {
   return dealt;
 }
 
-describe("any number of runs, in any interleaving", () => {
-  it("are handed over once each, whole, whatever is repeated", () => {
+describe("any number of runs in any order", () => {
+  it("are handed over once and whole, whatever is repeated", () => {
     fc.assert(
       fc.property(
         fc.array(script, { maxLength: 12 }),
@@ -71,7 +71,7 @@ describe("any number of runs, in any interleaving", () => {
     );
   });
 
-  it("that say the same in one session are as many messages", async () => {
+  it("with one text in one session are separate messages", async () => {
     const inbox = createInbox();
     const ids: string[] = [];
     inbox.messages$.subscribe(({ id }) => ids.push(id));

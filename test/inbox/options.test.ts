@@ -11,7 +11,7 @@ function refusal(options: object): string {
   throw new Error("was not refused");
 }
 
-describe("options", () => {
+describe("the options", () => {
   it.each([
     [{ ttlMs: -5 }, "Expected `ttlMs` to be an integer from 1 to 2147483647, got `-5` (number)"],
     [{ ttlMs: 2 ** 31 }, "Expected `ttlMs` to be an integer from 1 to 2147483647, got `2147483648` (number)"],
@@ -49,7 +49,7 @@ describe("options", () => {
     [{ gateway: { tokn: "s3cret" } }, "got `gateway.tokn`; did you mean `gateway.token`?"],
     [{ source: [{ urll: "x" }] }, "got `source[0].urll`; did you mean `source[0].url`?"],
     [{ constructor: 5 }, "There is no option `constructor`"],
-  ])("%j, misspelt, are refused with the one that was meant", (options, message) => {
+  ])("%j are refused with the nearest right name", (options, message) => {
     expect(refusal(options)).toContain(message);
     expect(refusal(options)).not.toContain("s3cret");
   });
@@ -77,7 +77,7 @@ describe("options", () => {
   it.each([
     ["rejects", () => Promise.reject(new Error("nobody hears this"))],
     ["answers", async () => false],
-  ])("take no async function, which %s: no session, but the message", async (_, async) => {
+  ])("count an async function that %s as a host error", async (_, async) => {
     const outcomes: unknown[] = [];
     for (const [i, options] of [{ session: async }, { accept: async }].entries()) {
       const inbox = createInbox(options as never);
@@ -103,14 +103,14 @@ describe("options", () => {
     ["send", [5n], "request"],
     ["send", [{ sessionKey: 5n, text: "Hi" }], "sessionKey"],
     ["ask", [{ sessionKey: "k", text: Symbol("x") }], "text"],
-  ])("of %s(), wrong, are named: %o", async (call, args, option) => {
+  ])("of %s() are checked: %o", async (call, args, option) => {
     const inbox = createInbox() as never as Record<string, (...args: unknown[]) => unknown>;
     const attempt = async () => inbox[call]?.(...args);
     await expect(attempt()).rejects.toMatchObject({ code: "ERR_INBOX_OPTION", details: { option } });
     await inbox["stop"]?.();
   });
 
-  it("take an async observer, whose rejection is reported", async () => {
+  it("take an async observer and report its rejection", async () => {
     const inbox = createInbox({ inspect: async () => Promise.reject(new Error("nobody hears this")) } as never);
     inbox.handle({ runId: "r", sessionKey: "k", state: "delta", deltaText: "Hi" });
     await new Promise(setImmediate);
@@ -118,7 +118,7 @@ describe("options", () => {
     await inbox.stop();
   });
 
-  it("that are undefined count as absent", async () => {
+  it("may be undefined", async () => {
     const inbox = createInbox({ ttlMs: undefined, retry: { maxAttempts: undefined } } as never);
     inbox.handle({ runId: "r", sessionKey: "k", state: "delta", deltaText: "Hi" });
     expect(inbox.runs()).toHaveLength(1);
@@ -131,7 +131,7 @@ describe("options", () => {
     expect(message).not.toContain("s3cret");
   });
 
-  it("of two Gateways at different addresses need two names", () => {
+  it("need two names for two Gateways", () => {
     const gateway = [{ url: "ws://127.0.0.1:1" }, { url: "ws://127.0.0.1:2" }];
     expect(refusal({ gateway })).toContain("a `name` of its own");
     createInbox({ gateway: gateway.map((one, i) => ({ ...one, name: `g${i}` })) });

@@ -30,8 +30,8 @@ async function live(options: InboxOptions): Promise<void> {
   await inbox.stop();
 }
 
-describe("message text", () => {
-  it("is in no log line, of any level", async () => {
+describe("a message's text", () => {
+  it("is in no log line of any level", async () => {
     const lines: string[] = [];
     const line = (level: string) => (fields: object, text: string) =>
       void lines.push(`${level} ${text} ${JSON.stringify(fields)}`);
@@ -50,7 +50,7 @@ describe("message text", () => {
     ]);
   });
 
-  it("reaches the inspector as its length, in events, snapshots and actors, unless asked otherwise", async () => {
+  it("is only a length in what the inspector sees", async () => {
     const see = async (options: InboxOptions) => {
       const seen: InspectionEvent[] = [];
       const snapshots: unknown[] = [];
@@ -72,7 +72,7 @@ describe("message text", () => {
     expect(await see({ inspectText: true })).toContain(SECRET);
   });
 
-  it("is not disturbed by an inspector that throws: it is counted", async () => {
+  it("is handed over when an inspector throws", async () => {
     const inbox = createInbox({
       inspect() {
         throw new Error("bug");

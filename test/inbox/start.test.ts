@@ -52,7 +52,7 @@ function throwingSource(): Source {
 }
 
 describe("start", () => {
-  it("resolves after `timeoutMs` while a Gateway is silent, and goes on behind", async () => {
+  it("resolves after `timeoutMs` while a Gateway is silent", async () => {
     await using inbox = createInbox({ clock, gateway: { url } });
     const started = inbox.start({ timeoutMs: 5_000 });
     await connected();
@@ -67,7 +67,7 @@ describe("start", () => {
     expect(inbox.links()).toHaveLength(1);
   });
 
-  it("rejects with the reason of its signal, and leaves nothing open", async () => {
+  it("rejects with the reason of its signal and leaves nothing open", async () => {
     const inbox = createInbox({ clock, gateway: { url } });
     const control = new AbortController();
     const started = inbox.start({ signal: control.signal });
@@ -91,7 +91,7 @@ describe("start", () => {
   it.each<[string, (inbox: Inbox) => Promise<unknown>]>([
     ["at once", async () => {}],
     ["while it connects", connected],
-  ])("resolves when the inbox is stopped %s, and leaves nothing open", async (_, wait) => {
+  ])("resolves when the inbox is stopped %s and leaves nothing open", async (_, wait) => {
     const inbox = createInbox({ clock, gateway: { url } });
     const started = inbox.start();
     await wait(inbox);
@@ -118,7 +118,7 @@ describe("start", () => {
     expect(sockets.size).toBe(0);
   });
 
-  it("lets two callers wait for one start", async () => {
+  it("is one for two callers", async () => {
     await using inbox = createInbox({ clock, gateway: { url } });
     const both = Promise.all([inbox.start({ timeoutMs: 10 }), inbox.start({ timeoutMs: 20 })]);
     await connected();
@@ -127,7 +127,7 @@ describe("start", () => {
     expect(sockets.size).toBe(1);
   });
 
-  it("counts a source that throws as a host error, and starts", async () => {
+  it("counts a source that throws as a host error", async () => {
     const inbox = createInbox({ clock, source: throwingSource() });
     await inbox.start();
     expect(inbox.links()).toMatchObject([{ state: "paused", reason: expect.stringContaining("could not be opened") }]);

@@ -177,7 +177,7 @@ async function strikeAt(chosen: number): Promise<boolean> {
 }
 
 describe("a stop", () => {
-  it("ends a start at every await, and the next start hands over all that was said", async () => {
+  it("ends a start at every await and loses no message", async () => {
     let chosen = 1;
     while (await strikeAt(chosen)) chosen += 1;
     expect(chosen).toBeGreaterThan(15);

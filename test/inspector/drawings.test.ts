@@ -10,11 +10,11 @@ const drawings = JSON.parse(readFileSync(file, "utf8")) as Drawings;
 const transitionsOf = (name: keyof Drawings) => drawings[name].transitions.map(({ id }) => id);
 
 describe("the drawings", () => {
-  it("are those of the machines as they are: npm run docs:drawings makes them anew", async () => {
+  it("match the machines (else: npm run docs:drawings)", async () => {
     expect(drawings).toEqual(await drawMachines());
   });
 
-  it("have every state that is counted, and no other", () => {
+  it("have every counted state and no other", () => {
     const counts = stateCounts(createInbox().stats(), []);
     for (const name of ["run", "delivery", "link"] as const) {
       const drawn = drawings[name].states.filter(({ type }) => type !== "any").map(({ id }) => id);
@@ -22,7 +22,7 @@ describe("the drawings", () => {
     }
   });
 
-  it("have every transition that can light up", () => {
+  it("have every transition that lights up", () => {
     const ended = { gateway: "default", runId: "r", text: "" };
     const reasons = ["empty", "unroutable", "solicited", "subagent", "declined", "relocated"] as const;
     const outcomes = [
@@ -60,7 +60,7 @@ describe("the drawings", () => {
     expect(Object.keys(transitions.take(0).delivery).sort()).toEqual(transitionsOf("delivery").sort());
   });
 
-  it("are counted, deltas by how many there have been in all", () => {
+  it("count transitions and deltas", () => {
     const transitions = new Transitions(0);
     expect(transitions.take(0).run).toEqual({});
     expect(transitions.take(3).run).toEqual({ "buffering:delta:buffering": 3 });

@@ -30,22 +30,22 @@ afterEach(async () => {
 
 const host = () => `127.0.0.1:${inspector.port}`;
 
-describe("who is let in", () => {
-  it("is whoever knows the address that is printed", async () => {
+describe("access to the inspector", () => {
+  it("is given to whoever knows the printed address", async () => {
     expect(inspector.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/$/);
     expect(await ask(inspector.url)).toMatchObject({ status: 200, headers: { "content-type": /^text\/html/ } });
     const withoutSlash = await ask(inspector.url.slice(0, -1));
     expect(withoutSlash.headers.location).toBe(new URL(inspector.url).pathname);
   });
 
-  it("is nobody with a wrong token, and nothing is told of what there is", async () => {
+  it("is refused for a wrong token and tells nothing", async () => {
     const wrong = `http://${host()}/${"x".repeat(32)}`;
     for (const path of ["/", "", "/updates", "/run?number=1", "/main.js"])
       expect(await ask(wrong + path)).toMatchObject({ status: 404, body: "Nothing here." });
     expect(await ask(`http://${host()}/`)).toMatchObject({ status: 404, body: "Nothing here." });
   });
 
-  it("is no page of another origin, and no other name for this machine", async () => {
+  it("is refused to pages of another origin and other host names", async () => {
     const from = (headers: Record<string, string>) => ask(`${inspector.url}updates`, { headers });
     expect(await from({ Origin: "https://example.com" })).toMatchObject({ status: 403 });
     expect(await from({ Origin: `http://127.0.0.1:${inspector.port + 1}` })).toMatchObject({ status: 403 });
@@ -58,13 +58,13 @@ describe("who is let in", () => {
       });
   });
 
-  it("may only read", async () => {
+  it("allows only reads", async () => {
     for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
       expect(await ask(inspector.url, { method })).toMatchObject({ status: 405 });
     expect(await ask(inspector.url, { method: "HEAD" })).toMatchObject({ status: 200, body: "" });
   });
 
-  it("gets headers that keep the page to itself, with every answer", async () => {
+  it("comes with headers that isolate the page", async () => {
     for (const url of [inspector.url, `${inspector.url}main.js`, inspector.metricsUrl, `http://${host()}/no`]) {
       const { headers } = await ask(url);
       expect(headers["access-control-allow-origin"]).toBeUndefined();
@@ -79,14 +79,14 @@ describe("who is let in", () => {
     }
   });
 
-  it("finds the page's files and no others", async () => {
+  it("is limited to the page's files", async () => {
     expect(await ask(`${inspector.url}style.css`)).toMatchObject({ status: 200 });
     for (const path of ["../inspector.ts", "..%2finspector.ts", "tsconfig.json", "stately.html", "a/main.js", "%"])
       expect(await ask(inspector.url + path)).toMatchObject({ status: 404 });
     expect(await ask(`http://${host()}`, { method: "GET" })).toMatchObject({ status: 404 });
   });
 
-  it("finds nothing under a name that every object has", async () => {
+  it("is refused for names that every object has", async () => {
     for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty", "isPrototypeOf", "valueOf"]) {
       for (const url of [`http://${host()}/${name}`, inspector.url + name, `${inspector.url}run?number=${name}`])
         expect(await ask(url)).toMatchObject({ status: 404, body: "Nothing here." });
@@ -94,7 +94,7 @@ describe("who is let in", () => {
     expect(inspector.stats()).toMatchObject({ refused: 0, failed: 0 });
   });
 
-  it("finds the counters without a token: they tell of nobody", async () => {
+  it("is open for the counters without a token", async () => {
     inbox.handle({ runId: "secret-run", sessionKey: "secret:session", state: "delta", deltaText: "secret" });
     const { status, headers, body } = await ask(inspector.metricsUrl);
     expect(status).toBe(200);
@@ -107,8 +107,8 @@ describe("who is let in", () => {
   });
 });
 
-describe("watching", () => {
-  it("begins with the first page and ends 30 s after the last: no page, no cost", async () => {
+describe("the updates of a page", () => {
+  it("begin with the first page and end 30 s after the last", async () => {
     await inspector.close();
     const clock = createTestClock(1_000);
     const subscribe = vi.spyOn(inbox.activity$, "subscribe");
@@ -130,7 +130,7 @@ describe("watching", () => {
     return !inspector.watching;
   }
 
-  it("tells a page at most ten times a second, and of what has changed", async () => {
+  it("come ten times a second at most and only with changes", async () => {
     await inspector.close();
     const clock = createTestClock(1_000);
     await inbox.stop();
@@ -156,7 +156,7 @@ describe("watching", () => {
     stream.close();
   });
 
-  it("answers for one run", async () => {
+  it("answer for one run", async () => {
     inbox.handle({ runId: "r", sessionKey: "s", seq: 1, state: "delta", deltaText: "x" });
     const stream = await openEventStream(`${inspector.url}updates`);
     expect(((await stream.next()) as Update).live?.rows).toMatchObject([{ number: 1, runId: "r" }]);
@@ -167,15 +167,15 @@ describe("watching", () => {
     stream.close();
   });
 
-  it("has room for 16 pages", async () => {
+  it("have room for 16 pages", async () => {
     const streams = await Promise.all(Array.from({ length: 16 }, () => openEventStream(`${inspector.url}updates`)));
     expect(await ask(`${inspector.url}updates`)).toMatchObject({ status: 503 });
     for (const stream of streams) stream.close();
   });
 });
 
-describe("a page that does not read", () => {
-  it("is sent no more than some hundred kilobytes, and closed after 30 s", async () => {
+describe("a page that reads nothing", () => {
+  it("is sent some hundred kilobytes at most and closed after 30 s", async () => {
     await inspector.close();
     await inbox.stop();
     const clock = createTestClock(1_000);
@@ -220,7 +220,7 @@ describe("in a host's own server", () => {
     return { mounted, base: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
   }
 
-  it("answers beneath its path, behind the host's own authentication", async () => {
+  it("answers beneath its path behind the host's authentication", async () => {
     const { base, mounted } = await serve({ path: "/admin/inbox" }, ({ handler }) => (request, response) => {
       if (request.headers.authorization !== "let me in") return void response.writeHead(401).end();
       void handler(request, response);
@@ -239,7 +239,7 @@ describe("in a host's own server", () => {
     await mounted.close();
   });
 
-  it("answers where the path was taken off, as Express does, and leads to the slash", async () => {
+  it("answers where the path was removed and redirects to the slash", async () => {
     const { base, mounted } = await serve({}, ({ handler }) => (request, response) => {
       const { url = "" } = request;
       Object.assign(request, { originalUrl: url, url: url.replace(/^\/inbox/, "") || "/" });
@@ -251,7 +251,7 @@ describe("in a host's own server", () => {
     await mounted.close();
   });
 
-  it("refuses what a page of another site asks for, and takes any host name", async () => {
+  it("refuses requests from other sites, whatever its host name", async () => {
     const { base, mounted } = await serve({}, ({ handler }) => handler);
     expect(await ask(`${base}/`, { headers: { Host: "intranet.example" } })).toMatchObject({ status: 200 });
     expect(await ask(`${base}/updates`, { headers: { "Sec-Fetch-Site": "cross-site" } })).toMatchObject({
@@ -262,7 +262,7 @@ describe("in a host's own server", () => {
     await mounted.close();
   });
 
-  it("opens no port, and has no address", async () => {
+  it("opens no port and has no address", async () => {
     const { mounted } = await serve({}, ({ handler }) => handler);
     expect(mounted).not.toHaveProperty("url");
     expect(mounted.stats()).toMatchObject({ connections: 0, pages: 0 });
@@ -299,7 +299,7 @@ describe("a dead letter", () => {
     return action;
   }
 
-  it("is delivered anew at our own page's word only", async () => {
+  it("is delivered again at our own page's word only", async () => {
     const id = await die({ allowActions: true });
     const action = (await actionOf()) ?? "";
     const own = { Origin: `http://${host()}`, "Sec-Fetch-Site": "same-origin", "X-Inspector-Action": action };
@@ -326,7 +326,7 @@ describe("a dead letter", () => {
     expect(await post(own)).toMatchObject({ status: 404 });
   });
 
-  it("can only be looked at by default", async () => {
+  it("is read only by default", async () => {
     const id = await die({});
     expect(await actionOf()).toBeUndefined();
     const headers = { Origin: `http://${host()}`, "Sec-Fetch-Site": "same-origin", "X-Inspector-Action": "undefined" };
@@ -343,7 +343,7 @@ describe("createInspector", () => {
       (error) => isInboxError(error, "ERR_INBOX_OPTION") && error.message,
     );
 
-  it("refuses wrong options, and never quotes a token", async () => {
+  it("refuses wrong options without quoting a token", async () => {
     expect(await refused({ port: 70_000 })).toBe(
       "Expected `port` to be an integer from 0 to 65535, got `70000` (number)",
     );
@@ -353,13 +353,13 @@ describe("createInspector", () => {
     expect(await refused({ token: "too-short-secret!" })).not.toContain("secret!");
   });
 
-  it("says when the port cannot be had", async () => {
+  it("says that the port cannot be used", async () => {
     expect(await refused({ port: inspector.port })).toBe(
       `Cannot listen on port ${inspector.port} of 127.0.0.1: EADDRINUSE`,
     );
   });
 
-  it("keeps the address over restarts when it is given a token", async () => {
+  it("keeps its address over restarts with a given token", async () => {
     const token = "a-token-of-our-own";
     const first = await createInspector(inbox, { token });
     const { port, url } = first;
@@ -368,14 +368,14 @@ describe("createInspector", () => {
     expect(second.url).toBe(url);
   });
 
-  it("ends its pages when it is closed, twice if need be", async () => {
+  it("ends its pages when it is closed once or twice", async () => {
     await openEventStream(`${inspector.url}updates`);
     await Promise.all([inspector.close(), inspector.close()]);
     await expect(ask(inspector.url)).rejects.toThrow("ECONNREFUSED");
     expect(inspector.watching).toBe(false);
   });
 
-  it("keeps no process alive, not even with a page open", { timeout: 30_000 }, () => {
+  it("keeps no process alive, even with a page open", { timeout: 30_000 }, () => {
     const program = `
       import { request } from "node:http";
       import { createInbox } from "./src/index.ts";

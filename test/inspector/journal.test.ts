@@ -13,7 +13,7 @@ const progress = (number: number, chars: number): RunProgress => ({
 });
 
 describe("the journal of all runs", () => {
-  it("tells each run its own entries, with all that an event was and what it did to the text", () => {
+  it("gives each run its own entries with what each event did", () => {
     const journal = new Journal(10, true);
     journal.addJoined(progress(7, 1), 990);
     journal.delta(progress(7, 3), delta(0), 1_000);
@@ -42,7 +42,7 @@ describe("the journal of all runs", () => {
     });
   });
 
-  it("tells a sequence number of any size, and none where there was none", () => {
+  it("has a sequence number of any size or none", () => {
     const journal = new Journal(4, false);
     for (const seq of [2 ** 40, -1]) journal.delta(progress(1, 3), delta(seq), 0);
     journal.delta(progress(1, 4), { runId: "r", state: "delta" }, 0);
@@ -54,7 +54,7 @@ describe("the journal of all runs", () => {
     ]);
   });
 
-  it("keeps the latest entries of all runs together, and says how many it let go", () => {
+  it("keeps the latest entries of all runs and counts the others", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 20 }),
@@ -79,7 +79,7 @@ describe("the journal of all runs", () => {
     );
   });
 
-  it("tells of each entry what it was itself, never what stood in its place before", () => {
+  it("gives each entry its own values, never its predecessor's", () => {
     const entry = fc.constantFrom("delta", "silent", "final", "dreaming", "attempt");
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5 }), fc.array(entry, { maxLength: 30 }), (size, entries) => {
@@ -105,7 +105,7 @@ describe("the journal of all runs", () => {
     );
   });
 
-  it("tells the first four and the latest of a long run, and only the latest once the first are overwritten", () => {
+  it("gives the first four and the latest entries of a long run", () => {
     const journal = new Journal(1_000, false);
     for (let seq = 1; seq <= 1_000; seq += 1) journal.delta(progress(1, 2 * seq), delta(seq), seq);
     const whole = journal.timelineOf(1, 0, 1_000);

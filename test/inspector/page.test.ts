@@ -86,7 +86,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     expect(await takenIn("delivery", "attempting:succeeded:delivered")).toBe(10);
   });
 
-  it("shows a run's timeline at a click: what each event did, repeats and late ones marked, and the attempts", async () => {
+  it("shows each event of a run's timeline at a click", async () => {
     let fails = 1;
     await open({
       random: () => 0.1,
@@ -127,7 +127,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     await until(() => page.locator("dialog[open]").count()).toBe(0);
   });
 
-  it("is worked by keyboard alone", async () => {
+  it("is usable by keyboard alone", async () => {
     await open();
     inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
     await rowOf("settled", KEY).waitFor();
@@ -141,7 +141,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     expect(await focused()).toBe(KEY);
   });
 
-  it("hides texts, and shows them where the inspector was told to", async () => {
+  it("hides texts unless the inspector shows them", async () => {
     const tell = async () => {
       for (const state of ["delta", "final"])
         inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state, message: { content: "the secret words" } });
@@ -162,7 +162,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     expect(await page.locator("#details-text").textContent()).toBe("the secret words");
   });
 
-  it("comes back by itself when the server has been away", async () => {
+  it("reconnects by itself when the server was away", async () => {
     const token = "the-same-as-before";
     await open({}, { token });
     const { port } = inspector;
@@ -175,7 +175,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     complaints = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|INCOMPLETE/.test(text));
   });
 
-  it("says that it needs the new address when the server came back with another token", async () => {
+  it("asks for the new address when the token has changed", async () => {
     await open();
     const { port } = inspector;
     await inspector.close();
@@ -184,7 +184,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     complaints = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|INCOMPLETE|404/.test(text));
   });
 
-  it("has the runs that settled before it was opened, and says of them what it knows", async () => {
+  it("has the runs that settled before it was opened", async () => {
     gateway = await createFakeGateway();
     inbox = createInbox({ retry: { maxAttempts: 1 }, deliver: () => Promise.reject(new Error("No such room")) });
     inspector = await createInspector(inbox);
@@ -205,7 +205,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     expect(await page.locator("#details-timeline li").first().textContent()).toContain("No page was open");
   });
 
-  it("finds runs by what is typed, by outcome and by origin", async () => {
+  it("finds runs by text, outcome and origin", async () => {
     await open({ deliver: () => {} });
     const end = (runId: string, sessionKey: string, state: string) =>
       inbox.handle({ runId, sessionKey, seq: 1, state, message: { content: "Hello" } });
@@ -230,7 +230,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     await until(() => page.locator("#settled-note").textContent()).toBe("No run matches the search.");
   });
 
-  it("has an address for each run, and Back works", async () => {
+  it("has an address for each run and goes back", async () => {
     await open();
     for (const runId of ["run/1 ü", "run-2"])
       inbox.handle({ runId, sessionKey: `${KEY}:${runId}`, seq: 1, state: "aborted" });
@@ -257,7 +257,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     complaints = complaints.filter((text) => !/404/.test(text));
   });
 
-  it("gives ids to copy", async () => {
+  it("copies ids", async () => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await open({ deliver: () => {} });
     inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
@@ -267,7 +267,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     expect(await page.evaluate<string>("navigator.clipboard.readText()")).toMatch(/^msg_[\w-]{32}$/);
   });
 
-  it("says on top what is wrong, until it is over", async () => {
+  it("says on top what is wrong until it is over", async () => {
     await open();
     expect(await page.locator(".banner").count()).toBe(0);
     const { port } = new URL(gateway.url);
@@ -279,7 +279,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     await expect.poll(() => page.locator(".banner").count(), { timeout: 15_000 }).toBe(0);
   });
 
-  it("says what to type for a dead letter, and delivers it anew where it may act", async () => {
+  it("tells how to revive a dead letter and does so where it may", async () => {
     let fails = true;
     const deliver = () => {
       if (fails) throw new PermanentError("No such room");
@@ -325,7 +325,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     await until(() => row("dead").textContent()).toContain("run-0");
   });
 
-  it("may only look by default", async () => {
+  it("is read only by default", async () => {
     await open({ deliver: () => Promise.reject(new PermanentError("No such room")) });
     inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
     await row("dead").getByRole("button").click();
@@ -333,7 +333,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     expect(await page.getByRole("button", { name: "Deliver it now" }).count()).toBe(0);
   });
 
-  it("begins with the lists, and keeps folded what was folded", async () => {
+  it("begins with the lists and keeps folds", async () => {
     await open();
     const summary = page.getByText("Machines", { exact: true });
     const top = async (locator: Locator) => (await locator.boundingBox())?.y ?? 0;
@@ -345,7 +345,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     expect(await page.locator("#machine-run").isVisible()).toBe(false);
   });
 
-  it("breaks session keys at their colons, and shows the last parts of long ones", async () => {
+  it("breaks session keys at colons and shows the end of long ones", async () => {
     await open();
     const long = `${KEY}:${"x".repeat(30)}:${KEY}:end`;
     inbox.handle({ runId: "run-1", sessionKey: long, seq: 1, state: "aborted" });
@@ -355,7 +355,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     await until(() => fact("Session").textContent()).toBe(`${long} Copy`);
   });
 
-  it("works in a host's own server, behind its authentication", async () => {
+  it("works in a host's own server behind its authentication", async () => {
     gateway = await createFakeGateway();
     inbox = createInbox();
     const mounted = await createInspector(inbox, { port: false, path: "/inbox" });
@@ -376,7 +376,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     server.close();
   });
 
-  it("cannot be read by a page of another origin", async () => {
+  it("is unreadable for a page of another origin", async () => {
     await open();
     const stranger = await browser.newPage();
     await stranger.route("https://stranger.example/", (route) => route.fulfill({ body: "<p>Hello</p>" }));
@@ -391,7 +391,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     await stranger.close();
   });
 
-  it("has links and dead letters, and every counter", async () => {
+  it("has links, dead letters and every counter", async () => {
     await open({ retry: { maxAttempts: 1 }, deliver: () => Promise.reject(new Error("No such room")) });
     inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "final", message: { content: "Hello" } });
     await until(() => page.locator("#dead tr").textContent()).toContain("No such room");
@@ -403,7 +403,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     await until(() => takenIn("link", "live:lost:offline")).toBe(1);
   });
 
-  it("holds its lists still when it is asked to", async () => {
+  it("stops its lists on request", async () => {
     await open();
     await page.getByRole("button", { name: "Hold the lists" }).click();
     inbox.handle({ runId: "run-1", sessionKey: KEY, seq: 1, state: "aborted" });
@@ -418,7 +418,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     ["dark", 1280],
     ["light", 400],
     ["dark", 400],
-  ] as const)("has no serious flaw for axe, and nothing sticks out: %s, %i wide", async (colorScheme, width) => {
+  ] as const)("has no serious flaw for axe and no overflow: %s, %i wide", async (colorScheme, width) => {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: 900 });
     await open({ retry: { maxAttempts: 1 }, deliver: () => Promise.reject(new Error("No such room")) });
@@ -446,7 +446,7 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
   }
 
-  it("stays quick with 10,000 live runs and 2,000 events a second", async () => {
+  it("stays quick with 10,000 live runs at 2000 events a second", async () => {
     await open({ settledWindowMs: 1_000 });
     const live = 10_000;
     const seqs = new Array<number>(live).fill(0);

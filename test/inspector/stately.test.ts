@@ -47,7 +47,7 @@ async function toldUntilEnd(stream: EventStream, runId: string): Promise<Told[]>
 }
 
 describe("what Stately's inspector is told", () => {
-  it("is each actor with its definition, its events and its states, without texts", async () => {
+  it("is each actor with definition, events and states but no texts", async () => {
     await open();
     const stream = await openEventStream(`${stately.url}events`);
     hear("run-1", "delta", 1, "the secret words");
@@ -64,7 +64,7 @@ describe("what Stately's inspector is told", () => {
     stream.close();
   });
 
-  it("is a sample: as many actors as are asked for, each to its end, and every link", async () => {
+  it("is a sample of actors and every link", async () => {
     await open({ maxActors: 3 });
     const stream = await openEventStream(`${stately.url}events`);
     for (let run = 0; run < 100; run += 1) hear(`run-${run}`, "delta", 1, "Hello");
@@ -78,7 +78,7 @@ describe("what Stately's inspector is told", () => {
     stream.close();
   });
 
-  it("is told to a page that opens later, too: the actors there are, as they are", async () => {
+  it("is sent to a page that opens later", async () => {
     await open();
     const first = await openEventStream(`${stately.url}events`);
     hear("gone", "aborted", 1, "");
@@ -95,7 +95,7 @@ describe("what Stately's inspector is told", () => {
     second.close();
   });
 
-  it("is for nobody with a wrong token or of another origin", async () => {
+  it("is refused for a wrong token or another origin", async () => {
     await open();
     expect(await ask(`${new URL(stately.url).origin}/${"x".repeat(32)}/events`)).toMatchObject({ status: 404 });
     expect(await ask(`${stately.url}events`, { headers: { Origin: "https://stately.ai" } })).toMatchObject({
@@ -115,7 +115,7 @@ describe("what Stately's inspector is told", () => {
 });
 
 describe("the sample", () => {
-  it("begins so many actors a minute at most, links apart", () => {
+  it("begins a limited number of actors a minute, links apart", () => {
     const sample = new StatelySample({ maxActors: 10, maxNewPerMinute: 2 });
     const begin = (id: string, now: number, always = false) => {
       const followed = sample.begin(id, always, now);
@@ -140,7 +140,7 @@ describe.skipIf(chromium === undefined)("the page around Stately's inspector", {
 
   beforeEach(() => open());
 
-  it("hands on what happened before it had loaded, and what happens then", async () => {
+  it("passes on what happened before and after it had loaded", async () => {
     const browser = await launchChromium(chromium ?? "");
     const page = await browser.newPage();
     await page.route("https://stately.ai/inspect", (route) => route.fulfill({ contentType: "text/html", body: frame }));

@@ -75,7 +75,7 @@ function timelinesOf(watch: Watch, runs: FollowedRuns, now: number): Map<string,
 }
 
 describe("the timelines of many runs", () => {
-  it("are what a list for each run would hold, whatever comes and whenever someone begins to look", async () => {
+  it("equal a list for each run, for any events and viewers", async () => {
     const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.nat(20), async (steps, unseen) => {
       const clock = createTestClock(1_000_000);
       const inbox = createInbox({ clock, ttlMs: 60_000, settledWindowMs: 86_400_000, dedupWindowMs: 1_000 });

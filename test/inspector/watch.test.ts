@@ -81,8 +81,8 @@ const told = (runId: string) =>
 
 const handled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-describe("what the inspector sees of a run", () => {
-  it("is each event with its time and what it did, its end, and the attempts to deliver it", async () => {
+describe("a watched run", () => {
+  it("has each event with time and effect, its end and its attempts", async () => {
     let fails = 1;
     open({
       random: () => 0.5,
@@ -119,7 +119,7 @@ describe("what the inspector sees of a run", () => {
     expect(look().live).toEqual({ total: 0, rows: [] });
   });
 
-  it("goes on in one line when a final comes after the end", async () => {
+  it("stays one line when a final comes after its end", async () => {
     open();
     hear("r", "error", 1, { errorMessage: "overloaded", errorKind: "provider" });
     expect(look().settled.rows).toMatchObject([{ status: "errored", reason: "provider (10 characters)" }]);
@@ -134,7 +134,7 @@ describe("what the inspector sees of a run", () => {
     ]);
   });
 
-  it("begins where it is when it had begun before anyone looked", () => {
+  it("is seen from where it stands when the watch begins", () => {
     open();
     watch.close();
     hear("r", "delta", 1, { deltaText: "Hello" });
@@ -156,7 +156,7 @@ describe("what the inspector sees of a run", () => {
     expect(look().settled.rows).toMatchObject([{ sessionKey: KEY, deltas: 2, chars: 5 }]);
   });
 
-  it("is another line when a run of that name begins anew, long after it ended", () => {
+  it("is another line when its id begins anew long after its end", () => {
     open({ settledWindowMs: 60_000 });
     hear("r", "delta", 1, { deltaText: "Hello" });
     hear("r", "aborted", 2);
@@ -173,7 +173,7 @@ describe("what the inspector sees of a run", () => {
     });
   });
 
-  it("ends when the ledger knew its message already, though no outcome tells of it", async () => {
+  it("ends when the ledger knew its message already", async () => {
     const ledger = createMemoryLedger();
     open({ ledger, settledWindowMs: 0, dedupWindowMs: 0 });
     hear("r", "final", 1, say("once"));
@@ -184,7 +184,7 @@ describe("what the inspector sees of a run", () => {
     expect(look()).toMatchObject({ live: { total: 0, rows: [] }, settled: { total: 1, rows: [{ status: "gone" }] } });
   });
 
-  it("does not end while the ledger takes its time over its message", async () => {
+  it("does not end before the ledger has taken its message", async () => {
     const written = openWithSlowLedger();
     clock.advance(900);
     hear("r", "final", 1, say("Hello"));
@@ -196,7 +196,7 @@ describe("what the inspector sees of a run", () => {
     expect(told("r").slice(0, 2)).toEqual(["0 final 1 taken 5", "100 dispatched"]);
   });
 
-  it("is one line, put right, when its outcome comes after it was thought to have none", async () => {
+  it("is one line when its outcome comes late", async () => {
     const written = openWithSlowLedger();
     hear("r", "final", 1, say("Hello"));
     clock.advance(1_100);
@@ -215,7 +215,7 @@ describe("what the inspector sees of a run", () => {
     expect(look().live).toEqual({ total: 0, rows: [] });
   });
 
-  it("has a rate, over the last one or two seconds that it was looked at", () => {
+  it("has a rate over the last one or two seconds", () => {
     open();
     const rates: unknown[] = [];
     for (let seq = 1; seq <= 40; seq += 1) {
@@ -231,7 +231,7 @@ describe("what the inspector sees of a run", () => {
     expect(look().live.rows).toMatchObject([{ deltasPerSecond: 0, deltas: 40 }]);
   });
 
-  it("is nothing more once the watch is closed, not even the event during which it was", () => {
+  it("is not seen after the watch is closed", () => {
     open();
     watch.close();
     inbox.activity$.subscribe(() => watch.close());
@@ -240,7 +240,7 @@ describe("what the inspector sees of a run", () => {
     expect(look().live.rows).toEqual([]);
   });
 
-  it("says how a run expired, was aborted or discarded", () => {
+  it("says how it expired, was aborted or discarded", () => {
     open({ ttlMs: 60_000 });
     hear("slow", "delta", 1, { deltaText: "…" });
     clock.advance(60_000);
@@ -253,7 +253,7 @@ describe("what the inspector sees of a run", () => {
     ]);
   });
 
-  it("takes up messages that were dispatched before anyone looked", async () => {
+  it("is seen from its delivery when it was dispatched before", async () => {
     open({ deliver: () => Promise.reject(new Error("no")), retry: { maxAttempts: 2, firstDelayMs: 10 } });
     watch.close();
     hear("r", "final", 1, say("Hello"));
@@ -277,13 +277,13 @@ describe("message text", () => {
     return `${live}${JSON.stringify([look(), detailsOf("r"), detailsOf("bad")])}`;
   };
 
-  it("is hidden", () => {
+  it("is hidden by default", () => {
     open();
     expect(tell()).not.toContain("secret");
     expect(look().settled.rows.find(({ runId }) => runId === "bad")?.reason).toBe("(16 characters)");
   });
 
-  it("is hidden where an error of the handler quotes it", async () => {
+  it("is hidden where a handler's error quotes it", async () => {
     const deliver = () => {
       throw new Error(`invalid input: "${secret}"`);
     };
@@ -297,7 +297,7 @@ describe("message text", () => {
     expect(look().settled.rows).toMatchObject([{ delivery: "dead", error: "(it quotes the message: 33 characters)" }]);
   });
 
-  it("is shown where it is asked for", () => {
+  it("is shown on request", () => {
     open({}, true);
     tell();
     expect(detailsOf("r").text).toBe(secret);
@@ -307,7 +307,7 @@ describe("message text", () => {
 });
 
 describe("a run that nobody watched", () => {
-  it("is kept with its end, its message and how that fared", async () => {
+  it("is kept with its end, its message and its delivery", async () => {
     open({ deliver: () => Promise.reject(new Error("no")), retry: { maxAttempts: 1 } });
     watch.close();
     hear("spoke", "delta", 1, { deltaText: "Hello" });
@@ -326,7 +326,7 @@ describe("a run that nobody watched", () => {
     expect(told("spoke")).toEqual(["2000 dispatched", "2000 dead 1"]);
   });
 
-  it("is one line when its late final comes, and another when the name is used anew", async () => {
+  it("is one line with its late final and another when its id begins anew", async () => {
     open({ settledWindowMs: 60_000 });
     watch.close();
     hear("r", "aborted", 1);
@@ -341,7 +341,7 @@ describe("a run that nobody watched", () => {
     ]);
   });
 
-  it("is told from where somebody looks again", () => {
+  it("is seen from when somebody watches again", () => {
     open();
     hear("r", "delta", 1, { deltaText: "Hel" });
     watch.close();
@@ -353,8 +353,8 @@ describe("a run that nobody watched", () => {
   });
 });
 
-describe("looking for a run", () => {
-  it("finds it by its session, its run, its message, its outcome and its origin", async () => {
+describe("a search for runs", () => {
+  it("finds them by session, run or message and by outcome or origin", async () => {
     open();
     hear("alpha", "final", 1, say("Hello"));
     hear("beta", "aborted", 1);
@@ -383,8 +383,8 @@ describe("looking for a run", () => {
   });
 });
 
-describe("the bounds of what the inspector keeps", () => {
-  it("are 100 rows a list, the newest, with the whole count", () => {
+describe("the limits of what the inspector keeps", () => {
+  it("are the 100 newest rows a list with the whole count", () => {
     open();
     for (let run = 0; run < 10_000; run += 1) hear(`run-${run}`, "delta", 1, { deltaText: "x" });
     const { live } = look();
@@ -393,7 +393,7 @@ describe("the bounds of what the inspector keeps", () => {
     expect(live.rows[0]?.runId).toBe("run-9999");
   });
 
-  it("are ten updates a second, three beside more than 30 runs, and one beside more than 1,000", () => {
+  it("are ten updates a second and fewer beside many runs", () => {
     open();
     const pauses: unknown[] = [];
     for (let run = 1; run <= 1_001; run += 1) {
@@ -406,7 +406,7 @@ describe("the bounds of what the inspector keeps", () => {
     expect(pauses).toEqual([100, 333, 333, 1_000]);
   });
 
-  it("are 1,000 settled runs, and the rows of the latest", () => {
+  it("are 1,000 settled runs with the rows of the latest", () => {
     open();
     for (let run = 0; run < 1_500; run += 1) hear(`run-${run}`, "aborted", 1);
     expect(look().settled).toMatchObject({ total: 1_000 });
@@ -416,7 +416,7 @@ describe("the bounds of what the inspector keeps", () => {
     expect(runs.details(1, clock.now())).toBeUndefined();
   });
 
-  it("are 200 entries a timeline: the first four and the latest", () => {
+  it("are 200 entries a timeline, the first four and the latest", () => {
     open();
     for (let seq = 1; seq <= 1_000; seq += 1) hear("r", "delta", seq, { deltaText: "x" });
     const { entries, dropped } = detailsOf("r");

@@ -31,13 +31,13 @@ describe("a list worked off in slices", () => {
     expect(stop()).toBeGreaterThanOrEqual(7);
   });
 
-  it("does not turn the loop for work that takes no time", async () => {
+  it("keeps the turn for work that takes no time", async () => {
     const stop = countTurns();
     await inSlices([1, 2, 3], () => {});
     expect(stop()).toBe(0);
   });
 
-  it("takes the items in their order, one at a time", async () => {
+  it("gives its items in order, one at a time", async () => {
     async function* items() {
       yield* [1, 2, 3];
     }
@@ -50,7 +50,7 @@ describe("a list worked off in slices", () => {
     expect(seen).toEqual(["begin 1", "end 1", "begin 2", "end 2", "begin 3", "end 3"]);
   });
 
-  it("ends with its signal, and closes what it reads from", async () => {
+  it("ends with its signal and closes its iterator", async () => {
     const control = new AbortController();
     let isClosed = false;
     function* items() {
@@ -82,7 +82,7 @@ describe("a list worked off in slices", () => {
 });
 
 describe("the turns of the loop", () => {
-  it("gives each of several workers its turn, none twice before all had one", async () => {
+  it("give each of several workers its turn before another one", async () => {
     const turns = new LoopTurns();
     const seen: string[] = [];
     const work = async (name: string) => {
@@ -97,7 +97,7 @@ describe("the turns of the loop", () => {
     expect(seen.join("")).toBe("abcabcabc");
   });
 
-  it("begins each turn anew", async () => {
+  it("begin with a full slice each", async () => {
     const turns = new LoopTurns();
     expect(turns.isOver).toBe(false);
     busy(25);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { exponential } from "../../src/kit/backoff.ts";
 
-it("doubles with each failure up to its end", () => {
+it("doubles with each failure up to its maximum", () => {
   const backoff = exponential(250, 1_500);
   expect([1, 2, 3, 4, 5, 10_000].map(backoff)).toEqual([250, 500, 1_000, 1_500, 1_500, 1_500]);
 });

@@ -28,7 +28,7 @@ describe("a deadline", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("lets go of everything when released", () => {
+  it("removes its timer and listeners when released", () => {
     const clock = createTestClock();
     const outer = new AbortController();
     const { signal, release } = deadline({ clock, ms: 10, reason: () => "late", signal: outer.signal });
@@ -49,7 +49,7 @@ describe("work that may be aborted", () => {
     expect(listeners(signal)).toBe(0);
   });
 
-  it("does not wait for work that ignores the signal, whatever becomes of it", async () => {
+  it("ends with the signal when the work ignores it", async () => {
     const control = new AbortController();
     const work = Promise.withResolvers<void>();
     const result = orAborted(work.promise, control.signal);
@@ -67,7 +67,7 @@ describe("a wait for work", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("says that it was not", async () => {
+  it("says that the work was not done in time", async () => {
     const clock = createTestClock();
     const done = within(clock, 10, new Promise(() => {}));
     clock.advance(10);

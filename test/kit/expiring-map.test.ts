@@ -33,14 +33,14 @@ describe("an expiring map", () => {
     expect(map.get("a")).toBe(2);
   });
 
-  it("forgets the oldest when there are too many", () => {
+  it("forgets the oldest above the limit of keys", () => {
     const { map, evicted } = create(10, 2);
     for (const key of ["a", "b", "a", "c"]) map.set(key, 1);
     expect([map.get("a"), map.get("b"), map.get("c")]).toEqual([1, undefined, 1]);
     expect([map.size, evicted()]).toEqual([2, 1]);
   });
 
-  it("forgets the oldest when all are too large together", () => {
+  it("forgets the oldest above the limit of size", () => {
     const map = new ExpiringMap<number>({
       windowMs: 10,
       maxKeys: 100,
@@ -61,7 +61,7 @@ describe("an expiring map", () => {
     expect([...map.values()]).toEqual([]);
   });
 
-  it("does not count a key that was deleted as forgotten", () => {
+  it("does not count a deleted key as forgotten", () => {
     const { map, evicted } = create(10, 2);
     for (const key of ["a", "b", "c", "d"]) {
       map.set(key, 1);
@@ -90,7 +90,7 @@ describe("an expiring map", () => {
     expect([map.size, clock.pending]).toEqual([0, 0]);
   });
 
-  it("lists what it remembers, the oldest first", () => {
+  it("lists its keys, the oldest first", () => {
     const { map } = create(10, 100);
     for (const [key, value] of [
       ["a", 1],
@@ -101,7 +101,7 @@ describe("an expiring map", () => {
     expect([...map.values()]).toEqual([2, 3]);
   });
 
-  it("stays small however often one key is set behind an older one", () => {
+  it("stays small when one key is set again and again behind an older one", () => {
     const { map } = create(60_000, 100);
     map.set("older", 0);
     expect(
@@ -112,7 +112,7 @@ describe("an expiring map", () => {
     expect([map.get("older"), map.get("again")]).toEqual([0, 499_999]);
   });
 
-  it("stays small however many keys are set and deleted behind an older one", () => {
+  it("stays small when keys are set and deleted behind an older one", () => {
     const { map } = create(60_000, 100);
     map.set("older", 0);
     const churn = () => {
@@ -125,7 +125,7 @@ describe("an expiring map", () => {
     expect(map.size).toBe(1);
   });
 
-  it("lets go of what is deleted, also when nothing is set after that", () => {
+  it("frees what is deleted when nothing is set after that", () => {
     const { map } = create(60_000, 500_000);
     const churn = () => {
       for (let i = 0; i < 300_000; i++) map.set(`key ${i}`, i);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Feed } from "../../src/kit/feed.ts";
 
 describe("a feed", () => {
-  it("tells every subscriber each value, from when it subscribed until it leaves", () => {
+  it("gives every subscriber each value from its subscription on", () => {
     const feed = new Feed<number>();
     const heard: string[] = [];
     expect(feed.observed).toBe(false);
@@ -16,7 +16,7 @@ describe("a feed", () => {
     expect(feed.observed).toBe(true);
   });
 
-  it("begins for each subscriber with what it is to be told first, as it is then", () => {
+  it("begins with the current values for each subscriber", () => {
     const first: number[] = [];
     const feed = new Feed<number>(() => first);
     const heard: string[] = [];
@@ -27,7 +27,7 @@ describe("a feed", () => {
     expect(heard).toEqual(["second 1", "second 2", "first 3", "second 3"]);
   });
 
-  it("tells a value to those who were there when it came, whatever they do then", () => {
+  it("gives a value to those who were subscribed when it came", () => {
     const feed = new Feed<number>();
     const heard: string[] = [];
     const first = feed.values$.subscribe((value) => {
@@ -41,7 +41,7 @@ describe("a feed", () => {
     expect(heard).toEqual(["first 1", "second 1", "second 2", "third 2"]);
   });
 
-  it("completes those who are there and those who come later, and tells nothing more", () => {
+  it("completes present and later subscribers", () => {
     const feed = new Feed<number>();
     const heard: string[] = [];
     const observer = (name: string) => ({

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { nodeProblem } from "../../src/kit/node-version.ts";
 
-it("asks for the Node that package.json asks for", () => {
+it("is that of package.json", () => {
   const { engines } = JSON.parse(readFileSync("package.json", "utf8")) as { engines: { node: string } };
   const oldest = engines.node.replace(">=", "");
   expect(nodeProblem(`${oldest}.0`)).toBeUndefined();

@@ -4,7 +4,7 @@ import { Queue } from "../../src/kit/queue.ts";
 import { heapGrowth } from "../helpers/heap.ts";
 
 describe("a queue", () => {
-  it("gives what it was given, in the same order", () => {
+  it("is first in, first out", () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 5_000 }), (steps) => {
         const queue = new Queue<number>();
@@ -33,7 +33,7 @@ describe("a queue", () => {
     expect(heapGrowth(churn)).toBeLessThan(2_000_000);
   });
 
-  it("lets go of a flood once it has passed", () => {
+  it("frees its memory after many entries", () => {
     const queue = new Queue<object>();
     const flood = () => {
       for (let i = 0; i < 500_000; i++) queue.push({ i });

@@ -12,7 +12,7 @@ describe("a table of runs", () => {
     expect([table.named("r"), table.size]).toEqual([["two"], 1]);
   });
 
-  it("counts a run once, however often it is set, and what was never there not at all", () => {
+  it("counts a run once, however often it is set", () => {
     const table = new RunMap<number>();
     table.set("home", "r", 1);
     table.set("home", "r", 2);
@@ -26,7 +26,7 @@ describe("a table of runs", () => {
     expect([table.size, [...table.values()]]).toEqual([0, []]);
   });
 
-  it("lists each Gateway's in the order of insertion", () => {
+  it("lists the runs of a Gateway in the order of insertion", () => {
     const table = new RunMap<string>();
     for (const [gateway, runId] of ["ab", "bc", "aa"].map((name) => [...name] as [string, string])) {
       table.set(gateway, runId, gateway + runId);

@@ -14,7 +14,7 @@ describe("a timer", () => {
     expect(calls).toEqual([10]);
   });
 
-  it("does not call once cancelled, and leaves nothing behind", () => {
+  it("does not call once cancelled and leaves nothing behind", () => {
     const clock = createTestClock();
     const calls: number[] = [];
     const timer = startTimer(clock, 10, () => calls.push(clock.now()));
@@ -25,7 +25,7 @@ describe("a timer", () => {
     expect(calls).toEqual([]);
   });
 
-  it("waits longer than a timer of Node's can, and can be cancelled all the while", () => {
+  it("waits longer than one of Node's timers can", () => {
     const clock = createTestClock();
     const calls: number[] = [];
     startTimer(clock, MAX_DELAY_MS * 2 + 5, () => calls.push(clock.now()));

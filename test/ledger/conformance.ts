@@ -81,18 +81,18 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
       await cleanUp?.();
     });
 
-    it("takes a message on once", async () => {
+    it("takes a message once", async () => {
       expect(await ledger.take(messageOf("a"))).toBe("taken");
       expect(await ledger.take(messageOf("a"))).toBe("known");
       expect(await ledger.take(messageOf("b"))).toBe("taken");
     });
 
-    it("takes one of many that come at once", async () => {
+    it("takes one of many equal messages that come at once", async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => ledger.take(messageOf("a"))));
       expect(answers.filter((answer) => answer === "taken")).toHaveLength(1);
     });
 
-    it("takes messages that come before it is open", async () => {
+    it("takes messages before it is open", async () => {
       const early = make(clock, RETAIN_MS);
       const opening = early.open({ clock, ordering: "session", onAlarm() {}, onClaimable() {} });
       expect(await early.take(messageOf("a"))).toBe("taken");
@@ -108,7 +108,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
       expect(await ledger.take(messageOf("a"))).toBe("known");
     });
 
-    it("forgets a delivered message after the retention time, and not before", async () => {
+    it("forgets a delivered message after the retention time", async () => {
       await ledger.take(messageOf("a"));
       ledger.delivered("a", 1);
       await ledger.flush();
@@ -124,7 +124,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
       expect(await ledger.take(messageOf("a"))).toBe("known");
     });
 
-    it("keeps a dead letter with its message, its attempts and its error", async () => {
+    it("keeps a dead letter with message, attempts and error", async () => {
       await ledger.take(messageOf("a"));
       ledger.attempted("a", 1, "no");
       clock.advance(5_000);
@@ -165,7 +165,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
       expect(await ledger.deadLetters()).toEqual([]);
     });
 
-    it("revives a dead letter with its attempts at 0, once", async () => {
+    it("revives a dead letter once, with its attempts at 0", async () => {
       const [{ claimable }] = opened as [Opened];
       await ledger.take(messageOf("a"));
       ledger.dead("a", 10, "no");
@@ -179,7 +179,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
       expect(await ledger.take(messageOf("a"))).toBe("known");
     });
 
-    it("lets a revived letter die again", async () => {
+    it("makes a dead letter of a revived message again", async () => {
       await ledger.take(messageOf("a"));
       ledger.dead("a", 10, "no");
       await ledger.revive("a");
@@ -208,7 +208,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
       }
     });
 
-    it("ignores reports on what it has not taken, or has settled", async () => {
+    it("ignores reports on messages it has not taken or has settled", async () => {
       ledger.delivered("unknown", 1);
       ledger.attempted("unknown", 1, "no");
       ledger.dead("unknown", 1, "no");
@@ -225,7 +225,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
       expect(await ledger.claim(ALL)).toEqual([]);
     });
 
-    it("takes no message whose run is solicited, until then", async () => {
+    it("takes no message whose run is solicited until that expires", async () => {
       const until = clock.now() + 1_000;
       await ledger.solicit("run:a", until);
       await ledger.solicit("run:b", until);
@@ -298,7 +298,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
 
     if (!shared) return;
 
-    describe("shared with another inbox", () => {
+    describe("a ledger shared with another inbox", () => {
       it("gives each message to one of them", async () => {
         const { ledger: other } = await open();
         const ids = Array.from({ length: 100 }, (_, index) => `id-${index}`);
@@ -309,13 +309,13 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
         expect(answers.filter((answer) => answer === "known")).toHaveLength(100);
       });
 
-      it("leaves what a living one has to it", async () => {
+      it("leaves to a living inbox what it has taken", async () => {
         const { ledger: other } = await open();
         await ledger.take(messageOf("a"));
         expect(await other.claim(ALL)).toEqual([]);
       });
 
-      it("hands over what the other gave up, oldest first, and tells of it", async () => {
+      it("hands over and reports what the other gave up, oldest first", async () => {
         const { ledger: other, claimable } = await open();
         const ids = Array.from({ length: 50 }, (_, index) => `id-${index}`);
         for (const id of ids) await ledger.take(messageOf(id));
@@ -329,7 +329,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
         expect(await other.claim(20)).toEqual([]);
       });
 
-      it("records a message for the one that delivers its session", async () => {
+      it("records a message for the inbox that delivers its session", async () => {
         const [first] = opened as [Opened];
         const { ledger: other } = await open();
         expect(await ledger.take(messageOf("a", session("one")))).toBe("taken");
@@ -361,7 +361,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
         expect(await other.take(messageOf("b"))).toBe("taken");
       });
 
-      it("gives each of many to one, in order, when two claim at once", async () => {
+      it("gives each of many to one in order when two claim at once", async () => {
         const { ledger: other } = await open();
         const { ledger: third } = await open();
         const ids = Array.from({ length: 200 }, (_, index) => `id-${String(index).padStart(3, "0")}`);
@@ -383,7 +383,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
         }
       });
 
-      it("gives what one revives to the other, too", async () => {
+      it("gives the other what one revives", async () => {
         const { ledger: other, claimable } = await open();
         await ledger.take(messageOf("a"));
         ledger.dead("a", 10, "no");

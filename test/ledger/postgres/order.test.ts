@@ -14,7 +14,7 @@ async function open(schema: string) {
 }
 
 describe.skipIf(postgres === undefined)("a session", () => {
-  it("keeps its order when its owner hears a message itself while it claims it", async () => {
+  it("keeps its order when its owner hears a message while it claims", async () => {
     const schema = postgres?.schema() as string;
     const [owner, other] = [await open(schema), await open(schema)];
     await owner.take(messageOf("a"));

@@ -21,7 +21,7 @@ const postgres = await startPostgres("THE RECIPES OF THE README");
 afterAll(() => postgres?.stop());
 
 describe.skipIf(postgres === undefined)("the README's recipes for Postgres", () => {
-  it("run as they stand", async () => {
+  it("work as they are printed", async () => {
     const [ledger = "", inbox = "", start = ""] = recipe("Several machines");
     const deliver = recipe("Exactly once").join("\n");
     const url = postgres?.url as string;

@@ -49,8 +49,8 @@ async function rowsOf(schema: string): Promise<Record<string, string>> {
   return Object.fromEntries(rows.map(({ id, state }) => [id, state]));
 }
 
-describe("a server that is gone for a while", () => {
-  it("keeps what was said meanwhile, raises one alarm, and has all of it safe afterwards", async () => {
+describe("a server that is away for a while", () => {
+  it("gets what was said meanwhile and causes one alarm", async () => {
     if (server === undefined) return;
     const schema = server.schema();
     const pool = new pg.Pool({ connectionString: server.url });
@@ -91,7 +91,7 @@ describe("a server that is gone for a while", () => {
     expect(alarms).toHaveLength(2);
   }, 60_000);
 
-  it("answers a take that waits through a short restart with what the server says", async () => {
+  it("answers a take that waits through a short restart", async () => {
     if (server === undefined) return;
     const schema = server.schema();
     const one = await open(schema);
@@ -108,7 +108,7 @@ describe("a server that is gone for a while", () => {
     await two.ledger.close();
   }, 60_000);
 
-  it("robs nobody who comes back after a restart", async () => {
+  it("takes no message from an inbox that returns after a restart", async () => {
     if (server === undefined) return;
     const schema = server.schema();
     const one = await open(schema);
@@ -126,7 +126,7 @@ describe("a server that is gone for a while", () => {
     await two.ledger.close();
   }, 60_000);
 
-  it("ends when it is closed while the server is gone, and while it opens", async () => {
+  it("lets a ledger close while it is away", async () => {
     if (server === undefined) return;
     const { ledger, alarms } = await open(server.schema());
     await server.halt();
@@ -142,7 +142,7 @@ describe("a server that is gone for a while", () => {
     await server.resume();
   }, 60_000);
 
-  it("waits for a server that is not there yet", async () => {
+  it("is waited for when it is not there yet", async () => {
     if (server === undefined) return;
     await server.halt();
     const opening = open(server.schema());
@@ -166,7 +166,7 @@ describe("a lease", () => {
   }
 
   it.each(["life", "all"] as const)(
-    "comes back when its connection is lost (%s)",
+    "is taken again when its connection is lost (%s)",
     async (which) => {
       if (server === undefined) return;
       const schema = server.schema();
@@ -184,7 +184,7 @@ describe("a lease", () => {
     60_000,
   );
 
-  it("comes back when its connection gives no answer, and nobody takes it for dead meanwhile", async () => {
+  it("stays its own when its connection does not answer for a while", async () => {
     if (server === undefined) return;
     const schema = server.schema();
     const one = await open(schema);
@@ -217,7 +217,7 @@ describe("a lease", () => {
     await two.ledger.close();
   }, 60_000);
 
-  it("knows what it was robbed of, and what it reports of that has no effect", async () => {
+  it("says what another has taken and ignores reports on that", async () => {
     if (server === undefined) return;
     const schema = server.schema();
     const one = await open(schema);

@@ -43,7 +43,7 @@ const withUrl = (change: (address: URL) => void) => {
 };
 
 describe.skipIf(postgres === undefined)("the schema", () => {
-  it("is made once by many hosts that start together", async () => {
+  it("is created once by many hosts that start together", async () => {
     const schema = postgres?.schema() as string;
     const ledgers = await Promise.all(Array.from({ length: 8 }, () => open({ connectionString: url, schema })));
     const answers = await Promise.all(ledgers.map((ledger) => ledger.take(messageOf("a"))));
@@ -51,7 +51,7 @@ describe.skipIf(postgres === undefined)("the schema", () => {
     expect(await admin(`select version from ${schema}.version`)).toEqual([{ version: 1 }]);
   });
 
-  it("is left alone when a newer version made it", async () => {
+  it("is left alone when a newer version created it", async () => {
     const schema = postgres?.schema() as string;
     await open({ connectionString: url, schema });
     await admin(`update ${schema}.version set version = 7`);
@@ -83,7 +83,7 @@ describe.skipIf(postgres === undefined)("the schema", () => {
     expect(() => postgresLedger({ connectionString: url, schema: schema as string })).toThrow(/`schema`/);
   });
 
-  it("needs no more than its own schema", async () => {
+  it("needs no right outside itself", async () => {
     const schema = postgres?.schema() as string;
     const role = `${schema}_role`;
     const connectionString = withUrl((address) => {
@@ -106,7 +106,7 @@ describe.skipIf(postgres === undefined)("the schema", () => {
     }
   });
 
-  it("is not made in a database that cannot hold every text", async () => {
+  it("is not created in a database that cannot store every text", async () => {
     const name = `${postgres?.schema()}_latin1`;
     await admin(`create database ${name} encoding 'LATIN1' locale 'C' template template0`);
     try {
@@ -122,7 +122,7 @@ describe.skipIf(postgres === undefined)("the schema", () => {
     }
   });
 
-  it("works whatever the role's defaults are", async () => {
+  it("works with any defaults of the role", async () => {
     const schema = postgres?.schema() as string;
     const pool = new pg.Pool({
       connectionString: url,
@@ -167,14 +167,14 @@ describe.skipIf(postgres === undefined)("the options", () => {
     }
   });
 
-  it("serves one inbox only", async () => {
+  it("serve one inbox only", async () => {
     const ledger = await open({ connectionString: url, schema: postgres?.schema() as string });
     await expect(ledger.open(host)).rejects.toMatchObject({ code: "ERR_INBOX_OPTION" });
   });
 });
 
 describe.skipIf(postgres === undefined)("a message", () => {
-  it("that the server refuses is delivered from memory with an alarm, and holds up no other", async () => {
+  it("that the server refuses is delivered with an alarm and delays no other", async () => {
     const alarms: unknown[] = [];
     const schema = postgres?.schema() as string;
     const ledger = postgresLedger({ connectionString: url, schema });
@@ -195,7 +195,7 @@ describe.skipIf(postgres === undefined)("a message", () => {
     expect(alarms).toEqual([expect.objectContaining({ code: "ERR_INBOX_LEDGER" }), undefined]);
   });
 
-  it("keeps its NUL characters and halves of characters", async () => {
+  it("keeps its NUL characters and half characters", async () => {
     const schema = postgres?.schema() as string;
     const one = await open({ connectionString: url, schema });
     const message = messageOf("a\0b", {
@@ -212,7 +212,7 @@ describe.skipIf(postgres === undefined)("a message", () => {
     expect(await admin(`select session_key from ${schema}.messages`)).toEqual([{ session_key: "key " }]);
   });
 
-  it("whose session is no JSON is refused by name", async () => {
+  it("with a session that is no JSON is refused by name", async () => {
     const ledger = await open({ connectionString: url, schema: postgres?.schema() as string });
     await expect(ledger.take(messageOf("a", { session: { big: 1n } }))).rejects.toMatchObject({
       code: "ERR_INBOX_OPTION",
@@ -242,7 +242,7 @@ describe.skipIf(postgres === undefined)("PgBouncer", () => {
     }
   });
 
-  it.each(["transaction", "statement"] as const)("is refused in %s mode, by name", async (mode) => {
+  it.each(["transaction", "statement"] as const)("is refused in %s mode by name", async (mode) => {
     const bouncer = await startPgBouncer(url, mode, "POSTGRES THROUGH PGBOUNCER");
     if (bouncer === undefined) return;
     try {

@@ -68,7 +68,7 @@ describe.skipIf(postgres === undefined)("a host that dies", () => {
   }
 
   // A machine that is busy with other tests may be late.
-  it("by kill -9 is taken over within two seconds", { retry: 2 }, async () => {
+  it("by kill -9 loses its messages to another within two seconds", { retry: 2 }, async () => {
     const child = await startHost();
     child.kill("SIGKILL");
     const { ids, ms } = await takeOver();
@@ -76,7 +76,7 @@ describe.skipIf(postgres === undefined)("a host that dies", () => {
     expect(ms).toBeLessThan(2_000);
   });
 
-  it("and whose parent does not wait for it is taken over all the same", async () => {
+  it("as a zombie loses its messages to another", async () => {
     // The shell becomes a program that never waits: its child stays a zombie.
     const host = await startHost("sh", "-c", '"$@" & exec tail -f /dev/null', "sh");
     const client = new pg.Client({ connectionString: url });
@@ -91,14 +91,14 @@ describe.skipIf(postgres === undefined)("a host that dies", () => {
     expect(() => process.kill(pid, 0)).not.toThrow();
   });
 
-  it("as a worker thread is taken over while its process lives", async () => {
+  it("as a worker thread loses its messages while its process lives", async () => {
     const worker = new Worker(program, { workerData: { url, schema }, execArgv: ["--import", "tsx"] });
     await once(worker, "message");
     await worker.terminate();
     expect((await takeOver()).ids).toEqual(["a", "b"]);
   });
 
-  it("is not one that stands still", async () => {
+  it("is none that stands still", async () => {
     const child = await startHost();
     child.kill("SIGSTOP");
     // Longer than it takes to see that somebody is dead.
@@ -114,7 +114,7 @@ describe.skipIf(postgres === undefined)("a host that dies", () => {
 });
 
 describe.skipIf(postgres === undefined)("a schema that is dropped while it is in use", () => {
-  it("raises an alarm, and is made anew with what is not delivered", async () => {
+  it("raises an alarm and is created anew with what is not delivered", async () => {
     const schema = postgres?.schema() as string;
     const alarms: unknown[] = [];
     const ledger = postgresLedger({ connectionString: url, schema });
@@ -135,7 +135,7 @@ describe.skipIf(postgres === undefined)("a schema that is dropped while it is in
     await client.end();
   });
 
-  it("counts and names a message that cannot be read, and keeps it", async () => {
+  it("counts, names and keeps an unreadable message", async () => {
     const schema = postgres?.schema() as string;
     const alarms: { readonly message: string }[] = [];
     const ledger = postgresLedger({ connectionString: url, schema });

@@ -50,7 +50,7 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
     return ledger.transactional(handler)(messageOf(id), { attempt: 1, signal });
   }
 
-  it("commits what the handler wrote together with delivered", async () => {
+  it("commits the handler's writes together with `delivered`", async () => {
     await attempt(async (message, { client }) => {
       await insert(client, message);
       expect(await effects()).toEqual([]);
@@ -61,7 +61,7 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
     expect(await ledger.take(messageOf("a"))).toBe("known");
   });
 
-  it("rolls everything back when the handler throws, and delivers at the next attempt", async () => {
+  it("rolls back when the handler throws and delivers at the next attempt", async () => {
     const failing = attempt(async (message, { client }) => {
       await insert(client, message);
       throw new Error("not now");
@@ -73,13 +73,13 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
     expect(await effects()).toEqual(["a"]);
   });
 
-  it("calls the handler no more once it was delivered", async () => {
+  it("does not call the handler for a delivered message", async () => {
     await attempt((message, { client }) => insert(client, message));
     await attempt(() => expect.unreachable());
     expect(await effects()).toEqual(["a"]);
   });
 
-  it("says that a message is not ours any more, and rolls back nothing of another's", async () => {
+  it("reports a lost lease and rolls back nothing of another inbox", async () => {
     await ledger.take(messageOf("a"));
     await pool.query(`update ${schema}.messages set owner = '999'`);
     await expect(attempt(() => expect.unreachable())).rejects.toMatchObject({ code: "ERR_INBOX_LEASE" });
@@ -140,7 +140,7 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
     await expect(attempt((_, { client }) => client[name]())).rejects.toMatchObject({ code: "ERR_INBOX_TRANSACTION" });
   });
 
-  it("fails when the handler ends the transaction behind its back, and repeats no effect", async () => {
+  it("fails without an effect when the handler ends the transaction", async () => {
     const failing = attempt(async (message, { client }) => {
       await insert(client, message);
       await client.query("select 1; commit; begin");
@@ -159,7 +159,7 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
     expect(await stateOf("a")).toBe("taken");
   });
 
-  it("rolls back when its time is up, and delivers at the next attempt", async () => {
+  it("rolls back at the timeout and delivers at the next attempt", async () => {
     const control = new AbortController();
     const failing = attempt(
       async (message, { client }) => {
@@ -174,7 +174,7 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
     expect(await effects()).toEqual(["a"]);
   });
 
-  it("gives its connection back to the pool, whatever happens", async () => {
+  it("always returns its connection to the pool", async () => {
     for (let times = 0; times < 15; times += 1) {
       await attempt(() => Promise.reject(new Error("no"))).catch(() => {});
       await attempt((_, { client }) => void client.query("select 1")).catch(() => {});
@@ -188,7 +188,7 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
     client.release();
   });
 
-  it("tells a handler that its ledger is not the inbox's", async () => {
+  it("says that its ledger is not the inbox's", async () => {
     const stray = postgresLedger({ pool, schema });
     const deliver = stray.transactional(() => expect.unreachable());
     await expect(deliver(messageOf("a"), { attempt: 1, signal: new AbortController().signal })).rejects.toMatchObject({
@@ -197,7 +197,7 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
     expect(() => stray.transactional(undefined as never)).toThrow(/`handler` to be a function/);
   });
 
-  it("looks at the row when the connection breaks at the commit", async () => {
+  it("reads the row when the connection breaks at the commit", async () => {
     let breakAt = "after";
     // A pool whose clients lose their connection around the commit.
     const flaky = new pg.Pool({ connectionString: postgres?.url, max: 10 });

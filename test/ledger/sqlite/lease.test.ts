@@ -48,7 +48,7 @@ const canUnshare = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "tru
 if (!canUnshare) console.warn("SKIPPED: THE TESTS OF TWO CONTAINERS NEED ROOT ON LINUX, FOR `unshare --pid`.");
 const container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
-describe("what an instance took", () => {
+describe("a message that an instance took", () => {
   it("is claimed once its process was killed", async () => {
     const host = await startHost(inFolder("inbox.db"));
     for (const id of ["a", "b"]) await host.ask(`take ${id}`);
@@ -64,7 +64,7 @@ describe("what an instance took", () => {
     expect(readFileSync(`/proc/${host.pid}/stat`, "utf8")).toMatch(/\) Z /);
   });
 
-  it("is claimed once its thread was terminated, while its process lives", async () => {
+  it("is claimed once its thread was terminated while its process lives", async () => {
     const thread = new Worker(new URL("./host-thread.ts", import.meta.url), { workerData: inFolder("inbox.db") });
     await once(thread, "message");
     const { ledger, claimable } = await openLiving();
@@ -83,7 +83,7 @@ describe("what an instance took", () => {
     expect(await claimed(ledger)).toEqual(["a"]);
   });
 
-  it("is claimed by the next start, where nobody lives", async () => {
+  it("is claimed by the next start of a single instance", async () => {
     const host = await startHost(inFolder("inbox.db"));
     await host.ask("take a");
     host.signal("SIGKILL");
@@ -92,7 +92,7 @@ describe("what an instance took", () => {
     expect(await claimed(ledger)).toEqual(["a"]);
   });
 
-  it.runIf(canUnshare)("is claimed from a dead container by one with the same process ids", async () => {
+  it.runIf(canUnshare)("is claimed from a dead container with the same process ids", async () => {
     const first = await startHost(inFolder("inbox.db"), container);
     const second = await startHost(inFolder("inbox.db"), container);
     // Both believe to be the same process.
@@ -107,7 +107,7 @@ describe("what an instance took", () => {
     expect(await second.ask("claim")).toBe("claimed a");
   });
 
-  it("stays its own while it is stopped, however long", async () => {
+  it("stays with an instance that is stopped, however long", async () => {
     const host = await startHost(inFolder("inbox.db"));
     await host.ask("take a");
     host.signal("SIGSTOP");
@@ -121,7 +121,7 @@ describe("what an instance took", () => {
     expect(await host.ask("claim")).toBe("claimed b");
   });
 
-  it("is out of its reach once another has it", async () => {
+  it("is not changed by its former instance once another has it", async () => {
     const { ledger: robbed } = await openLiving();
     await robbed.take(messageOf("a"));
     // As if it had died: whoever can lock its file believes so.
@@ -148,7 +148,7 @@ describe("what an instance took", () => {
   });
 });
 
-it("lets a process end by itself while its ledger is open and idle", async () => {
+it("keeps no process alive while its ledger is open and idle", async () => {
   const host = await startHost(inFolder("inbox.db"));
   await host.ask("take a");
   expect(await host.ask("leave")).toBe("left");

@@ -55,7 +55,7 @@ describe("a ledger file in use", () => {
     ["deleted", () => rmSync(file)],
     ["deleted with the files beside it", () => removeAll()],
     ["moved", () => renameSync(file, inFolder("elsewhere.db"))],
-  ])("is made anew, with all that was in it, once it was %s", async (_, remove) => {
+  ])("is created anew with all its content once it was %s", async (_, remove) => {
     remove();
     await expectAlarm();
     clock.advance(1_000);
@@ -67,7 +67,7 @@ describe("a ledger file in use", () => {
     await expectContents(["taken", "later"]);
   });
 
-  it("is made anew once its folder is there again", async () => {
+  it("is created anew once its folder is there again", async () => {
     rmSync(inFolder("data"), { recursive: true });
     await expectAlarm();
     await expect(ledger.flush()).rejects.toMatchObject({ code: "ERR_INBOX_LEDGER" });
@@ -77,7 +77,7 @@ describe("a ledger file in use", () => {
     await expectContents(["taken", "later"]);
   });
 
-  it("is used as it is where another ledger was put in its place", async () => {
+  it("is used as it is where it was replaced by another ledger", async () => {
     const other = await openLedger(inFolder("other.db"), { clock });
     await other.take(messageOf("other", { sessionKey: "other" }));
     await other.close();
@@ -90,7 +90,7 @@ describe("a ledger file in use", () => {
     await expectContents(["other", "taken", "later"]);
   });
 
-  it("is not used, and not touched, where a file of another kind is in its place", async () => {
+  it("is left alone where it was replaced by another kind of file", async () => {
     writeFileSync(inFolder("foreign"), "This is a letter to my landlord. ".repeat(100));
     renameSync(inFolder("foreign"), file);
     await expectAlarm();

@@ -25,7 +25,7 @@ async function expectRefused(file: string, reason: string): Promise<void> {
 }
 
 describe("opening a ledger file", () => {
-  it("makes it, readable by its owner only", async () => {
+  it("creates it, readable by its owner only", async () => {
     const ledger = await openLedger(inFolder("inbox.db"));
     for (const name of readdirSync(inFolder(".")))
       expect([name, spawnSync("stat", ["-c", "%a", inFolder(name)], { encoding: "utf8" }).stdout]).toEqual([
@@ -36,14 +36,14 @@ describe("opening a ledger file", () => {
     expect(readdirSync(inFolder("."))).toEqual(["inbox.db"]);
   });
 
-  it("takes an empty file for a new one", async () => {
+  it("accepts an empty file", async () => {
     writeFileSync(inFolder("inbox.db"), "");
     const ledger = await openLedger(inFolder("inbox.db"));
     expect(await ledger.take(messageOf("a"))).toBe("taken");
     await ledger.close();
   });
 
-  it("refuses a folder that is not there", () => expectRefused(inFolder("none/inbox.db"), "no-folder"));
+  it("refuses a missing folder", () => expectRefused(inFolder("none/inbox.db"), "no-folder"));
 
   it("refuses a folder in its place", async () => {
     mkdirSync(inFolder("inbox.db"));
@@ -57,7 +57,7 @@ describe("opening a ledger file", () => {
     expect(existsSync(inFolder(`inbox.db${suffix}`))).toBe(true);
   });
 
-  it("does not mind folders and files named like locks", async () => {
+  it("ignores folders and files named like locks", async () => {
     mkdirSync(inFolder("inbox.db-lock"));
     mkdirSync(inFolder("inbox.db-lock-someone"));
     writeFileSync(inFolder("inbox.db-lock-else"), "not a lock", { mode: 0o000 });
@@ -72,7 +72,7 @@ describe("opening a ledger file", () => {
     expect(readFileSync(inFolder("inbox.db"), "utf8")).toBe("All work and no play. ".repeat(1_000));
   });
 
-  it("refuses another program's database, and leaves it as it was", async () => {
+  it("refuses and keeps another program's database", async () => {
     const file = makeDatabase("inbox.db", "create table comments (id, text); insert into comments values (1, 'hello')");
     const before = readFileSync(file);
     await expectRefused(file, "foreign");
@@ -92,7 +92,7 @@ describe("opening a ledger file", () => {
     await expectRefused(inFolder("inbox.db"), "hard-link");
   });
 
-  it("is the same ledger by a symbolic link to it, or to where it will be", async () => {
+  it("opens the same ledger by a symbolic link", async () => {
     mkdirSync(inFolder("shared"));
     symlinkSync(inFolder("shared/inbox.db"), inFolder("linked.db"));
     const byLink = await openLedger(inFolder("linked.db"));
@@ -104,7 +104,7 @@ describe("opening a ledger file", () => {
     expect(readdirSync(inFolder("shared"))).toEqual(["inbox.db"]);
   });
 
-  it("is told by start(), with what to do", async () => {
+  it("fails in start() with a remedy", async () => {
     writeFileSync(inFolder("inbox.db"), "Not a database, and not short either. ".repeat(100));
     const inbox = createInbox({ ledger: inFolder("inbox.db") });
     await expect(inbox.start()).rejects.toMatchObject({ code: "ERR_INBOX_LEDGER", details: { reason: "foreign" } });
@@ -125,7 +125,7 @@ select 'msg_' || i, 'home', 'agent:main:' || (i % 1000), 'home agent:main:' || (
   }, 60_000);
 });
 
-it("knows network file systems by their type, whatever its sign", () => {
+it("knows network file systems by type, signed or not", () => {
   expect(networkFileSystem({ type: 0x6969 })).toBe("NFS");
   expect(networkFileSystem({ type: 0xff534d42 })).toBe("CIFS");
   expect(networkFileSystem({ type: 0xff534d42 | 0 })).toBe("CIFS");

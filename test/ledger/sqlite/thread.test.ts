@@ -8,7 +8,7 @@ import { useTemporaryFolder } from "../temporary-folder.ts";
 
 const inFolder = useTemporaryFolder();
 
-it("goes on with a new thread when its thread has ended", async () => {
+it("starts a new thread when the thread has ended", async () => {
   const unref = vi.spyOn(Worker.prototype, "unref");
   const alarms: (InboxError | undefined)[] = [];
   const clock = createTestClock(1_700_000_000_000);
