@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, otherUser, temporaryFolder } from "./postgres.ts";
+import { freePort } from "./free-port.ts";
+import { otherUser, temporaryFolder } from "./postgres.ts";
 
 /** A pooler in front of a Postgres. */
 export interface PgBouncer {

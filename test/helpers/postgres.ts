@@ -1,11 +1,10 @@
 import { execFile, execFileSync } from "node:child_process";
-import { once } from "node:events";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
+import { freePort } from "./free-port.ts";
 
 const run = promisify(execFile);
 
@@ -159,14 +158,4 @@ export function otherUser(folder: string): readonly string[] {
   for (const path of [folder, ...readdirSync(folder).map((name) => join(folder, name))])
     chownSync(path, uid as number, gid as number);
   return ["runuser", "-u", "postgres", "--"];
-}
-
-/** A port of loopback that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

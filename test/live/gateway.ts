@@ -2,11 +2,11 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { freePort } from "../helpers/free-port.ts";
 import { type GatewayConfigInput, gatewayConfig } from "./gateway-config.ts";
 import type { Installation } from "./install.ts";
 import { within } from "./within.ts";
@@ -146,15 +146,4 @@ function environment(
     OPENCLAW_SKIP_ACPX_RUNTIME_PROBE: "1",
     DO_NOT_TRACK: "1",
   };
-}
-
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
