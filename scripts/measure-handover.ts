@@ -37,7 +37,7 @@ function quantiles(times: readonly number[]): string {
 
 async function open(onClaimable: () => void = () => {}) {
   const ledger = postgresLedger({ connectionString: url, schema });
-  await ledger.open({ clock: systemClock, ordering: "session", onAlarm: console.error, onClaimable });
+  await ledger.open({ clock: systemClock, ordering: "session", onAlarm: console.error, onDamage() {}, onClaimable });
   return ledger;
 }
 

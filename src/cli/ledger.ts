@@ -61,7 +61,7 @@ export async function visitLedger<T>(place: string, look: (ledger: Ledger) => Pr
     );
   const ledger = typeof opened === "string" ? createSqliteLedger(opened) : opened;
   try {
-    await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
+    await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onDamage() {}, onClaimable() {} });
     return await look(ledger);
   } finally {
     await ledger.close();

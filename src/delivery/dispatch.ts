@@ -90,6 +90,7 @@ export class Dispatch {
       clock,
       ordering,
       onAlarm: (error) => report.unsafe(error),
+      onDamage: (error, messages) => report.damaged(error, messages),
       onClaimable: () => void this.backlog.claim(),
     });
     return this.opening;

@@ -38,6 +38,11 @@ export interface LedgerHost {
    * safe again. Must not throw.
    */
   onAlarm(error: InboxError | undefined): void;
+  /**
+   * Something that was recorded cannot be read any more, so many messages among it, with an `ERR_INBOX_LEDGER` that names
+   * them. What was told before and is told later is as safe as it was. Must not throw.
+   */
+  onDamage(error: InboxError, messages: number): void;
   /** There may be something to `claim`. Must not throw. */
   onClaimable(): void;
 }
@@ -106,8 +111,8 @@ export interface Ledger {
   solicit(runId: string, until: number): void | Promise<void>;
   /** A small value kept for recovery, by name, for all who share this ledger. */
   cursor(name: string): Promise<string | undefined>;
-  /** Keeps such a value; undefined forgets it. It is written after all that was taken before it. */
-  setCursor(name: string, value: string | undefined): void;
+  /** Keeps such a value. It is written after all that was taken before it. */
+  setCursor(name: string, value: string): void;
   /** Resolves when everything reported so far is as safe as this ledger makes it. Rejects with `ERR_INBOX_LEDGER` when it cannot be written. */
   flush(): Promise<void>;
   /** Flushes, gives up this inbox's claims and lets go. Does not reject: what could not be written is told through `onAlarm`. */

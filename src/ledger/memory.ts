@@ -117,8 +117,7 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
     },
     cursor: async (name) => cursors.get(name),
     setCursor(name, value) {
-      if (value === undefined) cursors.delete(name);
-      else cursors.set(name, value);
+      cursors.set(name, value);
     },
     async flush() {},
     async close() {

@@ -89,6 +89,10 @@ export const counters = {
     metric: "messages_over_pending_total",
     help: "Messages given up at once because of `maxPending` or `maxPendingBytes`; counted in `dead`, too.",
   },
+  damaged: {
+    metric: "ledger_damaged_messages_total",
+    help: "Messages in the ledger that cannot be read any more: the file, or the row, is damaged.",
+  },
   leaseLost: {
     metric: "messages_lease_lost_total",
     help: "Messages that another inbox took over while their handler ran here. The other inbox delivers them.",

@@ -240,6 +240,14 @@ export class Report {
     this.alarms.next({ part: "ledger", ...(error !== undefined && { error }) });
   }
 
+  /** What was recorded cannot be read any more, so many messages among it. */
+  damaged(error: InboxError, messages: number): void {
+    this.counts.damaged += messages;
+    this.log.ledgerError(error);
+    this.alarms.next({ part: "ledger", error });
+    if (this.counts.unsafe === 0) this.alarms.next({ part: "ledger" });
+  }
+
   claimFailed(error: unknown): void {
     this.log.claimFailed(error);
   }

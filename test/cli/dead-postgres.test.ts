@@ -20,7 +20,7 @@ describe.skipIf(postgres === undefined)("dead, on a ledger in Postgres", () => {
     const schema = postgres?.schema() as string;
     const place = `${postgres?.url}?schema=${schema}`;
     const ledger = postgresLedger({ connectionString: postgres?.url as string, schema });
-    await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
+    await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onDamage() {}, onClaimable() {} });
     await ledger.take(messageOf("a"));
     ledger.dead("a", 3, "HTTP 500");
     await ledger.flush();

@@ -14,8 +14,6 @@ export interface LedgerMaker {
   make(clock: TestClock, retainMs: number): Ledger;
   /** Whether two ledgers can share what is behind them. */
   readonly shared: boolean;
-  /** Forgets what is too old now: what the ledger does by itself now and then. */
-  prune?(ledger: Ledger): Promise<void>;
   /** Removes what was made, after the ledgers were closed. */
   cleanUp?(): void | Promise<void>;
 }
@@ -35,7 +33,7 @@ const idsOf = (entries: readonly LedgerEntry[]) => entries.map(({ message }) => 
 const session = (name: string) => ({ sessionKey: `agent:main:${name}` });
 
 /** What every ledger does, whatever it is made of. */
-export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMaker): void {
+export function describeLedger({ name, make, shared, cleanUp }: LedgerMaker): void {
   describe(`the ${name} ledger`, () => {
     let clock: TestClock;
     let ledger: Ledger;
@@ -50,6 +48,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
         clock,
         ordering,
         onAlarm: (error) => alarms.push(error),
+        onDamage: () => expect.unreachable(),
         onClaimable() {
           heard += 1;
           tell();
@@ -65,7 +64,6 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
 
     async function forget(ms: number): Promise<void> {
       clock.advance(ms);
-      await prune?.(ledger);
       await ledger.flush();
     }
 
@@ -94,7 +92,7 @@ export function describeLedger({ name, make, shared, prune, cleanUp }: LedgerMak
 
     it("takes messages before it is open", async () => {
       const early = make(clock, RETAIN_MS);
-      const opening = early.open({ clock, ordering: "session", onAlarm() {}, onClaimable() {} });
+      const opening = early.open({ clock, ordering: "session", onAlarm() {}, onDamage() {}, onClaimable() {} });
       expect(await early.take(messageOf("a"))).toBe("taken");
       await opening;
       await early.close();

@@ -8,13 +8,14 @@ import { createSqliteLedger } from "../../src/ledger/sqlite/sqlite.ts";
 interface OpenOptions extends SqliteLedgerOptions {
   readonly clock?: Clock;
   readonly onAlarm?: (error: InboxError | undefined) => void;
+  readonly onDamage?: (error: InboxError, messages: number) => void;
   readonly onClaimable?: () => void;
 }
 
 /** A ledger on a file, open, for a test that is its host. */
 export async function openLedger(file: string, options: OpenOptions = {}): Promise<Ledger> {
-  const { clock = systemClock, onAlarm = () => {}, onClaimable = () => {}, ...rest } = options;
+  const { clock = systemClock, onAlarm = () => {}, onDamage = () => {}, onClaimable = () => {}, ...rest } = options;
   const ledger = createSqliteLedger(file, rest);
-  await ledger.open({ clock, ordering: "session", onAlarm, onClaimable });
+  await ledger.open({ clock, ordering: "session", onAlarm, onDamage, onClaimable });
   return ledger;
 }

@@ -11,16 +11,20 @@ import {
   type LedgerHost,
   type TakeResult,
 } from "../ledger.ts";
+import { Damage } from "../sql/damage.ts";
+import { Pruning } from "../sql/pruning.ts";
 import { entriesOf, errorOf, keyOf, type MessageRow } from "../sql/rows.ts";
 import { type Statements, statements } from "../sql/statements.ts";
 import { CONNECT_MS, type Connections, connectionsOf } from "./connections.ts";
 import { ANYONE } from "./functions.ts";
 import { Lease } from "./lease.ts";
 import type { Settings } from "./options.ts";
-import { type Batch, Pending, type PendingTake } from "./pending.ts";
+import { Pending, type PendingTake } from "./pending.ts";
 import type { Deliver, PostgresLedger, TransactionalHandler } from "./port.ts";
+import { storedText } from "./text-column.ts";
 import { runInTransaction } from "./transaction.ts";
-import { isConnectionLoss, isRefusal, ledgerError, sqlState } from "./trouble.ts";
+import { isConnectionLoss, ledgerError } from "./trouble.ts";
+import { Writer } from "./writer.ts";
 
 /** How long `open` waits for a server that is not there yet. */
 const OPEN_MS = 10_000;
@@ -28,20 +32,9 @@ const OPEN_MS = 10_000;
 const TAKE_MS = 5_000;
 /** How long `close` may take to write what is left. */
 const CLOSE_MS = 5_000;
-/** A row that a transaction holds is looked at again so much later. */
-const LOCKED_MS = 250;
 /** An attempt that waits for the server looks so often whether it is there. */
 const RECORDED_MS = 50;
-const PRUNE_EVERY_MS = 60_000;
-const PRUNE_ROWS = 1_000;
 const reconnectIn = exponential(100, 1_000);
-
-/** A read, or a claim, that waits for all that was said before it. */
-interface Job {
-  readonly after: number;
-  readonly run: (lease: Lease) => Promise<void>;
-  readonly fail: (error: unknown) => void;
-}
 
 /** A ledger in Postgres, for one inbox. */
 export class SharedLedger implements PostgresLedger {
@@ -50,7 +43,8 @@ export class SharedLedger implements PostgresLedger {
   private readonly pending = new Pending();
   /** The messages that this inbox delivers. */
   private readonly held = new Set<string>();
-  private jobs: Job[] = [];
+  private readonly writer: Writer;
+  private readonly damage: Damage;
   private host: LedgerHost | undefined;
   private connections: Connections | undefined;
   private opened: Promise<void> | undefined;
@@ -60,15 +54,27 @@ export class SharedLedger implements PostgresLedger {
   private id: string | undefined;
   private failures = 0;
   private alarm: InboxError | undefined;
-  private writing: Promise<void> | undefined;
   private patience: Timer | undefined;
   private isImpatient = false;
   private retry: Timer | undefined;
-  private pruning: Timer | undefined;
+  private pruning: Pruning | undefined;
 
   constructor(settings: Settings) {
     this.settings = settings;
-    this.sql = statements(settings.names.prefix);
+    const { prefix, schema } = settings.names;
+    this.sql = statements(prefix);
+    this.damage = new Damage({ schema }, () => this.host);
+    this.writer = new Writer({
+      pending: this.pending,
+      held: this.held,
+      prefix,
+      clock: () => this.host?.clock ?? systemClock,
+      lease: () => this.lease,
+      trouble: (error) => this.trouble(error),
+      onLost: (lease, error) => this.lost(lease, error),
+      onRefused: (error) => this.raise(this.trouble(error)),
+      onWritten: () => this.calm(),
+    });
   }
 
   open(host: LedgerHost): Promise<void> {
@@ -102,7 +108,15 @@ export class SharedLedger implements PostgresLedger {
         throw ledgerError("The ledger in Postgres cannot be opened", error, names.schema);
       }
     }
-    this.pruneOften();
+    const { retainMs, retainDeadMs } = this.settings;
+    if (this.closed !== undefined) return;
+    this.pruning = new Pruning({
+      clock,
+      retainMs,
+      retainDeadMs,
+      forget: async (state, before, limit) => (await this.read(this.sql.prune, [state, before, limit])).length,
+      forgetRest: async (now) => void (await this.read(this.sql.pruneSolicited, [now])),
+    });
   }
 
   /** A life begins, or goes on after the connection was lost. */
@@ -124,7 +138,7 @@ export class SharedLedger implements PostgresLedger {
     // It was lost before anybody listened.
     if (lease.isEnded) return this.lost(lease, new Error("The connection has ended"));
     if (this.pending.size === 0) this.calm();
-    this.work();
+    this.writer.work();
   }
 
   /** Others may have taken over what was ours while we had no connection. */
@@ -143,7 +157,7 @@ export class SharedLedger implements PostgresLedger {
   private lost(lease: Lease, error: unknown): void {
     if (this.lease !== lease) return;
     this.lease = undefined;
-    for (const job of this.jobs.splice(0)) job.fail(this.trouble(error));
+    this.writer.fail(this.trouble(error));
     this.reconnect(error);
   }
 
@@ -169,7 +183,7 @@ export class SharedLedger implements PostgresLedger {
     if (host === undefined) return;
     this.patience ??= startTimer(host.clock, TAKE_MS, () => {
       this.isImpatient = true;
-      for (const take of this.pending.unansweredTakes()) this.answerFromMemory(take);
+      for (const take of this.pending.unansweredTakes()) this.writer.answerFromMemory(take);
     });
     if (this.alarm !== undefined) return;
     this.alarm = error;
@@ -188,12 +202,6 @@ export class SharedLedger implements PostgresLedger {
     this.host?.onClaimable();
   }
 
-  private answerFromMemory(take: PendingTake): void {
-    take.isAnswered = true;
-    this.held.add(take.message.id);
-    take.resolve("taken");
-  }
-
   take(message: ProactiveMessage): TakeResult | Promise<TakeResult> {
     if (this.held.has(message.id) || this.pending.isSettled(message.id)) return "known";
     const earlier = this.pending.takeOf(message.id);
@@ -206,8 +214,8 @@ export class SharedLedger implements PostgresLedger {
       this.held.add(message.id);
       return Promise.reject(error);
     }
-    if (this.isImpatient) this.answerFromMemory(take);
-    this.work();
+    if (this.isImpatient) this.writer.answerFromMemory(take);
+    this.writer.work();
     return take.answer;
   }
 
@@ -236,7 +244,7 @@ export class SharedLedger implements PostgresLedger {
       error: errorOf(error),
       at: this.now,
     });
-    this.work();
+    this.writer.work();
   }
 
   async claim(limit: number): Promise<readonly LedgerEntry[]> {
@@ -277,27 +285,38 @@ export class SharedLedger implements PostgresLedger {
   private async bury(lease: Lease, ids: readonly string[]): Promise<void> {
     for (const id of ids)
       await lease.query(this.sql.dead, [id, lease.id, 0, this.now, "The stored message cannot be read"]);
-    const { schema } = this.settings.names;
-    this.host?.onAlarm(
-      new InboxError(
-        "ERR_INBOX_LEDGER",
-        `${ids.length} stored messages cannot be read and are dead letters: ${ids.slice(0, 3).join(", ")}`,
-        { schema, ids },
-      ),
-    );
-    this.alarm ??= new InboxError("ERR_INBOX_LEDGER", "Stored messages cannot be read");
+    this.damage.unreadable(ids, this.place);
+  }
+
+  private get place(): string {
+    return `in the schema \`${this.settings.names.schema}\``;
   }
 
   async deadLetters({ limit = DEAD_LETTERS_PAGE, after }: DeadLetterPage = {}): Promise<readonly LedgerEntry[]> {
-    const rows =
-      after === undefined
-        ? await this.read(this.sql.deadLetters, [limit])
-        : await this.read(this.sql.deadLettersAfter, [keyOf(after), limit]);
-    return entriesOf(rows as MessageRow[]).entries;
+    const letters: LedgerEntry[] = [];
+    // A page may hold rows that cannot be read.
+    for (let from = after === undefined ? undefined : keyOf(after); letters.length < limit; ) {
+      const count = limit - letters.length;
+      const rows = (
+        from === undefined
+          ? await this.read(this.sql.deadLetters, [count])
+          : await this.read(this.sql.deadLettersAfter, [from, count])
+      ) as readonly MessageRow[];
+      letters.push(...this.entriesOf(rows));
+      if (rows.length < count) break;
+      from = rows.at(-1)?.id as string;
+    }
+    return letters;
   }
 
   async deadLetter(id: string): Promise<LedgerEntry | undefined> {
-    return entriesOf((await this.read(this.sql.deadLetter, [keyOf(id)])) as MessageRow[]).entries[0];
+    return this.entriesOf((await this.read(this.sql.deadLetter, [keyOf(id)])) as readonly MessageRow[])[0];
+  }
+
+  private entriesOf(rows: readonly MessageRow[]): readonly LedgerEntry[] {
+    const { entries, unreadable } = entriesOf(rows);
+    this.damage.unreadable(unreadable, this.place);
+    return entries;
   }
 
   async revive(id: string): Promise<boolean> {
@@ -313,7 +332,7 @@ export class SharedLedger implements PostgresLedger {
 
   solicit(runId: string, until: number): Promise<void> {
     const done = this.pending.solicit(keyOf(runId), until);
-    this.work();
+    this.writer.work();
     return done;
   }
 
@@ -327,11 +346,12 @@ export class SharedLedger implements PostgresLedger {
 
   setCursor(name: string, value: string): void {
     this.pending.bookmark(name, value);
-    this.work();
+    this.writer.work();
   }
 
   async flush(): Promise<void> {
     await this.opened;
+    await this.pruning?.settled();
     if (this.pending.size === 0) return;
     await this.job(async () => {});
   }
@@ -345,7 +365,7 @@ export class SharedLedger implements PostgresLedger {
     const { host } = this;
     if (host === undefined) return;
     this.retry?.cancel();
-    this.pruning?.cancel();
+    this.pruning?.stop();
     await this.opened?.catch(() => {});
     if (this.lease !== undefined && this.pending.size > 0)
       await within(
@@ -362,8 +382,8 @@ export class SharedLedger implements PostgresLedger {
         }),
       );
     this.patience?.cancel();
-    for (const take of this.pending.unansweredTakes()) this.answerFromMemory(take);
-    for (const job of this.jobs.splice(0)) job.fail(new InboxError("ERR_INBOX_STOPPED", "The ledger was closed"));
+    for (const take of this.pending.unansweredTakes()) this.writer.answerFromMemory(take);
+    this.writer.fail(new InboxError("ERR_INBOX_STOPPED", "The ledger was closed"));
     const { lease } = this;
     this.lease = undefined;
     await lease?.end(CLOSE_MS);
@@ -416,170 +436,12 @@ export class SharedLedger implements PostgresLedger {
     return this.job(async (lease) => (await lease.query(text, values)).rows);
   }
 
-  /** Runs once all that was said so far is written. Rejects when the server is gone. */
   private job<T>(run: (lease: Lease) => Promise<T>): Promise<T> {
-    if (this.lease === undefined)
-      return Promise.reject(this.alarm ?? new InboxError("ERR_INBOX_STOPPED", "The ledger is not open"));
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.jobs.push({
-      after: this.pending.last,
-      run: (lease) => run(lease).then(resolve, (error: unknown) => reject(this.trouble(error))),
-      fail: reject,
-    });
-    this.work();
-    return promise;
-  }
-
-  private work(): void {
-    if (this.lease === undefined || this.writing !== undefined) return;
-    // In a turn of its own: what is said in this one goes along.
-    this.writing = Promise.resolve()
-      .then(() => this.write())
-      .finally(() => {
-        this.writing = undefined;
-        if (this.lease !== undefined && this.hasWork) this.work();
-      });
-  }
-
-  private get hasWork(): boolean {
-    return this.pending.isDue || this.jobs.some(({ after }) => this.pending.isWritten(after));
-  }
-
-  private async write(): Promise<void> {
-    for (let { lease } = this; lease !== undefined && this.hasWork; lease = this.lease) {
-      try {
-        if (this.pending.isDue) await this.record(lease);
-      } catch (error) {
-        lease.close();
-        return this.lost(lease, error);
-      }
-      if (this.pending.size === 0) this.calm();
-      const due = this.jobs.filter(({ after }) => this.pending.isWritten(after));
-      this.jobs = this.jobs.filter((job) => !due.includes(job));
-      for (const job of due) await job.run(lease);
-    }
-  }
-
-  private async record(lease: Lease): Promise<void> {
-    const batch = this.pending.next(false);
-    try {
-      return this.note(batch, await this.send(lease, batch));
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-    }
-    // Something in it is refused: what is it? Each goes alone.
-    for (let left = sizeOf(batch); left > 0 && this.pending.isDue; left -= 1) {
-      const one = this.pending.next(true);
-      try {
-        this.note(one, await this.send(lease, one));
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        this.raise(this.trouble(error));
-        for (const take of one.takes) if (!take.isAnswered) this.answerFromMemory(take);
-        this.pending.written(one);
-      }
-    }
-  }
-
-  private async send(lease: Lease, { takes, reports, solicits, bookmarks }: Batch): Promise<readonly Told[]> {
-    const column = (index: number) => takes.map(({ parameters }) => parameters[index]);
-    const [ids, gateways, sessionKeys, lanes, runIds, ats, bodies] = [0, 1, 2, 3, 4, 5, 6].map(column);
-    const values = [
-      ...[lease.id, this.now],
-      ...[ids, gateways, sessionKeys, lanes, runIds, ats, bodies, takes.map(({ isAnswered }) => isAnswered)],
-      ...[reports.map(({ key }) => key), reports.map(({ state }) => state)],
-      ...[reports.map(({ attempts }) => attempts), reports.map(({ error }) => error), reports.map(({ at }) => at)],
-      ...[solicits.map(([runId]) => runId), solicits.map(([, { until }]) => until)],
-      ...[bookmarks.map(([name]) => keyOf(name)), bookmarks.map(([, { value }]) => textToStore(value))],
-    ];
-    const places = values.map((_, index) => `$${index + 1}`).join(", ");
-    const text = `select * from ${this.settings.names.prefix}record(${places})`;
-    for (let left = RETRIES; ; left -= 1) {
-      try {
-        for (const take of takes) take.isSent = true;
-        return (await lease.query(text, values)).rows as Told[];
-      } catch (error) {
-        // The server ended a deadlock.
-        if (!(sqlState(error) ?? "").startsWith("40") || left === 0) throw error;
-      }
-    }
-  }
-
-  /** What the server said to a batch. */
-  private note(batch: Batch, told: readonly Told[]): void {
-    const locked = new Set(told.filter(({ what }) => what === "later").map(({ id }) => id));
-    this.pending.written(batch, locked);
-    if (locked.size > 0)
-      startTimer((this.host as LedgerHost).clock, LOCKED_MS, () => {
-        this.pending.unlock();
-        this.work();
-      });
-    const results = new Map(
-      told.filter(({ what }) => what !== "later" && what !== "refused").map(({ id, what }) => [id, what]),
-    );
-    for (const take of batch.takes) this.noteTake(take, results.get(take.key) ?? "taken");
-  }
-
-  private noteTake({ message, isAnswered, resolve }: PendingTake, what: Told["what"] | "taken"): void {
-    // "mine": it was recorded by a call whose answer was lost.
-    const isOurs = what === "taken" || what === "mine";
-    if (isAnswered) {
-      // Another host has recorded it meanwhile, and delivers it.
-      if (!isOurs) this.held.delete(message.id);
-      return;
-    }
-    if (isOurs) this.held.add(message.id);
-    resolve(isOurs ? "taken" : what === "elsewhere" || what === "solicited" ? what : "known");
-  }
-
-  private pruneOften(): void {
-    const { host } = this;
-    if (host === undefined || this.closed !== undefined) return;
-    // What fails has been told of, or is tried again.
-    const again = () =>
-      void this.prune()
-        .catch(() => {})
-        .finally(() => this.pruneOften());
-    this.pruning = startTimer(host.clock, PRUNE_EVERY_MS, again);
-  }
-
-  /** Forgets what is old, in steps. Several hosts may do so at once. */
-  async prune(): Promise<void> {
-    const { retainMs, retainDeadMs } = this.settings;
-    const now = this.now;
-    await this.read(this.sql.pruneSolicited, [now]);
-    for (const [state, ms] of [
-      ["delivered", retainMs],
-      ["dead", retainDeadMs],
-    ] as const)
-      while ((await this.read(this.sql.prune, [state, now - ms, PRUNE_ROWS])).length === PRUNE_ROWS);
+    if (this.lease !== undefined) return this.writer.job(run);
+    return Promise.reject(this.alarm ?? new InboxError("ERR_INBOX_STOPPED", "The ledger is not open"));
   }
 }
 
 function leaseError(id: string): InboxError {
   return new InboxError("ERR_INBOX_LEASE", `Another inbox delivers the message ${id}`, { id });
-}
-
-/** A call of the server is tried again so often after a deadlock. */
-const RETRIES = 3;
-
-interface Told {
-  readonly id: string;
-  readonly what: "elsewhere" | "known" | "mine" | "solicited" | "later" | "refused";
-}
-
-function sizeOf({ takes, reports, solicits, bookmarks }: Batch): number {
-  return takes.length + reports.length + solicits.length + bookmarks.length;
-}
-
-const ENCODED = "#json:";
-
-/** A text column holds no NUL and no half of a character. */
-function textToStore(value: string): string {
-  const fits = !value.includes("\0") && value.isWellFormed() && !value.startsWith(ENCODED);
-  return fits ? value : ENCODED + JSON.stringify(value);
-}
-
-function storedText(value: string): string {
-  return value.startsWith(ENCODED) ? (JSON.parse(value.slice(ENCODED.length)) as string) : value;
 }

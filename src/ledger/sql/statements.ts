@@ -39,8 +39,6 @@ export interface Statements {
   readonly cursor: string;
   /** `name, value, now` */
   readonly setCursor: string;
-  /** `name` */
-  readonly forgetCursor: string;
   /** Lists an instance: `id, now, about`. */
   readonly register: string;
   /** The ids of the listed instances. */
@@ -106,7 +104,6 @@ on conflict (run_id) do update set until = excluded.until`,
     cursor: `select value from ${prefix}bookmarks where name = $1`,
     setCursor: `insert into ${prefix}bookmarks (name, value, changed_at) values ($1, $2, $3)
 on conflict (name) do update set value = excluded.value, changed_at = excluded.changed_at`,
-    forgetCursor: `delete from ${prefix}bookmarks where name = $1`,
     register: `insert into ${prefix}instances (id, started_at, about) values ($1, $2, $3) on conflict (id) do nothing`,
     instances: `select id from ${prefix}instances order by id`,
     release: `update ${messages} set owner = '' where state = 'taken' and owner = $1`,

@@ -1,8 +1,13 @@
 import type { SQLInputValue } from "node:sqlite";
 import { Worker } from "node:worker_threads";
-import { readDamaged } from "./read-damaged.ts";
 import type { StatementName } from "./statements.ts";
-import { type JobResult, type ThreadAnswer, type ThreadData, type ThreadRequest, threadMain } from "./thread.ts";
+import { inodeOf } from "./thread/inode.ts";
+import { locksOf } from "./thread/locks.ts";
+import { mendLog } from "./thread/mend-log.ts";
+import type { JobResult, ThreadAnswer, ThreadData, ThreadRequest } from "./thread/messages.ts";
+import { readDamaged } from "./thread/read-damaged.ts";
+import { repair } from "./thread/repair.ts";
+import { type ThreadParts, threadMain } from "./thread/thread.ts";
 
 /** A statement and its parameters, in the thread's way. */
 export type Step = readonly [name: StatementName, parameters: readonly SQLInputValue[]];
@@ -17,6 +22,14 @@ interface Waiting {
 interface Asked {
   readonly request: ThreadRequest;
   readonly resolve: (answer: ThreadAnswer) => void;
+}
+
+const parts: ThreadParts = { inodeOf, locksOf, mendLog, readDamaged, repair };
+
+/** The thread's program: the source text of each part, so that it is found in a bundle, too. */
+function programText(): string {
+  const texts = Object.entries(parts).map(([name, part]) => `${name}: (${part})`);
+  return `(${threadMain})({ ${texts.join(", ")} })`;
 }
 
 /** The thread has ended by itself; what it was told last may or may not be on disk. */
@@ -48,7 +61,7 @@ export class Connection {
 
   /** Starts the thread; ask it to `open` before anything else. */
   start(): void {
-    const worker = new Worker(`(${threadMain.toString()})(${readDamaged.toString()})`, {
+    const worker = new Worker(programText(), {
       eval: true,
       workerData: this.data,
       name: "openclaw-inbox ledger",

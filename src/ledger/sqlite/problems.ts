@@ -1,5 +1,5 @@
 import { InboxError } from "../../errors.ts";
-import type { ThreadError } from "./thread.ts";
+import type { ThreadError } from "./thread/messages.ts";
 
 /** Why a ledger file could not be opened; `details.reason` of the error. */
 export type LedgerProblem =

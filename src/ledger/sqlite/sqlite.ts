@@ -3,40 +3,30 @@ import { hostname } from "node:os";
 import { threadId } from "node:worker_threads";
 import { InboxError, optionError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../kit/clock.ts";
+import { startTimer, type Timer } from "../../kit/timer.ts";
 import type { ProactiveMessage } from "../../types.ts";
-import {
-  DEAD_LETTERS_PAGE,
-  type DeadLetterPage,
-  type Ledger,
-  type LedgerEntry,
-  type LedgerHost,
-  type TakeResult,
-} from "../ledger.ts";
+import type { DeadLetterPage, Ledger, LedgerEntry, LedgerHost, TakeResult } from "../ledger.ts";
+import { countOf, Damage, named } from "../sql/damage.ts";
+import { Pruning } from "../sql/pruning.ts";
 import { entriesOf, entryOf, errorOf, keyOf, type MessageRow, takeParameters } from "../sql/rows.ts";
 import { SCHEMA_VERSION } from "../sql/schema.ts";
 import { Connection, type Step } from "./connection.ts";
+import { DeadLetters } from "./dead-letters.ts";
 import { resolveSqliteOptions, type SqliteLedgerOptions } from "./options.ts";
 import { checkPlace } from "./place.ts";
 import { openError, reasonOf, troubleOf } from "./problems.ts";
+import { cursorStep, reportStep, save } from "./save.ts";
 import { APPLICATION_ID, sqliteSchema, sqliteStatements } from "./statements.ts";
-import type { JobResult, Repair, ThreadError } from "./thread.ts";
-import { type Report, Unsaved, type UnsavedEntry } from "./unsaved.ts";
+import type { JobResult, Repair, ThreadError } from "./thread/messages.ts";
+import { type Report, Unsaved } from "./unsaved.ts";
 
 const BUSY_MS = 5_000;
 const POLL_MS = 200;
 const MAX_CHECKED_BYTES = 64 * 1_048_576;
 const SWEEP_MS = 500;
-const PRUNE_MS = 60_000;
-/** Deleted in one transaction. Other writers wait for it, so it is kept short. */
-const PRUNE_STEP = 500;
 const RETAIN_CURSORS_MS = 30 * 86_400_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
-const SAVE_STEP = 500;
-/** So many ids of damaged messages are named in an alarm. */
-const NAMED = 10;
-/** And so many listed in its details. */
-const MAX_IDS = 1_000;
 
 /**
  * A durable ledger in one file, made when it is not there (its folder must exist); SQLite keeps a `-wal` and a `-shm` file
@@ -73,16 +63,24 @@ class SqliteLedger implements Ledger {
   /** False from a write that failed until memory has been brought to disk. */
   private safe = true;
   private retrying: Promise<boolean> | undefined;
-  private pruning: Promise<void> | undefined;
-  private pruneAgain = false;
-  private readonly timers = new Set<unknown>();
-  /** Revived in memory, for the next `claim`. */
-  private revived: LedgerEntry[] = [];
+  private retryTimer: Timer | undefined;
+  private pruning: Pruning | undefined;
+  private readonly damage: Damage;
+  private readonly letters: DeadLetters;
 
   constructor(file: string, settings: Required<SqliteLedgerOptions>) {
     this.file = file;
     this.settings = settings;
     this.unsaved = new Unsaved(settings.maxUnsaved);
+    this.damage = new Damage({ file }, () => this.host);
+    this.letters = new DeadLetters({
+      file,
+      unsaved: this.unsaved,
+      damage: this.damage,
+      now: () => this.clock.now(),
+      read: (job) => this.read(job),
+      change: (job) => this.change(job),
+    });
   }
 
   async open(host: LedgerHost): Promise<void> {
@@ -98,7 +96,13 @@ class SqliteLedger implements Ledger {
     this.clock = host.clock;
     this.opening = this.connect();
     await this.opening;
-    this.every(PRUNE_MS, () => this.prune());
+    if (this.closing !== undefined) return;
+    this.pruning = new Pruning({
+      clock: this.clock,
+      ...this.settings,
+      forget: (state, before, limit) => this.forget(state, before, limit),
+      forgetRest: (now) => this.forgetRest(now),
+    });
   }
 
   private async connect(): Promise<Connection> {
@@ -106,7 +110,6 @@ class SqliteLedger implements Ledger {
     const connection = new Connection(
       {
         file,
-        lock: `${file}-lock-${this.instance}`,
         locks: `${file}-lock-`,
         id: this.instance,
         about: `process ${process.pid}${threadId === 0 ? "" : `, thread ${threadId}`}, ${hostname()}`,
@@ -132,19 +135,22 @@ class SqliteLedger implements Ledger {
     return connection;
   }
 
-  private tellRepair({ kept, lost }: Repair): void {
-    const what = lost.length === 0 ? "" : `; ${countOf(lost)} could not: ${named(lost)}`;
-    this.tellDamage(
-      `The ledger ${this.file} was damaged. It was made anew with everything that could be read${what}. The damaged file is kept as ${kept}`,
-      lost,
+  private tellRepair({ log, file }: Repair): void {
+    const where = `The ledger ${this.file}`;
+    if (file !== undefined) {
+      const { kept, lost, lostBookmarks } = file;
+      const messages = lost.length === 0 ? "" : `; ${countOf(lost)} could not: ${named(lost)}`;
+      const bookmarks = lostBookmarks === 0 ? "" : `; ${countOf({ length: lostBookmarks }, "bookmark")} could not`;
+      const text = `${where} was damaged. It was made anew with everything that could be read${messages}${bookmarks}`;
+      return this.damage.tell(`${text}. The damaged file is kept as ${kept}`, lost);
+    }
+    if (log === undefined) return;
+    const rest = log.damaged === 0 ? "" : `; ${countOf({ length: log.damaged }, "page")} could not be mended`;
+    const places = countOf({ length: log.mended + log.damaged }, "place");
+    this.damage.tell(
+      `${where} had a write-ahead log that was damaged in ${places}${rest}. Its disk may be failing`,
+      [],
     );
-  }
-
-  /** An alarm for something that is over: nothing that was told since is at risk. */
-  private tellDamage(text: string, ids: readonly string[]): void {
-    const details = { file: this.file, reason: "damaged", unreadable: ids.length, ids: ids.slice(0, MAX_IDS) };
-    this.host?.onAlarm(new InboxError("ERR_INBOX_LEDGER", text, details));
-    if (this.safe) this.host?.onAlarm(undefined);
   }
 
   /** The connection, once there is one. */
@@ -197,14 +203,7 @@ class SqliteLedger implements Ledger {
   private report(id: string, report: Report): void {
     if (this.closing !== undefined || this.opening === undefined) return;
     if (!this.safe || this.unsaved.get(id) !== undefined) return this.unsaved.report(id, report);
-    void this.write([this.reportStep(id, report)], () => this.unsaved.report(id, report));
-  }
-
-  private reportStep(id: string, { state, attempts, at, error = "" }: Report): Step {
-    const key = keyOf(id);
-    if (state === "delivered") return ["delivered", [key, this.instance, attempts, at]];
-    if (state === "dead") return ["dead", [key, this.instance, attempts, at, error]];
-    return ["attempted", [key, this.instance, attempts, error]];
+    void this.write([reportStep(this.instance, id, report)], () => this.unsaved.report(id, report));
   }
 
   /** Writes what nobody waits for; keeps it in memory where that fails. */
@@ -222,13 +221,13 @@ class SqliteLedger implements Ledger {
   }
 
   async claim(limit: number): Promise<readonly LedgerEntry[]> {
-    const revived = this.revived.splice(0, limit);
+    const revived = this.letters.takeRevived(limit);
     if (revived.length === limit) return revived;
     const rows = await this.change([["claim", [this.instance, limit - revived.length]]]);
     const claimed = rows as unknown as MessageRow[];
     const { entries, unreadable } = entriesOf(claimed);
     for (const row of claimed) this.mendId(row);
-    if (unreadable.length > 0) this.tellUnreadable(unreadable);
+    if (unreadable.length > 0) this.buryUnreadable(unreadable);
     return [...revived, ...entries];
   }
 
@@ -239,89 +238,29 @@ class SqliteLedger implements Ledger {
       void this.write([["rename", [row.id, keyOf(message.id)]]], () => {});
   }
 
-  private tellUnreadable(ids: readonly string[]): void {
+  private buryUnreadable(ids: readonly string[]): void {
     const error = "Its record in the ledger is damaged: the text cannot be read";
     const at = this.clock.now();
     for (const id of ids) void this.write([["dead", [id, this.instance, 0, at, error]]], () => {});
-    this.tellDamage(
-      `${countOf(ids)} in the ledger ${this.file} cannot be read and will not be delivered: ${named(ids)}. They stay in the file`,
-      ids,
-    );
+    this.damage.unreadable(ids, `in the ledger ${this.file}`);
   }
 
-  async deadLetters({ limit = DEAD_LETTERS_PAGE, after }: DeadLetterPage = {}): Promise<readonly LedgerEntry[]> {
-    const unsaved = await this.unsavedLetters();
-    const letters: LedgerEntry[] = [];
-    const inMemory = unsaved.findIndex(({ message }) => message.id === after);
-    if (inMemory >= 0) return unsaved.slice(inMemory + 1, inMemory + 1 + limit);
-    // A page may hold rows that cannot be read.
-    for (let from = after === undefined ? undefined : keyOf(after); letters.length < limit; ) {
-      const count = limit - letters.length;
-      const step: Step = from === undefined ? ["deadLetters", [count]] : ["deadLettersAfter", [from, count]];
-      const rows = (await this.read([step])) as unknown as MessageRow[];
-      letters.push(...entriesOf(rows).entries);
-      if (rows.length < count) {
-        letters.push(...unsaved.slice(0, limit - letters.length));
-        break;
-      }
-      from = rows.at(-1)?.id as string;
-    }
-    return letters;
+  deadLetters(page?: DeadLetterPage): Promise<readonly LedgerEntry[]> {
+    return this.letters.page(page);
   }
 
-  /** The dead letters that the file does not know as such. */
-  private async unsavedLetters(): Promise<readonly LedgerEntry[]> {
-    const letters = await Promise.all(this.unsaved.dead().map((entry) => this.unsavedLetter(entry)));
-    return letters.filter((letter) => letter !== undefined);
-  }
-
-  private async unsavedLetter({
-    id,
-    state,
-    attempts,
-    at,
-    error,
-    ...entry
-  }: UnsavedEntry): Promise<LedgerEntry | undefined> {
-    const message = entry.message ?? (await this.messageOf(id));
-    return message && { message, state, attempts, at, ...(error !== undefined && { error }) };
-  }
-
-  private async messageOf(id: string): Promise<ProactiveMessage | undefined> {
-    const [row] = (await this.read([["message", [keyOf(id)]]])) as unknown as MessageRow[];
-    return row && entryOf(row)?.message;
-  }
-
-  async deadLetter(id: string): Promise<LedgerEntry | undefined> {
-    const unsaved = this.unsaved.get(id);
-    if (unsaved !== undefined) return unsaved.state === "dead" ? this.unsavedLetter(unsaved) : undefined;
-    const [row] = (await this.read([["deadLetter", [keyOf(id)]]])) as unknown as MessageRow[];
-    return row && entryOf(row);
+  deadLetter(id: string): Promise<LedgerEntry | undefined> {
+    return this.letters.find(id);
   }
 
   async revive(id: string): Promise<boolean> {
-    const unsaved = this.unsaved.get(id);
-    const now = this.clock.now();
-    if (unsaved === undefined) {
-      if ((await this.change([["revive", [keyOf(id), now]]])).length === 0) return false;
-    } else {
-      const letter = unsaved.state === "dead" ? await this.unsavedLetter(unsaved) : undefined;
-      if (letter === undefined) return false;
-      const { error: _, ...rest } = unsaved;
-      this.unsaved.set({ ...rest, state: "taken", attempts: 0, at: now });
-      this.revived.push({ message: letter.message, state: "taken", attempts: 0, at: now });
-    }
-    this.host?.onClaimable();
-    return true;
+    const isRevived = await this.letters.revive(id);
+    if (isRevived) this.host?.onClaimable();
+    return isRevived;
   }
 
-  async drop(id: string): Promise<boolean> {
-    const unsaved = this.unsaved.get(id);
-    const now = this.clock.now();
-    if (unsaved === undefined) return (await this.change([["drop", [keyOf(id), now]]])).length > 0;
-    if (unsaved.state !== "dead") return false;
-    this.unsaved.set({ ...unsaved, state: "delivered", at: now });
-    return true;
+  drop(id: string): Promise<boolean> {
+    return this.letters.drop(id);
   }
 
   async solicit(runId: string, until: number): Promise<void> {
@@ -332,29 +271,24 @@ class SqliteLedger implements Ledger {
   }
 
   async cursor(name: string): Promise<string | undefined> {
-    if (this.unsaved.cursors.has(name)) return this.unsaved.cursors.get(name);
+    const unsaved = this.unsaved.cursors.get(name);
+    if (unsaved !== undefined) return unsaved;
     const [row] = await this.read([["cursor", [keyOf(name)]]]);
     const value = row?.["value"];
     return typeof value === "string" ? value : undefined;
   }
 
-  setCursor(name: string, value: string | undefined): void {
+  setCursor(name: string, value: string): void {
     if (this.closing !== undefined || this.opening === undefined) return;
     const keep = () => this.unsaved.cursors.set(name, value);
     // A cursor says that all before it is taken care of: while that is in memory only, so is the cursor.
-    if (this.safe) void this.write([this.cursorStep(name, value)], keep);
+    if (this.safe) void this.write([cursorStep(name, value, this.clock.now())], keep);
     else keep();
-  }
-
-  private cursorStep(name: string, value: string | undefined): Step {
-    return value === undefined
-      ? ["forgetCursor", [keyOf(name)]]
-      : ["setCursor", [keyOf(name), value.toWellFormed(), this.clock.now()]];
   }
 
   async flush(): Promise<void> {
     const connection = await this.ready();
-    await this.pruning;
+    await this.pruning?.settled();
     await connection.settled();
     if (this.safe || (await this.retry())) return;
     throw this.error(
@@ -368,7 +302,8 @@ class SqliteLedger implements Ledger {
   }
 
   private async closeNow(): Promise<void> {
-    for (const timer of this.timers) this.clock.clearTimeout(timer as never);
+    this.retryTimer?.cancel();
+    this.pruning?.stop();
     const connection = await this.opening?.catch(() => undefined);
     if (connection === undefined) return;
     await connection.settled();
@@ -410,8 +345,9 @@ class SqliteLedger implements Ledger {
   }
 
   private retryAfter(delayMs: number): void {
-    this.after(delayMs, async () => {
-      if (!this.safe && !(await this.retry())) this.retryAfter(Math.min(delayMs * 2, LAST_RETRY_MS));
+    this.retryTimer = startTimer(this.clock, delayMs, async () => {
+      if (this.safe || (await this.retry()) || this.closing !== undefined) return;
+      this.retryAfter(Math.min(delayMs * 2, LAST_RETRY_MS));
     });
   }
 
@@ -432,98 +368,25 @@ class SqliteLedger implements Ledger {
     // Another try begins with a new thread, since this one has nothing open.
     if (hasEnded && mended.answer !== "done") await connection.end();
     if (mended.answer !== "done") return false;
-    while (this.unsaved.size > 0) if (!(await this.saveStep(connection))) return false;
+    const { ordering } = this.host as LedgerHost;
+    const writer = { id: this.instance, ordering, now: () => this.clock.now() };
+    if (!(await save(connection, this.unsaved, writer))) return false;
     this.safe = true;
     this.host?.onAlarm(undefined);
     return true;
   }
 
-  private async saveStep(connection: Connection): Promise<boolean> {
-    const entries = this.unsaved.first(SAVE_STEP);
-    const results = await Promise.all(
-      entries.map(async (entry) => {
-        const { error } = await connection.run(this.saveSteps(entry));
-        if (error === undefined) this.unsaved.saved(entry);
-        return error === undefined;
-      }),
-    );
-    if (results.includes(false)) return false;
-    return entries.length === SAVE_STEP || this.saveRest(connection);
+  private async forget(state: string, before: number, limit: number): Promise<number> {
+    if (!this.safe) return 0;
+    const { rows, error } = await this.run([["prune", [state, before, limit]]]);
+    if (error !== undefined) this.failed(error);
+    return rows.length;
   }
 
-  private saveSteps(entry: UnsavedEntry): Step[] {
-    const { id, message, state, attempts, at, error = "" } = entry;
-    const report = this.reportStep(id, { state, attempts, at, error });
-    if (message === undefined) return [report];
-    const ordering = this.host?.ordering ?? "session";
-    return [["takeAnyway", [...takeParameters(message, ordering, at, this.instance), attempts, error]], report];
-  }
-
-  /** Cursors come last: they speak of what was taken before. */
-  private async saveRest(connection: Connection): Promise<boolean> {
-    const { cursors, solicited } = this.unsaved;
-    for (const [runId, until] of [...solicited]) {
-      const { error } = await connection.run([["solicit", [keyOf(runId), until]]]);
-      if (error !== undefined) return false;
-      if (solicited.get(runId) === until) solicited.delete(runId);
-    }
-    if (this.unsaved.first(1).length > 0) return true;
-    for (const [name, value] of [...cursors]) {
-      const { error } = await connection.run([this.cursorStep(name, value)]);
-      if (error !== undefined) return false;
-      if (cursors.get(name) === value) cursors.delete(name);
-    }
-    return true;
-  }
-
-  /** One at a time; called again meanwhile, it looks once more, since time has passed. */
-  private async prune(): Promise<void> {
-    this.pruneAgain = true;
-    this.pruning ??= this.pruneAll().finally(() => {
-      this.pruning = undefined;
-    });
-    await this.pruning;
-  }
-
-  private async pruneAll(): Promise<void> {
-    while (this.pruneAgain && this.safe && this.closing === undefined) {
-      this.pruneAgain = false;
-      await this.pruneNow();
-    }
-  }
-
-  private async pruneNow(): Promise<void> {
-    const now = this.clock.now();
-    const { retainMs, retainDeadMs } = this.settings;
-    for (const [state, age] of [
-      ["delivered", retainMs],
-      ["dead", retainDeadMs],
-    ] as const) {
-      for (let forgotten = PRUNE_STEP; forgotten === PRUNE_STEP && this.closing === undefined; ) {
-        const { rows, error } = await this.run([["prune", [state, now - age, PRUNE_STEP]]]);
-        if (error !== undefined) return this.failed(error);
-        forgotten = rows.length;
-      }
-    }
-    if (this.closing !== undefined) return;
+  private async forgetRest(now: number): Promise<void> {
+    if (!this.safe) return;
     await this.write([["pruneCursors", [now - RETAIN_CURSORS_MS]]], () => {});
     await this.write([["pruneSolicited", [now]]], () => {});
-  }
-
-  private every(ms: number, work: () => Promise<void>): void {
-    this.after(ms, async () => {
-      this.every(ms, work);
-      await work();
-    });
-  }
-
-  private after(ms: number, work: () => Promise<void>): void {
-    if (this.closing !== undefined) return;
-    const timer = this.clock.setTimeout(() => {
-      this.timers.delete(timer);
-      if (this.closing === undefined) void work();
-    }, ms);
-    this.timers.add(timer);
   }
 
   private error(text: string): InboxError {
@@ -533,12 +396,4 @@ class SqliteLedger implements Ledger {
   private stoppedError(): InboxError {
     return new InboxError("ERR_INBOX_STOPPED", `The ledger ${this.file} was closed`, { file: this.file });
   }
-}
-
-function countOf({ length }: readonly string[]): string {
-  return `${length} ${length === 1 ? "message" : "messages"}`;
-}
-
-function named(ids: readonly string[]): string {
-  return `${ids.slice(0, NAMED).join(", ")}${ids.length > NAMED ? ", ..." : ""}`;
 }

@@ -1,6 +1,6 @@
 import { schema } from "../sql/schema.ts";
 import { type Statements, statements } from "../sql/statements.ts";
-import type { ThreadStatement } from "./thread.ts";
+import type { ThreadStatement } from "./thread/messages.ts";
 
 /** "ocix", as a number: by which a ledger file is known to be one. */
 export const APPLICATION_ID = 0x6f636978;

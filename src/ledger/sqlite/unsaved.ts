@@ -17,7 +17,7 @@ export type Report = Pick<UnsavedEntry, "state" | "attempts" | "at" | "error">;
 
 /** What could not be written, until it can: by id, the oldest first. */
 export class Unsaved {
-  readonly cursors = new Map<string, string | undefined>();
+  readonly cursors = new Map<string, string>();
   readonly solicited = new Map<string, number>();
   private readonly entries = new Map<string, UnsavedEntry>();
   private readonly delivered = new Set<string>();

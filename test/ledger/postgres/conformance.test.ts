@@ -1,6 +1,5 @@
 import { afterAll, it } from "vitest";
 import { postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
-import type { SharedLedger } from "../../../src/ledger/postgres/shared-ledger.ts";
 import { type TestPostgres, usePostgres } from "../../helpers/postgres.ts";
 import { describeLedger } from "../conformance.ts";
 
@@ -17,7 +16,6 @@ else {
     name: "Postgres",
     shared: true,
     make: (_clock, retainMs) => postgresLedger({ connectionString: url, schema, retainMs, retainDeadMs: retainMs }),
-    prune: (ledger) => (ledger as SharedLedger).prune(),
     cleanUp() {
       schema = postgres.schema();
     },

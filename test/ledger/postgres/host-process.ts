@@ -9,7 +9,7 @@ const { url, schema } = (parentPort === null ? JSON.parse(process.argv[2] as str
   readonly schema: string;
 };
 const ledger = postgresLedger({ connectionString: url, schema });
-await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
+await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onDamage() {}, onClaimable() {} });
 await ledger.take(messageOf("a"));
 await ledger.take(messageOf("b"));
 // Before it says that it is ready: from then on it may be stopped at any moment.

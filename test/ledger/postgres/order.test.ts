@@ -9,7 +9,7 @@ afterAll(() => postgres?.stop());
 
 async function open(schema: string) {
   const ledger = postgresLedger({ connectionString: postgres?.url as string, schema });
-  await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
+  await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onDamage() {}, onClaimable() {} });
   return ledger;
 }
 

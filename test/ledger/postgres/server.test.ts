@@ -25,6 +25,7 @@ async function open(schema: string, options: { pool?: pg.Pool } = {}) {
     clock: systemClock,
     ordering: "session",
     onAlarm: (error) => alarms.push(error),
+    onDamage() {},
     onClaimable: () => {
       claimable += 1;
     },
@@ -134,7 +135,13 @@ describe("a server that is away for a while", () => {
     await until(() => alarms.length > 0);
     await ledger.close();
     const unopened = postgresLedger({ connectionString: server.url, schema: server.schema() });
-    const opening = unopened.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable() {} });
+    const opening = unopened.open({
+      clock: systemClock,
+      ordering: "session",
+      onAlarm() {},
+      onDamage() {},
+      onClaimable() {},
+    });
     const refused = opening.catch((error: unknown) => error);
     await unopened.close();
     expect(await refused).toMatchObject({ code: "ERR_INBOX_LEDGER" });

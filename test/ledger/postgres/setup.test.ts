@@ -8,7 +8,7 @@ import { messageOf } from "../messages.ts";
 
 const postgres = await usePostgres("HOW A LEDGER IN POSTGRES IS SET UP");
 const url = postgres?.url as string;
-const host = { clock: systemClock, ordering: "session" as const, onAlarm() {}, onClaimable() {} };
+const host = { clock: systemClock, ordering: "session" as const, onAlarm() {}, onDamage() {}, onClaimable() {} };
 
 afterAll(() => postgres?.stop());
 

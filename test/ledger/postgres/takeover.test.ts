@@ -23,7 +23,13 @@ describe.skipIf(postgres === undefined)("a host that dies", () => {
   beforeEach(async () => {
     schema = postgres?.schema() as string;
     ledger = postgresLedger({ connectionString: url, schema });
-    await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onClaimable: () => claimable() });
+    await ledger.open({
+      clock: systemClock,
+      ordering: "session",
+      onAlarm() {},
+      onDamage() {},
+      onClaimable: () => claimable(),
+    });
     claimable = () => {};
   });
 
@@ -122,6 +128,7 @@ describe.skipIf(postgres === undefined)("a schema that is dropped while it is in
       clock: systemClock,
       ordering: "session",
       onAlarm: (error) => alarms.push(error),
+      onDamage() {},
       onClaimable() {},
     });
     const client = new pg.Client({ connectionString: url });
@@ -137,12 +144,13 @@ describe.skipIf(postgres === undefined)("a schema that is dropped while it is in
 
   it("counts, names and keeps an unreadable message", async () => {
     const schema = postgres?.schema() as string;
-    const alarms: { readonly message: string }[] = [];
+    const told: unknown[] = [];
     const ledger = postgresLedger({ connectionString: url, schema });
     await ledger.open({
       clock: systemClock,
       ordering: "session",
-      onAlarm: (error) => error && alarms.push(error),
+      onAlarm: () => expect.unreachable(),
+      onDamage: ({ message }, messages) => told.push({ message, messages }),
       onClaimable() {},
     });
     const client = new pg.Client({ connectionString: url });
@@ -152,7 +160,9 @@ describe.skipIf(postgres === undefined)("a schema that is dropped while it is in
       values ('odd', 'home', 'key', 'lane', 'run', 'taken', '', 0, 0, '{"id": 5}')`,
     );
     expect(await ledger.claim(10)).toEqual([]);
-    expect(alarms).toMatchObject([{ message: expect.stringContaining("odd") }]);
+    expect(await ledger.deadLetters()).toEqual([]);
+    expect(await ledger.deadLetter("odd")).toBeUndefined();
+    expect(told).toEqual([{ message: expect.stringContaining("odd"), messages: 1 }]);
     const { rows } = await client.query(`select state, body->>'id' as id from ${schema}.messages`);
     expect(rows).toEqual([{ state: "dead", id: "5" }]);
     await ledger.close();

@@ -14,7 +14,7 @@ describe.skipIf(postgres === undefined)("ledger.transactional", () => {
   let schema: string;
   let pool: pg.Pool;
   let ledger: PostgresLedger;
-  const host = { clock: systemClock, ordering: "session" as const, onAlarm() {}, onClaimable() {} };
+  const host = { clock: systemClock, ordering: "session" as const, onAlarm() {}, onDamage() {}, onClaimable() {} };
 
   beforeAll(() => {
     pool = new pg.Pool({ connectionString: postgres?.url, max: 10 });

@@ -1,82 +1,29 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import type { Readable } from "./read-damaged.ts";
+import type { inodeOf } from "./inode.ts";
+import type { locksOf } from "./locks.ts";
+import type { mendLog } from "./mend-log.ts";
+import type {
+  Job,
+  JobResult,
+  Repair,
+  Step,
+  ThreadAnswer,
+  ThreadData,
+  ThreadError,
+  ThreadRequest,
+  ThreadStatement,
+} from "./messages.ts";
+import type { readDamaged } from "./read-damaged.ts";
+import type { repair } from "./repair.ts";
 
-/** What the thread is started with. */
-export interface ThreadData {
-  /** The ledger file, its real path. */
-  readonly file: string;
-  /** This instance's lock file. */
-  readonly lock: string;
-  /** The lock file of an instance is this and its id. */
-  readonly locks: string;
-  /** This instance, and what people should know of it. */
-  readonly id: string;
-  readonly about: string;
-  /** By which the file is known to be ours. */
-  readonly applicationId: number;
-  readonly version: number;
-  readonly schema: readonly string[];
-  readonly statements: Readonly<Record<string, ThreadStatement>>;
-  /** How long a write waits for another process's, in ms. */
-  readonly busyMs: number;
-  /** How often it is looked whether others wrote, and whether they live, in ms. */
-  readonly pollMs: number;
-  /** A larger file is not checked as it is opened, in bytes. */
-  readonly maxCheckedBytes: number;
-  readonly sweepMs: number;
+/** What the thread is made of, beside itself. */
+export interface ThreadParts {
+  readonly inodeOf: typeof inodeOf;
+  readonly locksOf: typeof locksOf;
+  readonly mendLog: typeof mendLog;
+  readonly readDamaged: typeof readDamaged;
+  readonly repair: typeof repair;
 }
-
-/** A statement with `?` for each parameter. */
-export interface ThreadStatement {
-  readonly sql: string;
-  /** Which parameter, from 0, stands at each `?`. */
-  readonly order: readonly number[];
-  /** It gives rows. */
-  readonly reads: boolean;
-  /** It changes the file. */
-  readonly changes: boolean;
-}
-
-/** A statement by its name, and its parameters. */
-export type Step = readonly [name: string, parameters: readonly SQLInputValue[]];
-
-/** One thing to do: its steps in turn, until one gives rows. */
-export type Job = readonly Step[];
-
-/** What is asked of the thread; it answers each in turn. */
-export type ThreadRequest =
-  | { readonly ask: "open"; readonly now: number }
-  | { readonly ask: "run"; readonly jobs: readonly Job[] }
-  | { readonly ask: "mend"; readonly now: number }
-  | { readonly ask: "close" };
-
-/** Why something could not be done. `code`: SQLite's extended result code, or 0. */
-export interface ThreadError {
-  readonly problem: "foreign" | "newer" | "moved" | "failed";
-  readonly code: number;
-  readonly text: string;
-}
-
-/** What became of a job: the step that gave rows, and those; or why it failed. `rows` of a failed one: of its last step, where that could be read. */
-export interface JobResult {
-  readonly step: number;
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
-  readonly error?: ThreadError;
-}
-
-/** A damaged file was replaced by one with everything that could be read of it. */
-export interface Repair {
-  /** Where the damaged file is now. */
-  readonly kept: string;
-  /** Ids of messages that could not be read. */
-  readonly lost: readonly string[];
-}
-
-export type ThreadAnswer =
-  | { readonly answer: "done"; readonly results: readonly JobResult[]; readonly repair?: Repair }
-  | { readonly answer: "failed"; readonly error: ThreadError }
-  /** Not an answer: something can be claimed. */
-  | { readonly answer: "claimable" };
 
 /**
  * The thread that has the ledger file: all its disk work is here, off the host's event loop. It knows SQL, locks and files,
@@ -85,26 +32,27 @@ export type ThreadAnswer =
  * It runs from its own source text (`new Worker(text, { eval: true })`), so that it is found in a bundle, too. So nothing
  * in it may refer to anything outside, and it has no named inner functions: bundlers wrap those in a helper of theirs.
  */
-export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
+export function threadMain(parts: ThreadParts): void {
   const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
   const { DatabaseSync: Database } = process.getBuiltinModule("node:sqlite");
   const fs = process.getBuiltinModule("node:fs");
-  const { basename, dirname } = process.getBuiltinModule("node:path");
   const data = workerData as ThreadData;
+  const locks = parts.locksOf(data, parts.inodeOf);
   const port = parentPort as NonNullable<typeof parentPort>;
+  /** So often an instance that finds a damaged file makes way for others. */
+  const STEPS_ASIDE = 10;
 
   const thread = {
     db: undefined as DatabaseSync | undefined,
-    lock: undefined as DatabaseSync | undefined,
     statements: new Map<string, StatementSync>(),
     /** Which file it is, on which disk. */
     inode: "",
-    lockInode: "",
     /** The file said so, at its beginning. */
     isOurs: false,
     /** Changes whenever another connection has written. */
     dataVersion: 0,
     timers: [] as NodeJS.Timeout[],
+    /** What was wrong with the file as it was opened. */
     repair: undefined as Repair | undefined,
 
     answer(request: ThreadRequest): ThreadAnswer {
@@ -141,15 +89,9 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
       return Object.assign(new Error(text), { problem });
     },
 
-    // Never by opening: as a file of this process is closed, all locks of the process on it are gone.
-    inodeOf(path: string): string {
-      const stats = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
-      return stats === undefined ? "" : `${stats.dev} ${stats.ino}`;
-    },
-
     open(now: number): void {
       try {
-        thread.openLock();
+        locks.open();
         thread.openWhole();
         thread.inTransaction(() => thread.all("register", [data.id, now, data.about]));
         thread.sweep();
@@ -165,104 +107,56 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
 
     /** Opens the file; where it is damaged and nobody else has it open, one with all that can be read of it. */
     openWhole(): void {
+      for (let left = STEPS_ASIDE; !thread.openAlone(left === 0); left -= 1) {
+        // Others that start at this moment do the same, and not for as long.
+        locks.close();
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20 + Math.random() * 200);
+        locks.open();
+      }
+    },
+
+    /** False: it is damaged, and there are others, who may be gone in a moment. */
+    openAlone(isLastTry: boolean): boolean {
+      const logFile = `${data.file}-wal`;
+      if (parts.mendLog(logFile) !== undefined) {
+        if (!locks.hasOthers()) {
+          // Read again: whoever was still there may have written on.
+          const log = parts.mendLog(logFile);
+          log?.save();
+          if (log !== undefined) thread.repair = { log: { mended: log.mended, damaged: log.damaged } };
+        } else if (!isLastTry) return false;
+      }
       try {
         thread.openFile();
-        if (thread.isWhole()) return;
+        if (thread.isWhole()) return true;
       } catch (error) {
         if (((error as { errcode?: number }).errcode ?? 0) % 256 !== 11 || !thread.isOurs) throw error;
       }
-      thread.repairFile();
+      const db = thread.db as DatabaseSync;
+      if (locks.hasOthers()) {
+        thread.quietly(() => db.close());
+        thread.db = undefined;
+        if (isLastTry) throw Object.assign(new Error("another inbox has it open"), { errcode: 11 });
+        return false;
+      }
+      thread.statements.clear();
+      thread.repair = { ...thread.repair, file: parts.repair(data, db, parts.readDamaged(db)) };
+      thread.openFile();
+      return true;
     },
 
     /** Whether rows and indices agree. That takes a second for some 200 MB, so larger files are left to `ledger check`. */
     isWhole(): boolean {
-      if (fs.statSync(data.file).size > data.maxCheckedBytes) return true;
+      const isLogWhole = (thread.repair?.log?.damaged ?? 0) === 0;
+      if (isLogWhole && fs.statSync(data.file).size > data.maxCheckedBytes) return true;
       const db = thread.db as DatabaseSync;
       const [row] = db.prepare("pragma integrity_check(1)").all() as { integrity_check: string }[];
       return row?.integrity_check === "ok";
     },
 
-    isOthers(): boolean {
-      const prefix = basename(data.locks);
-      return fs.readdirSync(dirname(data.locks)).some((name) => {
-        const path = `${dirname(data.locks)}/${name}`;
-        if (!name.startsWith(prefix) || path === data.lock || !fs.statSync(path).isFile()) return false;
-        let lock: DatabaseSync | undefined;
-        try {
-          lock = new Database(path);
-          lock.exec("pragma busy_timeout = 0; pragma journal_mode = memory; begin exclusive");
-          return false;
-        } catch {
-          return true;
-        } finally {
-          thread.quietly(() => lock?.close());
-        }
-      });
-    },
-
-    repairFile(): void {
-      if (thread.isOthers()) throw Object.assign(new Error("another inbox has it open"), { errcode: 11 });
-      const old = thread.db as DatabaseSync;
-      const { ids, messages, bookmarks, solicited } = readDamaged(old);
-      const temporary = `${data.file}-new-${data.id}`;
-      const kept = `${data.file}-damaged-${data.id}`;
-      fs.rmSync(temporary, { force: true });
-      const db = new Database(temporary);
-      db.exec("begin");
-      for (const sql of data.schema) db.exec(sql);
-      db.exec(`pragma application_id = ${data.applicationId}; pragma user_version = ${data.version}`);
-      thread.fill(
-        db,
-        "messages",
-        messages.map((row) => thread.repaired(row)),
-      );
-      thread.fill(db, "bookmarks", bookmarks);
-      thread.fill(db, "solicited", solicited);
-      db.exec("commit");
-      const present = new Set((db.prepare("select id from messages").all() as { id: string }[]).map(({ id }) => id));
-      const lost = [...ids].filter((id) => !present.has(id));
-      db.close();
-      thread.statements.clear();
-      thread.quietly(() => old.close());
-      for (const suffix of ["", "-wal"])
-        if (thread.inodeOf(data.file + suffix) !== "") fs.renameSync(data.file + suffix, kept + suffix);
-      fs.rmSync(`${data.file}-shm`, { force: true });
-      fs.renameSync(temporary, data.file);
-      fs.chmodSync(data.file, 0o600);
-      thread.repair = { kept, lost };
-      thread.openFile();
-    },
-
-    /** A row whose columns may hold anything, so that it fits. What was neither settled nor is empty is undelivered. */
-    repaired(row: Readonly<Record<string, SQLInputValue>>): Readonly<Record<string, SQLInputValue>> {
-      const state = String(row["state"]);
-      const isKnown = state === "taken" || state === "delivered" || state === "dead";
-      return {
-        ...row,
-        state: isKnown ? state : row["body"] === null ? "delivered" : "taken",
-        attempts: Number(row["attempts"]) || 0,
-        owner: "",
-        taken_at: Number(row["taken_at"]) || 0,
-        changed_at: Number(row["changed_at"]) || Date.now(),
-      };
-    },
-
-    fill(db: DatabaseSync, table: string, rows: readonly Readonly<Record<string, SQLInputValue>>[]): void {
-      for (const row of rows) {
-        const names = Object.keys(row).filter((name) => name !== "rowid");
-        const insert = db.prepare(`insert or ignore into ${table} (${names}) values (${names.map(() => "?")})`);
-        const values = names.map((name) => row[name] as SQLInputValue);
-        // One that does not fit is no reason to give up the others. A place that is taken already is a damaged one.
-        thread.quietly(() => {
-          if (insert.run(...values).changes === 0 && table === "messages")
-            insert.run(...values.map((value, index) => (names[index] === "position" ? null : value)));
-        });
-      }
-    },
-
     openFile(): void {
       thread.isOurs = false;
-      const isNew = thread.inodeOf(data.file) === "";
+      const isNew = parts.inodeOf(data.file) === "";
       const db = new Database(data.file);
       thread.db = db;
       db.exec(`pragma busy_timeout = ${data.busyMs}`);
@@ -272,7 +166,7 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
       if (id !== data.applicationId && (id !== 0 || count > 0)) throw thread.problem("foreign", "");
       thread.isOurs = true;
       if (isNew) fs.chmodSync(data.file, 0o600);
-      thread.inode = thread.inodeOf(data.file);
+      thread.inode = parts.inodeOf(data.file);
       db.exec(
         "pragma synchronous = full; pragma cell_size_check = on; pragma mmap_size = 0; pragma trusted_schema = off",
       );
@@ -306,31 +200,6 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
         thread.rollback();
         throw error;
       }
-    },
-
-    /**
-     * The lock that says that this instance lives: an empty database that is locked for as long as this connection is there.
-     * The kernel lets go of it when this process or this thread ends, however it ends.
-     */
-    openLock(): void {
-      for (let tries = 0; tries < 10; tries += 1) {
-        thread.lock?.close();
-        const lock = new Database(data.lock);
-        thread.lock = lock;
-        try {
-          lock.exec("pragma busy_timeout = 1000; pragma journal_mode = memory; begin exclusive");
-        } catch (error) {
-          if (((error as { errcode?: number }).errcode ?? 0) % 256 === 5) continue;
-          throw error;
-        }
-        // Whoever clears away the locks of the dead may have had it a moment ago, and removed the file.
-        thread.lockInode = thread.inodeOf(data.lock);
-        if (thread.lockInode !== "") {
-          fs.chmodSync(data.lock, 0o600);
-          return;
-        }
-      }
-      throw thread.problem("failed", `its lock file ${data.lock} cannot be locked`);
     },
 
     all(name: string, parameters: readonly SQLInputValue[]): Readonly<Record<string, unknown>>[] {
@@ -383,7 +252,7 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
 
     /** Nothing is written to a file that is not there any more: it would be gone with this process. */
     assertInPlace(): void {
-      if (thread.inodeOf(data.file) !== thread.inode) throw thread.problem("moved", "");
+      if (parts.inodeOf(data.file) !== thread.inode) throw thread.problem("moved", "");
     },
 
     changes(job: Job): boolean {
@@ -452,7 +321,7 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
 
     /** Gives up what dead instances own, and whatever is owned by one that is not listed. */
     sweep(): void {
-      if (thread.inodeOf(data.lock) !== thread.lockInode) thread.openLock();
+      if (!locks.isInPlace()) locks.open();
       thread.assertInPlace();
       const listed = new Set(thread.all("instances", []).map(({ id }) => String(id)));
       // From owner to owner, however many messages each has.
@@ -466,30 +335,15 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
       }
       listed.delete(data.id);
       let released = false;
-      for (const id of listed) released = thread.releaseDead(id) || released;
+      for (const id of listed) released = locks.bury(id, () => thread.release(id)) || released;
       if (released) thread.tellClaimable();
     },
 
-    releaseDead(id: string): boolean {
-      const path = data.locks + id;
-      let lock: DatabaseSync | undefined;
-      try {
-        if (thread.inodeOf(path) !== "") {
-          lock = new Database(path);
-          lock.exec("pragma busy_timeout = 0; pragma journal_mode = memory; begin exclusive");
-        }
-        thread.inTransaction(() => {
-          thread.all("release", [id]);
-          thread.all("unregister", [id]);
-        });
-        fs.rmSync(path, { force: true });
-        return true;
-      } catch {
-        // It lives; or that cannot be told, and then nothing is taken from it.
-        return false;
-      } finally {
-        thread.quietly(() => lock?.close());
-      }
+    release(id: string): void {
+      thread.inTransaction(() => {
+        thread.all("release", [id]);
+        thread.all("unregister", [id]);
+      });
     },
 
     /**
@@ -497,12 +351,12 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
      * another file stands in its place, that one is used, if it is a ledger.
      */
     mend(now: number): void {
-      if (thread.inodeOf(data.file) === thread.inode) return;
+      if (parts.inodeOf(data.file) === thread.inode) return;
       const old = thread.db as DatabaseSync;
       const temporary = `${data.file}-new-${data.id}`;
       // The log of the file that is gone must not be taken for that of the one that comes.
       for (const suffix of ["-wal", "-shm"]) fs.rmSync(data.file + suffix, { force: true });
-      if (thread.inodeOf(data.file) === "") {
+      if (parts.inodeOf(data.file) === "") {
         fs.rmSync(temporary, { force: true });
         old.prepare("vacuum into ?").run(temporary);
         fs.chmodSync(temporary, 0o600);
@@ -535,19 +389,12 @@ export function threadMain(readDamaged: (db: DatabaseSync) => Readable): void {
       thread.statements.clear();
       thread.quietly(() => thread.db?.close());
       thread.db = undefined;
-      // While the lock is held, so that nobody takes it for that of another.
-      if (thread.lock !== undefined && thread.inodeOf(data.lock) === thread.lockInode)
-        fs.rmSync(data.lock, { force: true });
-      thread.quietly(() => thread.lock?.close());
-      thread.lock = undefined;
+      thread.quietly(() => locks.close());
     },
 
     close(): void {
       try {
-        thread.inTransaction(() => {
-          thread.all("release", [data.id]);
-          thread.all("unregister", [data.id]);
-        });
+        thread.release(data.id);
       } finally {
         thread.letGo();
       }

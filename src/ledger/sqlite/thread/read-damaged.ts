@@ -7,6 +7,8 @@ type Row = Readonly<Record<string, SQLInputValue>>;
 export interface Readable {
   /** Every id that the file has, in its rows or in the index of ids. */
   readonly ids: ReadonlySet<string>;
+  /** Likewise of bookmarks. */
+  readonly bookmarkNames: ReadonlySet<string>;
   readonly messages: readonly Row[];
   readonly bookmarks: readonly Row[];
   readonly solicited: readonly Row[];
@@ -60,32 +62,36 @@ export function readDamaged(db: DatabaseSync): Readable {
       return rows;
     },
 
-    /** The ids that the index of ids still knows, by row number. */
-    idsByPosition(): Map<number, string> {
-      const ids = new Map<number, string>();
+    /** What the index of a table's names still knows, by row number. */
+    namesOf(table: string, column: string): Map<number, string> {
+      const names = new Map<number, string>();
       try {
-        const select = db.prepare("select id, position from messages indexed by sqlite_autoindex_messages_1");
-        for (const row of select.iterate() as IterableIterator<Row>)
-          ids.set(Number(row["position"]), String(row["id"]));
+        const select = db.prepare(
+          `select rowid as "row", ${column} as name from ${table} indexed by sqlite_autoindex_${table}_1`,
+        );
+        for (const { row, name } of select.iterate() as IterableIterator<Row>) names.set(Number(row), String(name));
       } catch {
         // As far as it could be read.
       }
-      return ids;
+      return names;
     },
   };
 
   const rows = reader.rowsOf("messages");
-  const indexed = reader.idsByPosition();
+  const indexed = reader.namesOf("messages", "id");
   const read = new Set(rows.map((row) => String(row["id"])));
   // An id that is damaged in its row may be whole in the index.
   const messages = rows.map((row) => {
     const id = indexed.get(Number(row["rowid"]));
     return id === undefined || read.has(id) ? row : { ...row, id };
   });
+  const bookmarks = reader.rowsOf("bookmarks");
+  const names = [...reader.namesOf("bookmarks", "name").values(), ...bookmarks.map((row) => String(row["name"]))];
   return {
     ids: new Set([...indexed.values(), ...messages.map((row) => String(row["id"]))]),
     messages,
-    bookmarks: reader.rowsOf("bookmarks"),
+    bookmarks,
+    bookmarkNames: new Set(names),
     solicited: reader.rowsOf("solicited"),
   };
 }

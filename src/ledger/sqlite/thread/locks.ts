@@ -1,0 +1,106 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { ThreadData } from "./messages.ts";
+
+/** The locks of the instances on one ledger file. */
+export interface Locks {
+  /** Locks that of this instance, as long as this thread lives; again, where its file has gone. */
+  open(): void;
+  /** Whether its file is still there. */
+  isInPlace(): boolean;
+  /** Whether another instance lives. */
+  hasOthers(): boolean;
+  /** Does `work` where the instance `id` is dead, with its lock in hand, and removes that lock. False: it lives, or that cannot be told. */
+  bury(id: string, work: () => void): boolean;
+  /** Lets go of that of this instance. */
+  close(): void;
+}
+
+/**
+ * A lock says that an instance lives: an empty database that is locked for as long as a connection is there. The kernel lets
+ * go of it when the process or the thread ends, however it ends. Runs in the ledger's thread from its source text, like all of it.
+ */
+export function locksOf(data: ThreadData, inodeOf: (path: string) => string): Locks {
+  const { DatabaseSync: Database } = process.getBuiltinModule("node:sqlite");
+  const fs = process.getBuiltinModule("node:fs");
+  const { basename, dirname } = process.getBuiltinModule("node:path");
+  const path = data.locks + data.id;
+
+  const locks = {
+    own: undefined as DatabaseSync | undefined,
+    inode: "",
+
+    open(): void {
+      for (let tries = 0; tries < 10; tries += 1) {
+        locks.own?.close();
+        const own = new Database(path);
+        locks.own = own;
+        try {
+          own.exec("pragma busy_timeout = 1000; pragma journal_mode = memory; begin exclusive");
+        } catch (error) {
+          if (((error as { errcode?: number }).errcode ?? 0) % 256 === 5) continue;
+          throw error;
+        }
+        // Whoever clears away the locks of the dead may have had it a moment ago, and removed the file.
+        locks.inode = inodeOf(path);
+        if (locks.inode !== "") return fs.chmodSync(path, 0o600);
+      }
+      throw Object.assign(new Error(`its lock file ${path} cannot be locked`), { problem: "failed" });
+    },
+
+    isInPlace(): boolean {
+      return inodeOf(path) === locks.inode;
+    },
+
+    hasOthers(): boolean {
+      const folder = dirname(data.locks);
+      return fs.readdirSync(folder).some((name) => {
+        const other = `${folder}/${name}`;
+        if (!name.startsWith(basename(data.locks)) || other === path || !fs.statSync(other).isFile()) return false;
+        let lock: DatabaseSync | undefined;
+        try {
+          lock = locks.lock(other);
+          return false;
+        } catch {
+          return true;
+        } finally {
+          lock?.close();
+        }
+      });
+    },
+
+    /** Locks it at once, or throws. */
+    lock(other: string): DatabaseSync {
+      const lock = new Database(other);
+      try {
+        lock.exec("pragma busy_timeout = 0; pragma journal_mode = memory; begin exclusive");
+        return lock;
+      } catch (error) {
+        lock.close();
+        throw error;
+      }
+    },
+
+    bury(id: string, work: () => void): boolean {
+      const other = data.locks + id;
+      let lock: DatabaseSync | undefined;
+      try {
+        if (inodeOf(other) !== "") lock = locks.lock(other);
+        work();
+        fs.rmSync(other, { force: true });
+        return true;
+      } catch {
+        return false;
+      } finally {
+        lock?.close();
+      }
+    },
+
+    close(): void {
+      // While it is held, so that nobody takes it for that of another.
+      if (locks.own !== undefined && locks.isInPlace()) fs.rmSync(path, { force: true });
+      locks.own?.close();
+      locks.own = undefined;
+    },
+  };
+  return locks;
+}
