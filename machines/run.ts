@@ -1,5 +1,5 @@
 import { assertEvent, assign, setup } from "xstate";
-import type { DiscardReason, ProactiveMessage } from "../src/types.ts";
+import type { Attachment, DiscardReason, ProactiveMessage } from "../src/types.ts";
 
 /** What is known of a run when its first event arrives. */
 export interface RunInput {
@@ -26,6 +26,8 @@ export interface RunContext {
   /** The message to deliver, once the run is complete. */
   readonly message: ProactiveMessage | undefined;
   readonly reason: DiscardReason | undefined;
+  /** What its final had besides text. */
+  readonly attachments: readonly Attachment[] | undefined;
   /** The error as the host is told it. It may be the agent's words. */
   readonly error: string | undefined;
   /** The error in words that may be logged: the Gateway's or this package's, never the agent's. */
@@ -46,8 +48,8 @@ export type RunEvent =
       readonly sessionKey?: string | undefined;
       readonly message?: ProactiveMessage | undefined;
       readonly discard?: DiscardReason | undefined;
-      /** The final has something that is not text, so it is not empty even when its text is. */
-      readonly hasMedia?: boolean | undefined;
+      /** What it has besides text; with one of these it is not empty. */
+      readonly attachments?: readonly Attachment[] | undefined;
     }
   /** The agent failed. `error` is the Gateway's reason, `text` what the agent had said. */
   | {
@@ -90,7 +92,7 @@ export const runMachine = setup({
   },
   guards: {
     blank: ({ context, event }) =>
-      event.type === "final" && event.hasMedia !== true && finalText(context, event.text).trim() === "",
+      event.type === "final" && !event.attachments?.length && finalText(context, event.text).trim() === "",
     notOurs: ({ event }) => event.type === "final" && event.discard !== undefined,
   },
   actions: {
@@ -106,6 +108,7 @@ export const runMachine = setup({
         sessionKey: event.sessionKey ?? context.sessionKey,
         message: event.message,
         reason: event.discard,
+        attachments: event.attachments,
       };
     }),
     declareEmpty: assign({ reason: "empty" }),
@@ -140,6 +143,7 @@ export const runMachine = setup({
     text: "",
     message: undefined,
     reason: undefined,
+    attachments: undefined,
     error: undefined,
     cause: undefined,
     errorKind: undefined,

@@ -2,6 +2,7 @@ import type { Observable } from "rxjs";
 import type { DeadLetterPage, LedgerEntry } from "./ledger/ledger.ts";
 import type { InboxStats } from "./report/counters.ts";
 import type { Answer, AskRequest, SendRequest } from "./runs/own-runs.ts";
+import type { DownloadOptions } from "./source/download.ts";
 import type {
   Activity,
   Alarm,
@@ -76,6 +77,19 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
    * const { text } = await inbox.ask({ sessionKey: "agent:main:main", text: "What is on today?" });
    */
   ask(request: AskRequest): Promise<Answer>;
+  /**
+   * The bytes of an attachment, by its `id`: of a new message, or of one that a ledger has kept. They are read from the
+   * Gateway that the message came from, over the inbox's connection and that Gateway's address, and from nowhere else.
+   *
+   * @throws {InboxError} `ERR_INBOX_OPTION` if `id` is no such id; `ERR_INBOX_NO_LINK` while not connected;
+   * `ERR_INBOX_REQUEST` if the Gateway refuses, no longer has the file, or takes longer than `timeoutMs`, and if the file
+   * has more than `maxBytes` or is elsewhere; `ERR_INBOX_SCOPE`; `ERR_INBOX_STOPPED`; the reason of `signal`.
+   * @example
+   * for (const { id } of message.attachments) {
+   *   if (id !== undefined) await store(message.id, await inbox.download(id, { maxBytes: 10_000_000 }));
+   * }
+   */
+  download(id: string, options?: DownloadOptions): Promise<Uint8Array>;
   /**
    * The messages for a `for await` loop, used without the option `deliver`: each at least once, one at a time. A
    * message is delivered when the loop asks for the next one. If the body throws or leaves the loop, its message comes

@@ -17,6 +17,7 @@ import { inspection } from "./report/inspection.ts";
 import { Report } from "./report/report.ts";
 import { type Answer, type AskRequest, OwnRuns, type SendRequest } from "./runs/own-runs.ts";
 import { Supervisor } from "./runs/supervisor.ts";
+import { type DownloadOptions, download } from "./source/download.ts";
 import { Link } from "./source/link.ts";
 import { toSources } from "./source/to-sources.ts";
 import type { LinkStatus, LiveRun, ProactiveMessage, Session } from "./types.ts";
@@ -213,6 +214,12 @@ class RunningInbox implements Inbox {
   async ask(request: AskRequest): Promise<Answer> {
     if (this.#stopped !== undefined) throw stoppedError();
     return this.#ownRuns.ask(request);
+  }
+
+  async download(id: string, options: DownloadOptions = {}): Promise<Uint8Array> {
+    if (this.#stopped !== undefined) throw stoppedError();
+    const sources = this.#links.map(({ source }) => source);
+    return download(id, options, { sources, clock: this.#settings.clock, signal: this.#life.signal });
   }
 
   messages(): AsyncIterableIterator<ProactiveMessage> {

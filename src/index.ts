@@ -25,6 +25,7 @@ export { webSocketSource } from "./source/websocket/websocket.ts";
 export type {
   Activity,
   Alarm,
+  Attachment,
   ChatEvent,
   DeliveryOutcome,
   DiscardReason,

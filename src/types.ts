@@ -40,6 +40,23 @@ export type Session = object;
  */
 export type Origin = "cron" | "heartbeat" | "announcement" | "injected" | "requested" | "unknown";
 
+/** Something besides text that an agent said: an image, a file, a recording. Its bytes stay with the Gateway. */
+export interface Attachment {
+  /**
+   * By which `inbox.download()` reads the bytes, now or later. Absent where the Gateway does not give the file out:
+   * then the agent has only named it.
+   */
+  readonly id?: string;
+  /** `"other"`: something of the Gateway's that is no file, such as a canvas. */
+  readonly kind: "image" | "audio" | "video" | "file" | "other";
+  /** The file's name, without a path; at most 255 characters. */
+  readonly name?: string;
+  /** Its media type, e.g. `"image/png"`, where the Gateway tells it. */
+  readonly type?: string;
+  /** In bytes, where the Gateway tells it. */
+  readonly size?: number;
+}
+
 /** One finished message of one run. */
 export interface ProactiveMessage<S extends Session = Session> {
   /**
@@ -59,8 +76,10 @@ export interface ProactiveMessage<S extends Session = Session> {
   readonly agentId?: string;
   /** What the `session` option made of `sessionKey`. An empty object without that option. */
   readonly session: S;
-  /** The whole text. It is empty only when the message is something else, such as an image. */
+  /** The whole text. It is empty only when there are attachments. */
   readonly text: string;
+  /** What was said besides text, at most 100; an empty array where there is nothing. */
+  readonly attachments: readonly Attachment[];
   /** When the run's first event arrived, in ms since the epoch by this host's clock. */
   readonly startedAt: number;
   /** When the run's final arrived, in ms since the epoch by this host's clock. */
@@ -91,6 +110,8 @@ export interface UnsentRun {
   readonly sessionKey?: string;
   readonly owner?: string;
   readonly text: string;
+  /** What its final had besides text; absent where there was nothing. */
+  readonly attachments?: readonly Attachment[];
 }
 
 /** How a run ended. Every settled run has exactly one outcome. A late final adds a second one, `dispatched`. */
@@ -189,8 +210,8 @@ export interface ChatEvent {
    * agent's.
    */
   readonly messageText?: string;
-  /** `message` has something besides text, such as an image. */
-  readonly hasMedia?: boolean;
+  /** What `message` has besides text, such as an image. Absent when it has nothing, or when that is not known. */
+  readonly attachments?: readonly Attachment[];
   /** `message` is a whole row of the transcript. The Gateway sends one when the text was not streamed. */
   readonly isRow?: boolean;
   /** The Gateway has cut the text for display. The history has the rest. */

@@ -81,7 +81,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   /** Undefined when the payload lacks a required field, which is reported. */
   function readChat({ gateway, owner, payload }: InboundPayload): HeardEvent | undefined {
-    const event = readChatEvent(payload);
+    const event = readChatEvent(payload, gateway);
     if (typeof event === "string") return void report.rejected({ gateway, reason: event });
     const at = clock.now();
     return owner === undefined ? { gateway, event, at } : { gateway, owner, event, at };

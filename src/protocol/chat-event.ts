@@ -1,21 +1,22 @@
 import type { ChatEvent, RejectReason } from "../types.ts";
+import { attachmentsOf, contentAttachments } from "./attachments.ts";
 import { fields, isTooLongAnId, readId, readWords } from "./fields.ts";
-import { contentText, hasMedia, isCut } from "./text.ts";
+import { contentText, isCut } from "./text.ts";
 
 /**
  * Reads the payload of a `chat` event, loosely. Unknown keys are ignored, and fields of a wrong type are left out. The
  * event is rejected only when a required field is missing. Never throws: a host may pass objects with getters, proxies,
- * or anything else.
+ * or anything else. `gateway`: whose event it is.
  */
-export function readChatEvent(payload: unknown): ChatEvent | RejectReason {
+export function readChatEvent(payload: unknown, gateway: string): ChatEvent | RejectReason {
   try {
-    return read(payload);
+    return read(payload, gateway);
   } catch {
     return "not-a-frame";
   }
 }
 
-function read(payload: unknown): ChatEvent | RejectReason {
+function read(payload: unknown, gateway: string): ChatEvent | RejectReason {
   if (typeof payload !== "object" || payload === null) return "not-a-frame";
   // Each field is read once, because a getter may answer differently the second time.
   const raw = payload as Record<string, unknown>;
@@ -37,11 +38,15 @@ function read(payload: unknown): ChatEvent | RejectReason {
   if (key !== undefined) event.sessionKey = key;
   const { text } = said;
   if (text !== undefined) event.messageText = text;
-  if (state === "final" && hasMedia(said.content)) event.hasMedia = true;
   if (state === "final" && said.isRow) event.isRow = true;
   if (state === "final" && text !== undefined && isCut(text, said.mark)) event.truncated = true;
   const agent = readId(agentId);
   if (agent !== undefined) event.agentId = agent;
+  if (state === "final") {
+    const told = contentAttachments(said.content);
+    const at = { gateway, sessionKey: key ?? "", runId: id, agentId: agent };
+    if (told !== undefined) event.attachments = attachmentsOf(told, at);
+  }
   if (typeof deltaText === "string") event.deltaText = deltaText;
   if (replace === true) event.replace = true;
   const parent = readId(spawnedBy);

@@ -51,7 +51,15 @@ function withoutReasoning(text: string): string {
 const MEDIA_WORD = /media:/i;
 const MEDIA_LINE = /^\s*MEDIA:\s*`?([^\n]+)$/i;
 
-function withoutMedia(text: string): string {
+/** What the `MEDIA:` lines of a row name: a path or an address each. */
+export function mediaReferences(row: string): readonly string[] {
+  const references: string[] = [];
+  if (MEDIA_WORD.test(row)) withoutMedia(row, references);
+  return references;
+}
+
+/** `references`: what is taken out is added here. */
+function withoutMedia(text: string, references: string[] = []): string {
   const blocks = codeRegions(text).filter(({ isBlock }) => isBlock);
   const lines: string[] = [];
   let at = 0;
@@ -60,29 +68,39 @@ function withoutMedia(text: string): string {
     const isCode = isInCode(at, blocks);
     at += line.length + 1;
     const reference = isCode ? undefined : MEDIA_LINE.exec(line)?.[1];
-    const rest = reference === undefined ? undefined : besideMedia(reference);
-    if (rest === undefined) lines.push(line);
+    const read = reference === undefined ? undefined : readMedia(reference);
+    if (read === undefined) lines.push(line);
     else {
       hasTaken = true;
-      if (rest !== "") lines.push(rest);
+      references.push(...read.references);
+      if (read.beside !== "") lines.push(read.beside);
     }
   }
   return hasTaken ? lines.join("\n") : text;
 }
 
-/** The part of a `MEDIA:` line that names no file. Undefined when the line is not a directive. */
-function besideMedia(reference: string): string | undefined {
+interface MediaLine {
+  readonly references: readonly string[];
+  /** The part of the line that names no file. */
+  readonly beside: string;
+}
+
+/** Reads a `MEDIA:` line. Undefined when the line is not a directive. */
+function readMedia(reference: string): MediaLine | undefined {
   const trimmed = reference.trim();
+  const one = (name: string): MediaLine => ({ references: [name], beside: "" });
   const quoted = /^(["'`])(.*)\1$/.exec(trimmed)?.[2]?.trim();
-  if (quoted !== undefined) return isMedia(quoted) || isFileName(quoted) ? "" : undefined;
+  if (quoted !== undefined) return isMedia(quoted) || isFileName(quoted) ? one(quoted) : undefined;
   const parts = trimmed.split(/\s+/);
+  const media = parts.map(cleaned).filter(isMedia);
   const others = parts.filter((part) => !isMedia(cleaned(part)));
   // One path may contain blanks.
-  if (others.length === parts.length - 1 && /^(?:file:|[/~.\\]|[a-z]:[\\/])/i.test(trimmed)) return "";
-  if (others.length < parts.length) return others.join(" ");
-  if (isFileName(cleaned(trimmed))) return "";
+  if (others.length === parts.length - 1 && /^(?:file:|[/~.\\]|[a-z]:[\\/])/i.test(trimmed))
+    return one(cleaned(trimmed));
+  if (others.length < parts.length) return { references: media, beside: others.join(" ") };
+  if (isFileName(cleaned(trimmed))) return one(cleaned(trimmed));
   // A path that may not be sent is removed, too.
-  return /^(?:file:|\.\.?\/|[/~]|[a-z]:[\\/]|\\\\)/i.test(trimmed) ? "" : undefined;
+  return /^(?:file:|\.\.?\/|[/~]|[a-z]:[\\/]|\\\\)/i.test(trimmed) ? one(cleaned(trimmed)) : undefined;
 }
 
 function cleaned(part: string): string {

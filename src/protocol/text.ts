@@ -30,25 +30,6 @@ export function contentText(content: unknown): string | undefined {
   return text;
 }
 
-/** Blocks that are neither text nor media. */
-const NO_MEDIA = new Set(
-  "text input_text output_text thinking reasoning redacted_thinking toolCall tool_call toolUse tool_use toolResult tool_result".split(
-    " ",
-  ),
-);
-
-/** Whether the content of a message has media: an image, a canvas, a recording. */
-export function hasMedia(content: unknown): boolean {
-  if (!Array.isArray(content)) return false;
-  for (let i = 0; i < content.length && i < MAX_BLOCKS; i++) {
-    const block: unknown = content[i];
-    if (typeof block !== "object" || block === null) continue;
-    const { type } = block as { type?: unknown };
-    if (typeof type === "string" && !NO_MEDIA.has(type)) return true;
-  }
-  return false;
-}
-
 function blockText(block: unknown): string | undefined {
   if (typeof block !== "object" || block === null) return undefined;
   const { type, text } = block as { type?: unknown; text?: unknown };

@@ -1,7 +1,8 @@
 import type { Job, Origin } from "../types.ts";
+import { contentAttachments, namedAttachments, type ToldAttachment } from "./attachments.ts";
 import { fields, readId, readWords, rowCarriesTooLongAnId } from "./fields.ts";
-import { spokenText } from "./spoken-text.ts";
-import { hasMedia, isCut, messageText } from "./text.ts";
+import { mediaReferences, spokenText } from "./spoken-text.ts";
+import { isCut, messageText } from "./text.ts";
 
 /**
  * What a row of a session's transcript means to a listener:
@@ -25,8 +26,8 @@ export interface SessionRow {
   readonly runId?: string;
   /** The text blocks of the row, as `chat` events have them: see {@link spokenText}. */
   readonly text: string;
-  /** The row has media, such as an image. */
-  readonly hasMedia?: boolean;
+  /** What the row has besides text: its other blocks, or the files that its `MEDIA:` lines name. */
+  readonly attachments?: readonly ToldAttachment[];
   /** The Gateway has cut the text for display. */
   readonly truncated: boolean;
   /** The Gateway's id of the row. A row of a run with a tool call may come as two rows with one id. */
@@ -56,11 +57,15 @@ export function readSessionRow(message: unknown): SessionRow | undefined {
   const known = role === "user" ? userPrompt(raw) : assistantRow(raw, mark);
   if (known === undefined) return undefined;
   const at = [mark["recordTimestampMs"], raw["timestamp"]].find((time) => Number.isFinite(time)) as number | undefined;
-  const text = spokenText(messageText(raw) ?? "");
+  const written = messageText(raw) ?? "";
+  // What `chat.inject` says is told as it is written.
+  const text = known.kind === "injected" ? written : spokenText(written);
+  const attachments =
+    known.kind === "prompt" ? undefined : attachmentsIn(raw, known.kind === "injected" ? "" : written);
   return {
     ...known,
     text,
-    ...(known.kind !== "prompt" && (hasMedia(raw["content"]) || isMediaAlone(raw, text)) && { hasMedia: true }),
+    ...(attachments !== undefined && { attachments }),
     truncated: isCut(text, mark),
     ...(isId(id) && { id }),
     ...(typeof seq === "number" && { seq }),
@@ -68,9 +73,11 @@ export function readSessionRow(message: unknown): SessionRow | undefined {
   };
 }
 
-/** Whether the text is empty without its `MEDIA:` lines. */
-function isMediaAlone(raw: Fields, text: string): boolean {
-  return text === "" && /^\s*MEDIA:/im.test(messageText(raw) ?? "");
+/** A Gateway that keeps a file puts a block in the place of its line. */
+function attachmentsIn(raw: Fields, written: string): readonly ToldAttachment[] | undefined {
+  const blocks = contentAttachments(raw["content"]);
+  const named = namedAttachments(mediaReferences(written));
+  return blocks === undefined || named === undefined ? (blocks ?? named) : [...blocks, ...named];
 }
 
 type Known = Pick<SessionRow, "kind" | "runId" | "origin" | "job">;

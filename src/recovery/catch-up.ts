@@ -190,7 +190,7 @@ class Round {
       const whole = await histories.whole(address, run);
       if (signal.aborted) return;
       const identified = nameless.identify(whole, sessionKey);
-      if (identified !== undefined) ends.end(identified, sessionKey, true);
+      if (identified !== undefined) ends.end(identified, sessionKey, true, address.agentId);
       if (loopTurns.isOver) await loopTurns.next();
     }
     if (signal.aborted) return;

@@ -25,8 +25,8 @@ export interface PendingEnd {
   readonly row?: SessionRow | undefined;
   /** It was missed, not just told in another way. */
   readonly recovered: boolean;
-  /** Its final was heard, so it does not go on; only its text is not known yet. */
-  readonly isOver?: boolean;
+  /** Its final was heard, as this row: it does not go on, and only its text or its files are not known yet. */
+  readonly final?: SessionRow | undefined;
 }
 
 /** What {@link PendingEnds} need. */
@@ -49,8 +49,8 @@ export interface PendingEndsOptions {
   readonly stopped: AbortSignal;
 }
 
-interface Pending extends Omit<PendingEnd, "row" | "isOver"> {
-  isOver: boolean;
+interface Pending extends Omit<PendingEnd, "row" | "final"> {
+  final: SessionRow | undefined;
   readonly rows: SessionRow[];
   readonly seen: Set<string>;
   /** Some of its rows are not kept here, so only the history has all of it. */
@@ -67,6 +67,8 @@ interface Pending extends Omit<PendingEnd, "row" | "isOver"> {
 const GRACE_MS = 1_000;
 /** How often a run that may still be going on gets another second. */
 const MAX_TRIES = 3;
+/** The same for one whose files were announced and are not in the history yet: a large image takes a second. */
+const MAX_FILE_TRIES = 10;
 /** Rows kept of one run, and bytes of all: the history has the rest. */
 const MAX_ROWS = 32;
 const MAX_PENDING_BYTES = 16_777_216;
@@ -98,18 +100,18 @@ export class PendingEnds {
     if (this.options.stopped.aborted) return;
     const known = this.runs.get(end.runId);
     if (known !== undefined) {
-      known.isOver ||= end.isOver === true;
+      known.final ??= end.final;
       return this.keepRow(known, end.row);
     }
     if (this.runs.size >= maxRuns) {
       report.endLost();
       return bookmark.doubt(end.address);
     }
-    const { row, isOver = false, ...rest } = end;
+    const { row, final, ...rest } = end;
     const timer = startTimer(clock, GRACE_MS, () => this.isDue(pending));
     const pending: Pending = {
       ...rest,
-      isOver,
+      final,
       rows: [],
       seen: new Set(),
       isPartial: false,
@@ -122,11 +124,11 @@ export class PendingEnds {
   }
 
   /** Looks a run up in the history now, whether it seems to have ended or not. */
-  lookUp({ row, isOver = false, ...end }: PendingEnd): void {
+  lookUp({ row, final, ...end }: PendingEnd): void {
     const timer = { cancel: () => {} };
     const rows = row === undefined ? [] : [row];
     const tries = Number.POSITIVE_INFINITY;
-    this.enqueue({ ...end, isOver, rows, seen: new Set(), isPartial: false, bytes: 0, tries, timer });
+    this.enqueue({ ...end, final, rows, seen: new Set(), isPartial: false, bytes: 0, tries, timer });
   }
 
   /** Reports a run that is all in one row. */
@@ -246,17 +248,19 @@ export class PendingEnds {
 
   private async settle(pending: Pending, history: SessionHistory, found: EndedRun | undefined): Promise<void> {
     const { histories } = this.options;
-    const { runId, address } = pending;
+    const { runId, address, final } = pending;
     const goesOn = history.active.has(runId) || (history.busy && pending.tries < MAX_TRIES);
-    if (goesOn && !pending.isOver) return this.tryAgain(pending);
+    if (goesOn && final === undefined) return this.tryAgain(pending);
     if (found === undefined) return this.endFromRows(pending);
-    this.report(pending, (await histories?.whole(address, found)) ?? found);
+    if (awaitsFiles(pending, found)) return this.wait(pending);
+    const whole = (await histories?.whole(address, found)) ?? found;
+    this.report(pending, final === undefined ? whole : withFinal(final, whole));
   }
 
   private report({ runId, address, sessionKey, recovered }: Pending, run: EndedRun): void {
     const { ends, bookmark, nameless } = this.options;
     const identified = nameless.identify(run, sessionKey);
-    if (identified !== undefined) ends.end(identified, sessionKey, recovered);
+    if (identified !== undefined) ends.end(identified, sessionKey, recovered, address.agentId);
     bookmark.ended(address, runId);
   }
 
@@ -266,8 +270,17 @@ export class PendingEnds {
       this.goingOn.set(runId, address);
       return;
     }
+    this.wait(pending);
+  }
+
+  /** Gives a run one more second. */
+  private wait(pending: Pending): void {
+    const { runId } = pending;
     const newer = this.runs.get(runId);
-    if (newer !== undefined) return;
+    if (newer !== undefined) {
+      newer.final ??= pending.final;
+      return;
+    }
     pending.tries += 1;
     pending.timer = startTimer(this.options.clock, GRACE_MS, () => this.isDue(pending));
     this.runs.set(runId, pending);
@@ -277,9 +290,10 @@ export class PendingEnds {
   /** The history has nothing of it (its session was deleted), or cannot be asked. */
   private endFromRows(pending: Pending): void {
     const { supervisor, gateway, bookmark } = this.options;
-    const { runId, rows, address } = pending;
+    const { runId, final, address } = pending;
+    const rows = final === undefined ? pending.rows : [final];
     // What is heard of it live has more of it than its row, and will end by itself.
-    if (!pending.isOver && supervisor.knows(gateway, runId) === "live") {
+    if (final === undefined && supervisor.knows(gateway, runId) === "live") {
       this.goingOn.set(runId, address);
       return;
     }
@@ -289,9 +303,10 @@ export class PendingEnds {
 
   private giveUp(pending: Pending, error: unknown): void {
     const { supervisor, gateway, bookmark } = this.options;
-    const { rows, isPartial, runId, address } = pending;
-    const isLive = supervisor.knows(gateway, runId) === "live";
-    const isParted = isPartial || this.parted.get(runId) !== undefined;
+    const { final, isPartial, runId, address } = pending;
+    const rows = final === undefined ? pending.rows : [final];
+    const isLive = final === undefined && supervisor.knows(gateway, runId) === "live";
+    const isParted = final === undefined && (isPartial || this.parted.get(runId) !== undefined);
     const isWhole = !isLive && !isParted && rows.length > 0 && !rows.some(({ truncated }) => truncated);
     if (isWhole && !isInboxError(error, "ERR_INBOX_NO_LINK")) this.endFromRows(pending);
     else bookmark.doubt(address);
@@ -299,11 +314,27 @@ export class PendingEnds {
 }
 
 /** The run that a row is of which was heard, where rows do not say. Of a cut final only the beginning is known. */
-function byRow({ runId, rows }: Pending, found: readonly EndedRun[]): EndedRun | undefined {
+function byRow({ runId, rows: heard, final }: Pending, found: readonly EndedRun[]): EndedRun | undefined {
+  const rows = final === undefined ? heard : [...heard, final];
   const isOfRun = (one: SessionRow) =>
     rows.some(({ id, text }) => (id === undefined ? isBeginning(text, one.text) : id === one.id));
   const run = found.findLast((one) => one.nameless && one.rows.some(isOfRun));
   return run === undefined ? undefined : { ...run, runId, nameless: false };
+}
+
+/** Whether the history does not have the files yet that were announced, or the row of a run that sends nothing but files. */
+function awaitsFiles({ final, tries }: Pending, { state, rows }: EndedRun): boolean {
+  if (state !== "final" || rows.some(({ attachments }) => attachments !== undefined)) return false;
+  if (final?.attachments !== undefined) return tries < MAX_FILE_TRIES;
+  return tries < MAX_TRIES && rows.every(({ text }) => text === "");
+}
+
+/** A run with the text of its final, if that has one and all of it, and the files of its rows, or what the final knows of them. */
+function withFinal(final: SessionRow, run: EndedRun): EndedRun {
+  const files = run.rows.flatMap(({ attachments }) => attachments ?? []);
+  const attachments = files.length > 0 ? files : (final.attachments ?? []);
+  const rows = final.truncated || final.text === "" ? run.rows : [final];
+  return { ...run, rows: rows.map((row, i) => ({ ...row, attachments: i === 0 ? attachments : [] })) };
 }
 
 function isBeginning(cut: string, text: string): boolean {

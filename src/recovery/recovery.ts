@@ -5,12 +5,14 @@ import { Slots } from "../kit/slots.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { InboundEvent } from "../pipeline/pipeline.ts";
+import { attachmentsOf } from "../protocol/attachments.ts";
 import { cutBeginning } from "../protocol/text.ts";
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { Link } from "../source/link.ts";
 import type { Source } from "../source/source.ts";
 import type { GatewayEvent, Session } from "../types.ts";
+import { AnnouncedFiles } from "./announced-files.ts";
 import { Bookmark } from "./bookmark.ts";
 import { BoundJobs } from "./bound-jobs.ts";
 import { catchUp } from "./catch-up.ts";
@@ -126,6 +128,7 @@ class Recovery {
   private readonly ends: ReportEnds;
   private readonly pending: PendingEnds;
   private readonly bound: BoundJobs;
+  private readonly files: AnnouncedFiles;
   private readonly rows: RowEvents;
   /** Runs that were looked up before they expire: once is enough. */
   private readonly lookedUp: ExpiringMap<true>;
@@ -159,6 +162,7 @@ class Recovery {
     const { bookmark, nameless, ends, ours } = this;
     this.pending = new PendingEnds({ ...shared, ...this.asking, bookmark, nameless, ends });
     this.bound = new BoundJobs({ ...shared, ...this.asking, bookmark, ours });
+    this.files = new AnnouncedFiles(options);
     this.rows = new RowEvents({
       ...shared,
       ...this.asking,
@@ -167,6 +171,7 @@ class Recovery {
       ours,
       pending: this.pending,
       bound: this.bound,
+      files: this.files,
     });
     // Only who reads histories meets rows that do not say which run they are of.
     if (request === undefined) return;
@@ -204,7 +209,28 @@ class Recovery {
 
   /** Whether a chat event is kept back: it is not known yet where its message belongs. */
   keeps(event: GatewayEvent): boolean {
-    return !this.stopped.signal.aborted && (this.keepsCut(event) || this.bound.keeps(event));
+    if (this.stopped.signal.aborted) return false;
+    return this.keepsCut(event) || this.bound.keeps(event) || this.keepsForFiles(event);
+  }
+
+  /** A final whose files were announced, but which does not have them, gets them first: what its rows told, or from the history. */
+  private keepsForFiles({ event, ...from }: GatewayEvent): boolean {
+    const { supervisor, source, emit } = this.options;
+    const { runId, sessionKey, messageText: text = "", attachments, placed, agentId, spawnedBy } = event;
+    const told = attachments === undefined ? this.files.of(runId) : undefined;
+    if (told === undefined || sessionKey === undefined || supervisor.knows(source.name, runId) === "settled")
+      return false;
+    const isToLookUp = this.files.isIncomplete(runId) && placed === undefined && this.asking !== undefined;
+    if (!isToLookUp || !this.ours.has(sessionKey, spawnedBy)) {
+      const { seq: _, ...rest } = event;
+      emit({ ...from, event: { ...rest, attachments: attachmentsOf(told, { ...from, sessionKey, runId, agentId }) } });
+      return true;
+    }
+    const address = this.generation.historyOf(addressOf(sessionKey, agentId));
+    const final = { kind: "reply", runId, text, truncated: false, attachments: told } as const;
+    this.bookmark.hear(address, { opens: runId });
+    this.pending.add({ runId, address, sessionKey, recovered: false, final });
+    return true;
   }
 
   /** A final whose text the Gateway has cut for display is completed first, from its deltas or from the history. */
@@ -220,9 +246,9 @@ class Recovery {
       return true;
     }
     const address = this.generation.historyOf(addressOf(sessionKey, agentId));
-    const row = { kind: "reply", runId, text, truncated: true } as const;
+    const final = { kind: "reply", runId, text, truncated: true } as const;
     this.bookmark.hear(address, { opens: runId });
-    this.pending.add({ runId, address, sessionKey, row, recovered: false, isOver: true });
+    this.pending.add({ runId, address, sessionKey, recovered: false, final });
     return true;
   }
 
@@ -239,6 +265,7 @@ class Recovery {
     this.bookmark.stop();
     this.asking?.requests.cancel();
     this.rows.clear();
+    this.files.clear();
     this.ours.clear();
     this.nameless.clear();
     this.lookedUp.clear();

@@ -1,3 +1,4 @@
+import { attachmentsOf } from "../protocol/attachments.ts";
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { ChatEvent, GatewayEvent } from "../types.ts";
@@ -35,7 +36,7 @@ export class ReportEnds {
    * Reports the end of a run. `sessionKey`: as live events name its session. `recovered`: it was missed, not just
    * told in another way. `agentId`: where the key does not say.
    */
-  end(run: EndedRun, sessionKey: string, recovered: boolean): void {
+  end(run: EndedRun, sessionKey: string, recovered: boolean, agentId?: string): void {
     const { runId, state, rows, origin, job, last } = run;
     if (this.isKnown(runId, state)) return;
     if (recovered) this.options.report.recovered();
@@ -52,8 +53,10 @@ export class ReportEnds {
       const errorMessage = "The Gateway does not give the text in full";
       return this.emit({ ...known, state: "error", errorMessage, errorKind: "truncated", messageText: text });
     }
-    const hasMedia = state === "final" && rows.some((row) => row.hasMedia === true);
-    this.emit({ ...known, state, messageText: text, ...(hasMedia && { hasMedia }) });
+    if (state !== "final") return this.emit({ ...known, state, messageText: text });
+    const told = rows.flatMap((row) => row.attachments ?? []);
+    const attachments = attachmentsOf(told, { gateway: this.options.gateway, sessionKey, runId, agentId });
+    this.emit({ ...known, state, messageText: text, attachments });
   }
 
   /** Reports what a run that goes on has said so far. */

@@ -3,6 +3,7 @@ import { ExpiringMap } from "../kit/expiring-map.ts";
 import { fields, readId } from "../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../protocol/transcript-row.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
+import type { AnnouncedFiles } from "./announced-files.ts";
 import { type Bookmark, placeOfRow } from "./bookmark.ts";
 import type { BoundJobs } from "./bound-jobs.ts";
 import type { Generation } from "./generation.ts";
@@ -25,6 +26,7 @@ export interface RowEventsOptions {
   readonly bookmark: Bookmark;
   readonly pending: PendingEnds;
   readonly bound: BoundJobs;
+  readonly files: AnnouncedFiles;
   readonly ends: ReportEnds;
   readonly generation: Generation;
   /** Absent where the source only listens. */
@@ -102,8 +104,9 @@ export class RowEvents {
 
   private agent(raw: Readonly<Record<string, unknown>>): void {
     const runId = readId(raw["runId"]);
-    if (this.sessionOf(raw) === undefined || raw["isHeartbeat"] !== true || runId === undefined) return;
-    this.options.supervisor.hint(this.options.gateway, runId, { origin: "heartbeat" });
+    if (this.sessionOf(raw) === undefined || runId === undefined) return;
+    if (raw["stream"] === "assistant") this.options.files.event(runId, raw["data"]);
+    if (raw["isHeartbeat"] === true) this.options.supervisor.hint(this.options.gateway, runId, { origin: "heartbeat" });
   }
 
   private message(raw: Readonly<Record<string, unknown>>): void {
@@ -117,6 +120,7 @@ export class RowEvents {
     const heard = { place: placeOfRow(row, sessionId), fingerprint };
     const { kind } = row;
     const runId = row.runId ?? (generation.hasNamelessRuns([row]) ? namelessId(row) : undefined);
+    if (runId !== undefined && row.attachments !== undefined) this.options.files.row(runId, row.attachments);
     if (kind === "step" && runId !== undefined) pending.heardPart(runId);
     const isEnd = kind !== "prompt" && kind !== "step" && runId !== undefined;
     if (!isEnd || ends.isKnown(runId, kind === "failed" || kind === "aborted" ? "error" : "final")) {

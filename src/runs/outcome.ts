@@ -1,10 +1,10 @@
 import type { RunContext, RunOutput } from "../../machines/run.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { Report } from "../report/report.ts";
-import type { DiscardReason, Job, Origin, ProactiveMessage, RunOutcome, Session } from "../types.ts";
+import type { Attachment, DiscardReason, Job, Origin, ProactiveMessage, RunOutcome, Session } from "../types.ts";
 import { messageId } from "./message-id.ts";
 
-/** A run whose text is complete and not blank. */
+/** A run that is complete, and has a text or attachments. */
 export interface FinishedRun
   extends Pick<RunContext, "gateway" | "owner" | "runId" | "sessionKey" | "startedAt" | "text"> {
   readonly late: boolean;
@@ -12,6 +12,7 @@ export interface FinishedRun
   readonly origin: Origin;
   readonly agentId: string | undefined;
   readonly job: Job | undefined;
+  readonly attachments: readonly Attachment[];
 }
 
 export interface OutcomeOptions {
@@ -36,7 +37,8 @@ export function decide(
     }
   }
 
-  const { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin, agentId, job } = run;
+  const { gateway, owner, runId, sessionKey, startedAt, text, late, recovered, origin, agentId, job, attachments } =
+    run;
   // Without an address the handler could not know where the message belongs.
   if (sessionKey === undefined) return "unroutable";
   const read = guarded("session", () => session(sessionKey), undefined);
@@ -50,6 +52,7 @@ export function decide(
     ...(agentId !== undefined && { agentId }),
     session: read,
     text,
+    attachments,
     startedAt,
     completedAt: clock.now(),
     late,
@@ -63,13 +66,14 @@ export function decide(
 
 /** The outcome of a run that has no message. */
 export function withoutMessage(output: RunOutput): Exclude<RunOutcome, { status: "dispatched" }> {
-  const { status, reason, error, errorKind, gateway, owner, runId, sessionKey, text } = output;
+  const { status, reason, error, errorKind, gateway, owner, runId, sessionKey, text, attachments } = output;
   const run = {
     gateway,
     runId,
     ...(owner !== undefined && { owner }),
     ...(sessionKey !== undefined && { sessionKey }),
     text,
+    ...(attachments?.length && { attachments }),
   };
   switch (status) {
     case "errored":

@@ -5,7 +5,7 @@ import type { Clock } from "../kit/clock.ts";
 import { deadline, orAborted } from "../kit/deadline.ts";
 import { fields, isTooLongAnId, MAX_ID_CHARS, readId } from "../protocol/fields.ts";
 import type { Source } from "../source/source.ts";
-import type { RunOutcome } from "../types.ts";
+import type { Attachment, RunOutcome } from "../types.ts";
 
 /** What to say to an agent. */
 export interface SendRequest {
@@ -29,8 +29,10 @@ export interface AskRequest extends SendRequest {
 export interface Answer {
   readonly runId: string;
   readonly sessionKey: string;
-  /** The whole text; never blank. */
+  /** The whole text; blank only where there are attachments. */
   readonly text: string;
+  /** What was answered besides text; an empty array where there is nothing. */
+  readonly attachments: readonly Attachment[];
 }
 
 /** What {@link OwnRuns} need. */
@@ -135,16 +137,16 @@ export class OwnRuns {
 /** Resolves with what the run has said, or rejects with the reason why it said nothing. */
 function completeAnswer(answer: PromiseWithResolvers<Answer>, outcome: RunOutcome): void {
   if (outcome.status === "dispatched") {
-    const { runId, sessionKey, text } = outcome.message;
-    return answer.resolve({ runId, sessionKey, text });
+    const { runId, sessionKey, text, attachments } = outcome.message;
+    return answer.resolve({ runId, sessionKey, text, attachments });
   }
-  const { runId, sessionKey = "", text, status } = outcome;
+  const { runId, sessionKey = "", text, attachments = [], status } = outcome;
   if (status !== "discarded") {
     return answer.reject(noAnswer(runId, status, status === "errored" ? outcome.errorKind : undefined));
   }
   // An empty final means that the Gateway merged the question into a run that was in progress.
-  if (text.trim() === "") return answer.reject(noAnswer(runId, "merged"));
-  answer.resolve({ runId, sessionKey, text });
+  if (text.trim() === "" && attachments.length === 0) return answer.reject(noAnswer(runId, "merged"));
+  answer.resolve({ runId, sessionKey, text, attachments });
 }
 
 const ENDS = {

@@ -10,6 +10,7 @@ import { TextReader } from "../protocol/text.ts";
 import type { Report } from "../report/report.ts";
 import type {
   Activity,
+  Attachment,
   ChatEvent,
   DiscardReason,
   HeardEvent,
@@ -238,18 +239,19 @@ export class Supervisor {
    * Whether the second final of a dispatched run is another message. What an agent says with its `message` tool comes
    * this way, as a row. A final that only repeats or extends the first is not another message.
    */
-  private isAnother({ state, messageText = "", isRow }: ChatEvent, key: string): boolean {
+  private isAnother({ state, messageText = "", attachments, isRow }: ChatEvent, key: string): boolean {
     if (state !== "final" || isRow !== true) return false;
     const said = this.saidTexts.textOf(key).trim();
     const text = messageText.trim();
-    if (said === "" || text === "" || isSilence(text)) return false;
+    if (said === "" || isSilence(text)) return false;
+    if (text === "") return !!attachments?.length;
     return !text.startsWith(said) && !said.includes(text);
   }
 
-  /** Whether a final says something: by its own text, or by the deltas before it. */
-  private speaks({ state, messageText = "", hasMedia }: ChatEvent, key: string): boolean {
+  /** Whether a final says something: by its own text or attachments, or by the deltas before it. */
+  private speaks({ state, messageText = "", attachments }: ChatEvent, key: string): boolean {
     if (state !== "final") return false;
-    return messageText.trim() !== "" || hasMedia === true || this.lateTexts.textOf(key).trim() !== "";
+    return messageText.trim() !== "" || !!attachments?.length || this.lateTexts.textOf(key).trim() !== "";
   }
 
   /**
@@ -324,15 +326,15 @@ export class Supervisor {
     const text = finalText(context, own);
     if (this.tooLong(text)) return void this.giveUp(run, "maxTextBytes");
     const sessionKey = event.sessionKey ?? context.sessionKey;
-    const { hasMedia } = event;
-    const isEmpty = isBlank(text) && hasMedia !== true;
-    const isSilent = !handOverSilence && hasMedia !== true && isSilence(text);
+    const { attachments = NONE } = event;
+    const isEmpty = isBlank(text) && attachments.length === 0;
+    const isSilent = !handOverSilence && attachments.length === 0 && isSilence(text);
     const isOurs = this.isSolicited(context.runId);
     const job = this.jobNames.named(context.gateway, run.job ?? jobOf(context.runId, sessionKey));
-    const finished = { ...context, sessionKey, text, late, recovered, origin, agentId, job };
+    const finished = { ...context, sessionKey, text, late, recovered, origin, agentId, job, attachments };
     const decision = isEmpty ? undefined : isOurs ? "solicited" : isSilent ? "empty" : decide(finished, this.options);
     const verdict = typeof decision === "string" ? { discard: decision } : { message: decision };
-    run.actor.send({ type: "final", text: own, sessionKey, hasMedia, ...verdict });
+    run.actor.send({ type: "final", text: own, sessionKey, attachments, ...verdict });
   }
 
   private tooLong(text: string): boolean {
@@ -370,7 +372,9 @@ export class Supervisor {
 /** The second message of a run, as a run with another id. The id is the same on every host. */
 function asAnother(heard: HeardEvent): HeardEvent {
   const { event } = heard;
-  const mark = hash("sha256", event.messageText ?? "", "base64url").slice(0, 12);
+  const { messageText, attachments = NONE } = event;
+  const said = messageText || attachments.map(({ id, name }) => id ?? name).join();
+  const mark = hash("sha256", said, "base64url").slice(0, 12);
   return { ...heard, event: { ...event, runId: `${event.runId}#${mark}` } };
 }
 
@@ -378,6 +382,8 @@ function jobOf(runId: string, sessionKey: string | undefined): Job | undefined {
   const id = jobIdOf(runId, sessionKey);
   return id === undefined ? undefined : { id };
 }
+
+const NONE: readonly Attachment[] = [];
 
 function isBlank(text: string | undefined): boolean {
   return text === undefined || text.trim() === "";

@@ -47,6 +47,12 @@ export function overLimit({ method, gateway }: RequestContext, waiting: number, 
   });
 }
 
+/** The error of a file that is larger than was asked for. */
+export function tooLarge(gateway: string, maxBytes: number): InboxError {
+  const message = `The file is larger than \`maxBytes\` (${maxBytes}).`;
+  return new InboxError("ERR_INBOX_REQUEST", message, { gateway, maxBytes });
+}
+
 /** The error that a Gateway answered a request with: `error` of its `res` frame, whatever its shape. */
 export function refusedRequest(
   error: unknown,

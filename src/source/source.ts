@@ -14,6 +14,8 @@ export interface Source {
   close(): Promise<void>;
   /** Asks the Gateway; absent where the source only listens. */
   readonly request?: GatewayRequest;
+  /** Reads a file over HTTP; absent where the source knows no address of the Gateway. */
+  readonly download?: GatewayDownload;
 }
 
 /** What a source reports to. None of it throws. */
@@ -37,6 +39,16 @@ export type GatewayRequest = (
   params: object,
   options?: { readonly signal?: AbortSignal },
 ) => Promise<unknown>;
+
+/**
+ * Reads what lies at `path` on the Gateway's own address, `/api/...`, at most `maxBytes` of it. Rejects with an
+ * `InboxError`: `ERR_INBOX_REQUEST` for a path that leads elsewhere, a refusal, or more bytes; the signal's reason when
+ * that is aborted.
+ */
+export type GatewayDownload = (
+  path: string,
+  options: { readonly maxBytes: number; readonly signal: AbortSignal },
+) => Promise<Uint8Array>;
 
 /**
  * Checks what every source is labelled with.

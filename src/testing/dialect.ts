@@ -7,6 +7,8 @@ export type GatewayGeneration = "2026.5" | "2026.8" | "2026.9.5";
 export interface Dialect {
   /** The release that hello names. */
   readonly version: string;
+  /** Whether it gives out the files that an agent sends along. */
+  readonly keepsFiles: boolean;
   /** Whether it knows a method that the newest knows. */
   knows(method: string): boolean;
   /** The parameters of a request, without those it does not look at. */
@@ -23,6 +25,7 @@ export const DIALECTS: ReadonlyMap<GatewayGeneration, Dialect> = new Map<Gateway
     "2026.5",
     {
       version: "2026.5.28",
+      keepsFiles: false,
       knows: (method) => method !== "chat.message.get",
       params: (method, params) => (method === "chat.history" ? without(params, ["cursor", "offset"]) : params),
       answer: (method, payload) => (method === "chat.history" ? oldHistory(payload) : payload),
@@ -33,6 +36,7 @@ export const DIALECTS: ReadonlyMap<GatewayGeneration, Dialect> = new Map<Gateway
     "2026.8",
     {
       version: "2026.9.1",
+      keepsFiles: true,
       knows: () => true,
       params: (_, params) => params,
       answer: (method, payload) => (method === "chat.history" ? withRows(payload, plainPrompt) : payload),
@@ -46,6 +50,7 @@ export const DIALECTS: ReadonlyMap<GatewayGeneration, Dialect> = new Map<Gateway
     "2026.9.5",
     {
       version: "2026.9.6",
+      keepsFiles: true,
       knows: () => true,
       params: (_, params) => params,
       answer: (_, payload) => payload,

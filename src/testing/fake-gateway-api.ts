@@ -28,6 +28,8 @@ export interface FakeGatewayOptions {
    * `"2026.9.5"` the prompt of a cron job is a plain user row. Default `"2026.9.5"`, the newest.
    */
   readonly generation?: GatewayGeneration;
+  /** How long after a final the files that were sent along are in the history, in ms. Default 0; a real one takes up to a second. */
+  readonly filesMs?: number;
   /** What an agent answers to `chat.send`. Default: `You said: …`. */
   readonly reply?: (message: string, params: Readonly<Record<string, unknown>>) => string;
 }

@@ -5,6 +5,7 @@ import type { FakeConnection } from "./connection.ts";
 import { createCronJobs } from "./cron-jobs.ts";
 import { DIALECTS } from "./dialect.ts";
 import type { FakeGateway, FakeGatewayOptions } from "./fake-gateway-api.ts";
+import { createFiles, type Files } from "./files.ts";
 import { refusal } from "./gateway-errors.ts";
 import { gatewayKey } from "./gateway-key.ts";
 import type { GatewayRequestFrame } from "./handshake.ts";
@@ -24,11 +25,12 @@ interface Parts {
   readonly speech: Speech;
   readonly observer: Observer;
   readonly rpc: Rpc;
+  readonly files: Files;
   readonly happenings: ReturnType<typeof createHappenings>;
   readonly requests: readonly GatewayRequestFrame[];
 }
 
-const KNOWN = ["token", "port", "scopes", "tickIntervalMs", "maxPayload", "clock", "generation", "reply"];
+const KNOWN = ["token", "port", "scopes", "tickIntervalMs", "maxPayload", "clock", "generation", "reply", "filesMs"];
 
 /**
  * Starts a fake Gateway on 127.0.0.1: a real WebSocket server that speaks the protocol of
@@ -41,7 +43,9 @@ export async function createFakeGateway(options: FakeGatewayOptions = {}): Promi
   assertKnownKeys("createFakeGateway", options, KNOWN);
   const parts = createParts(options);
   const { port = 0, maxPayload = 26_214_400 } = options;
-  const listener = await createListener({ port, maxPayload, accept: parts.clients.accept }).catch((error: unknown) => {
+  const { accept } = parts.clients;
+  const { serve } = parts.files;
+  const listener = await createListener({ port, maxPayload, accept, serve }).catch((error: unknown) => {
     parts.clients.stop();
     throw error;
   });
@@ -50,7 +54,7 @@ export async function createFakeGateway(options: FakeGatewayOptions = {}): Promi
 
 function createParts(options: FakeGatewayOptions): Parts {
   const { clock = systemClock, reply = (message: string) => `You said: ${message}` } = options;
-  const { generation = "2026.9.5" } = options;
+  const { generation = "2026.9.5", filesMs = 0 } = options;
   const dialect = DIALECTS.get(generation);
   if (dialect === undefined) throw optionError("generation", `one of ${[...DIALECTS.keys()].join(", ")}`, generation);
   const now = () => clock.now();
@@ -68,10 +72,14 @@ function createParts(options: FakeGatewayOptions): Parts {
   const { broadcast } = clients;
   const transcripts = createTranscripts(now);
   const cronJobs = createCronJobs(broadcast, transcripts, now);
-  const speech = createSpeech({ transcripts, broadcast, now }, cronJobs);
+  const files = createFiles(() => clients.token);
+  const speech = createSpeech(
+    { transcripts, broadcast, now, clock, files: dialect.keepsFiles ? files : undefined, filesMs },
+    cronJobs,
+  );
   const observer = createObserver(transcripts, now);
-  const rpc = createRpc({ transcripts, speech, cronJobs, now, reply, dialect });
-  return { clock, clients, transcripts, speech, observer, rpc, happenings, requests };
+  const rpc = createRpc({ transcripts, speech, cronJobs, files, now, reply, dialect });
+  return { clock, clients, transcripts, speech, observer, rpc, files, happenings, requests };
 }
 
 function createHappenings() {

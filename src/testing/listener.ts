@@ -1,3 +1,4 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 
@@ -15,22 +16,27 @@ export interface ListenerOptions {
   readonly port: number;
   readonly maxPayload: number;
   readonly accept: (socket: WebSocket) => void;
+  /** Answers what is no WebSocket. */
+  readonly serve: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 const CLOSE_GRACE_MS = 1_000;
 
 /** A {@link Listener} on 127.0.0.1 that is listening. */
-export async function createListener({ port, maxPayload, accept }: ListenerOptions): Promise<Listener> {
-  let server: WebSocketServer | undefined;
+export async function createListener({ port, maxPayload, accept, serve }: ListenerOptions): Promise<Listener> {
+  let server: { readonly http: Server; readonly sockets: WebSocketServer } | undefined;
   let bound = port;
 
   async function open(): Promise<void> {
     if (server !== undefined) return;
-    const opening = new WebSocketServer({ host: "127.0.0.1", port: bound, maxPayload, perMessageDeflate: false });
-    opening.on("connection", accept);
-    await new Promise<void>((resolve, reject) => opening.once("listening", resolve).once("error", reject));
-    server = opening;
-    bound = (opening.address() as AddressInfo).port;
+    const http = createServer(serve);
+    const sockets = new WebSocketServer({ server: http, maxPayload, perMessageDeflate: false });
+    sockets.on("connection", accept);
+    const listening = new Promise<void>((resolve, reject) => sockets.once("listening", resolve).once("error", reject));
+    http.listen(bound, "127.0.0.1");
+    await listening;
+    server = { http, sockets };
+    bound = (http.address() as AddressInfo).port;
   }
 
   async function close(): Promise<void> {
@@ -38,9 +44,12 @@ export async function createListener({ port, maxPayload, accept }: ListenerOptio
     if (closing === undefined) return;
     server = undefined;
     const cutOff = setTimeout(() => {
-      for (const socket of closing.clients) socket.terminate();
+      for (const socket of closing.sockets.clients) socket.terminate();
     }, CLOSE_GRACE_MS);
-    await new Promise<void>((resolve) => closing.close(() => resolve()));
+    const gone = new Promise<void>((resolve) => closing.http.close(() => resolve()));
+    await new Promise<void>((resolve) => closing.sockets.close(() => resolve()));
+    closing.http.closeAllConnections();
+    await gone;
     clearTimeout(cutOff);
   }
 

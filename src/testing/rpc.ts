@@ -1,6 +1,7 @@
 import type { Connection, FakeConnection } from "./connection.ts";
 import type { CronJobs } from "./cron-jobs.ts";
 import type { Dialect } from "./dialect.ts";
+import type { Files } from "./files.ts";
 import { type GatewayError, GatewayRefusal, invalidParams, missingScope, unknownMethod } from "./gateway-errors.ts";
 import { gatewayKey } from "./gateway-key.ts";
 import type { GatewayRequestFrame } from "./handshake.ts";
@@ -22,6 +23,7 @@ export interface RpcContext {
   readonly transcripts: Transcripts;
   readonly speech: Speech;
   readonly cronJobs: CronJobs;
+  readonly files: Files;
   readonly now: () => number;
   readonly dialect: Dialect;
   /** What an agent answers to `chat.send`. */
@@ -82,7 +84,7 @@ export function createRpc(context: RpcContext): Rpc {
   };
 }
 
-function sessionMethods({ transcripts, cronJobs, now }: RpcContext): Record<string, Method> {
+function sessionMethods({ transcripts, cronJobs, files, now }: RpcContext): Record<string, Method> {
   return {
     "sessions.subscribe": read((params, connection) => {
       connection.roster = true;
@@ -102,6 +104,8 @@ function sessionMethods({ transcripts, cronJobs, now }: RpcContext): Record<stri
     "sessions.list": read((params) => listSessions(transcripts, params, now())),
     "cron.list": read((params) => cronJobs.list(params)),
     "cron.runs": read((params) => cronJobs.runs(params)),
+    "artifacts.list": read((params) => files.list(params)),
+    "artifacts.download": read((params) => files.download(params)),
   };
 }
 

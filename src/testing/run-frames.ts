@@ -27,6 +27,8 @@ export interface RunFrames {
   model(): void;
   speak(text: string, delta: string, replace?: boolean): void;
   delta(deltaText: string, text: string, replace?: boolean): void;
+  /** Names the files that the model wants to send along. */
+  files(text: string, names: readonly string[]): void;
   usage(): void;
   finished(text: string): void;
   final(text: string): void;
@@ -92,6 +94,11 @@ export function createRunFrames(options: RunFramesOptions): RunFrames {
     },
     delta(deltaText, text, replace = false) {
       if (!hidden) chat("delta", { deltaText, ...message(text), ...(replace ? { replace } : {}) });
+    },
+    files(text, names) {
+      const mediaUrls = names.map((name) => `./${name}`);
+      if (hidden) seq += 1;
+      else agent("assistant", { text, delta: "", mediaUrls, itemId });
     },
     usage() {
       if (hidden) seq += 1;

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import type { Clock } from "../kit/clock.ts";
+import type { FakeFile, Files } from "./files.ts";
 import { gatewayKey } from "./gateway-key.ts";
 import { createRunFrames, type RunFrames, type RunKind } from "./run-frames.ts";
 import { announcePhase, announceRow, type Broadcast } from "./session-events.ts";
-import type { SessionStatus, TranscriptRow, Transcripts } from "./transcript.ts";
+import type { SessionStatus, StoredRow, TranscriptRow, Transcripts } from "./transcript.ts";
 import { abortedRow, failureRow, replyRow } from "./transcript-rows.ts";
 
 /** What went wrong with a run, as its `error` event says it. */
@@ -28,8 +30,12 @@ export interface FakeRun {
   delta(piece: string, options?: { readonly hold?: boolean }): void;
   /** Throws away what was said and says `text` instead (`replace: true`); real Gateways only ever say `""`. */
   replace(text: string): void;
-  /** Ends well. `text` (default: all that was said) becomes the row and the final's message; `""` ends it without a message. */
-  final(text?: string): void;
+  /**
+   * Ends well. `text` (default: all that was said) becomes the row and the final's message; `""` ends it without a message.
+   * `files` are sent along: those of a `chat.send` run are kept, and are blocks of the row after `filesMs`; of any other
+   * run, and before `"2026.8"`, they stay `MEDIA:` lines of the row.
+   */
+  final(text?: string, files?: readonly FakeFile[]): void;
   error(failure?: FakeFailure): void;
   /** Ends as `chat.abort` makes it: `aborted` with the text so far, then late `agent` events. */
   abort(): void;
@@ -40,6 +46,10 @@ export interface RunHost {
   readonly transcripts: Transcripts;
   readonly broadcast: Broadcast;
   readonly now: () => number;
+  readonly clock: Clock;
+  /** Absent where files are not given out. */
+  readonly files: Files | undefined;
+  readonly filesMs: number;
 }
 
 /** What kind of run to start. */
@@ -67,8 +77,20 @@ export function startRun(host: RunHost, start: RunStart): FakeRun {
   let heldPiece: string | undefined;
   const isRunning = () => home.running.has(runId);
 
-  function write(row: TranscriptRow, hidden = false, ofRun = true): void {
-    announceRow(broadcast, home, transcripts.add(home.key, row, { hidden, ...(ofRun ? { runId } : {}) }), now());
+  function write(row: TranscriptRow, hidden = false, ofRun = true): StoredRow {
+    const stored = transcripts.add(home.key, row, { hidden, ...(ofRun ? { runId } : {}) });
+    announceRow(broadcast, home, stored, now());
+    return stored;
+  }
+
+  function keepFiles(stored: StoredRow, files: readonly FakeFile[]): void {
+    const { id, seq: messageSeq, row } = stored;
+    const blocks = host.files?.keep(files, { sessionKey: home.key, runId, messageSeq }) ?? [];
+    const words = Array.isArray(row["content"]) ? (row["content"] as { readonly text?: string }[]) : [];
+    const content = [...words.filter(({ text: said }) => said !== ""), ...blocks];
+    const keep = () => transcripts.replace(home.key, id, { ...row, content });
+    if (host.filesMs === 0) keep();
+    else host.clock.setTimeout(keep, host.filesMs);
   }
 
   function end(status: SessionStatus, report: (frames: RunFrames) => void): void {
@@ -106,15 +128,24 @@ export function startRun(host: RunHost, start: RunStart): FakeRun {
       frames.speak(text, text, true);
       frames.delta(text, text, true);
     },
-    final(whole = text) {
+    final(whole = text, files = []) {
       end("done", () => {
         const said = text;
         text = whole;
         frames.usage();
-        if (whole !== "") write(replyRow(whole, now()));
+        if (files.length > 0)
+          frames.files(
+            whole,
+            files.map(({ name }) => name),
+          );
+        const isKept = kind === "send" && host.files !== undefined;
+        const lines = isKept ? [] : files.map(({ name }) => `MEDIA:./${name}`);
+        const written = whole === "" ? lines.join("\n") : [whole, ...lines].join("\n");
+        const row = written !== "" || files.length > 0 ? write(replyRow(written, now())) : undefined;
         frames.finished(whole);
         if (heldPiece !== undefined) frames.delta(heldPiece, said);
         frames.final(whole);
+        if (row !== undefined && isKept && files.length > 0) keepFiles(row, files);
       });
     },
     error({ message = SERVER_ERROR, kind: errorKind } = {}) {

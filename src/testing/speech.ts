@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { CronJobs } from "./cron-jobs.ts";
+import type { FakeFile } from "./files.ts";
 import { gatewayKey } from "./gateway-key.ts";
 import { type FakeFailure, type FakeRun, type RunHost, type RunStart, startRun } from "./run.ts";
 import { announceRow } from "./session-events.ts";
@@ -52,6 +53,8 @@ export interface SayOptions extends Omit<RunOptions, "origin"> {
   readonly chunks?: number | readonly string[];
   /** Default `"final"`. `"none"` leaves the run going: end it by `runs(runId)`. */
   readonly end?: "final" | "error" | "aborted" | "none";
+  /** What is sent along; see `FakeRun.final`. Not by `"inject"`. */
+  readonly files?: readonly FakeFile[];
   /** What went wrong, with `end: "error"`. */
   readonly failure?: FakeFailure;
 }
@@ -164,7 +167,7 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
 
   return {
     run,
-    say(text, { origin = "agent", chunks = 3, end = "final", failure, ...options } = {}) {
+    say(text, { origin = "agent", chunks = 3, end = "final", failure, files, ...options } = {}) {
       if (origin === "inject") return inject(text, options.sessionKey ?? MAIN_SESSION);
       const started = run({ ...options, origin });
       const pieces = typeof chunks === "number" ? split(text, chunks) : chunks;
@@ -172,7 +175,7 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
         // The end sends what is held; without one, nothing may be held back.
         started.delta(piece, { hold: end !== "none" && index > 0 && index === pieces.length - 1 });
       }
-      if (end === "final") started.final(text);
+      if (end === "final") started.final(text, files);
       if (end === "error") started.error(failure);
       if (end === "aborted") started.abort();
       return started.runId;

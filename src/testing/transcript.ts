@@ -6,7 +6,7 @@ export type TranscriptRow = Readonly<Record<string, unknown>>;
 
 /** A row with what only the Gateway knows of it. */
 export interface StoredRow {
-  readonly row: TranscriptRow;
+  row: TranscriptRow;
   readonly id: string;
   readonly runId?: string;
   /** Place among the rows a client may see, and among everything written; both rise. */
@@ -61,6 +61,8 @@ export interface Transcripts {
   sessions(): readonly FakeSession[];
   /** Writes a row, as if it had been said while nobody listened: no event is sent. */
   add(key: string, row: TranscriptRow, place?: RowPlace): StoredRow;
+  /** Rewrites the row of that id; no event is sent. Nothing when there is none. */
+  replace(key: string, id: string, row: TranscriptRow): void;
   /** The rows of a session that a client may see, oldest first. */
   rows(key: string): readonly TranscriptRow[];
   /** Rewrites a session's transcript, so that every cursor given out for it is answered `{ kind: "reset" }`. */
@@ -98,6 +100,10 @@ export function createTranscripts(now: () => number): Transcripts {
       if (stored.runId !== undefined) home.byRun.set(stored.runId, [...(home.byRun.get(stored.runId) ?? []), stored]);
       home.updatedAt = now();
       return stored;
+    },
+    replace(key, id, row) {
+      const stored = session(key).byId.get(id);
+      if (stored !== undefined) stored.row = row;
     },
     rows: (key) => (byKey.get(gatewayKey(key))?.rows ?? []).filter((stored) => !stored.hidden).map(({ row }) => row),
     renew(key) {

@@ -12,6 +12,7 @@ const message = (n: number): ProactiveMessage => ({
   sessionKey: `agent:main:collavre:42:creative:${n}`,
   session: {},
   text: `Confidential ${n}\nsecond line\u001b[2J`,
+  attachments: [],
   startedAt: 1_763_800_000_000,
   completedAt: 1_763_800_012_345,
   late: false,

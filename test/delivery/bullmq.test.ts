@@ -23,6 +23,7 @@ function message(text = TEXT): ProactiveMessage {
     sessionKey: "agent:main:collavre:42:creative:100",
     session: { agentId: "main", userId: 42, creativeId: 100 },
     text,
+    attachments: [],
     startedAt: 1_763_800_000_000,
     completedAt: 1_763_800_012_345,
     late: false,

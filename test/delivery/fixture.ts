@@ -15,6 +15,7 @@ export function messageOf(id: string, sessionKey = "agent:main:main", text = "He
     sessionKey,
     session: {},
     text,
+    attachments: [],
     startedAt: 1_763_800_000_000,
     completedAt: 1_763_800_012_345,
     late: false,

@@ -27,6 +27,7 @@ const MESSAGE: ProactiveMessage = {
   sessionKey: "agent:main:collavre:42:creative:100",
   session: { agentId: "main", userId: 42, creativeId: 100 },
   text: TEXT,
+  attachments: [],
   startedAt: 1_763_800_000_000,
   completedAt: 1_763_800_012_345,
   late: false,

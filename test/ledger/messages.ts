@@ -9,6 +9,7 @@ export function messageOf(id: string, fields: Partial<ProactiveMessage> = {}): P
     sessionKey: "agent:main:collavre:42:creative:100",
     session: { agentId: "main", userId: 42 },
     text: `text of ${id}`,
+    attachments: [],
     startedAt: 1_000,
     completedAt: 2_000,
     late: false,

@@ -53,21 +53,21 @@ describe("a chat event", () => {
   const good = { runId: "r", state: "delta", seq: 3, sessionKey: "Agent:Main:Main", deltaText: " " };
   it("keeps its session key and has the text of its blocks", () => {
     const message = { role: "assistant", content: [{ type: "text", text: "Hi" }] };
-    expect(readChatEvent({ ...good, message, unknown: 1 })).toEqual({
+    expect(readChatEvent({ ...good, message, unknown: 1 }, "default")).toEqual({
       ...good,
       messageText: "Hi",
     });
   });
   it("is rejected without a run id or a state", () => {
-    expect(readChatEvent({ ...good, runId: undefined })).toBe("no-run-id");
-    expect(readChatEvent({ ...good, runId: "" })).toBe("no-run-id");
-    expect(readChatEvent({ ...good, runId: 5 })).toBe("bad-run-id");
-    expect(readChatEvent({ ...good, runId: "x".repeat(2_000) })).toBe("bad-run-id");
-    expect(readChatEvent({ ...good, state: undefined })).toBe("bad-state");
-    expect(readChatEvent({ ...good, state: "x".repeat(2_000) })).toBe("bad-state");
-    expect(readChatEvent({ ...good, sessionKey: "x".repeat(2_000) })).toBe("bad-id");
-    expect(readChatEvent({ ...good, spawnedBy: "x".repeat(2_000) })).toBe("bad-id");
-    expect(readChatEvent(null)).toBe("not-a-frame");
+    expect(readChatEvent({ ...good, runId: undefined }, "default")).toBe("no-run-id");
+    expect(readChatEvent({ ...good, runId: "" }, "default")).toBe("no-run-id");
+    expect(readChatEvent({ ...good, runId: 5 }, "default")).toBe("bad-run-id");
+    expect(readChatEvent({ ...good, runId: "x".repeat(2_000) }, "default")).toBe("bad-run-id");
+    expect(readChatEvent({ ...good, state: undefined }, "default")).toBe("bad-state");
+    expect(readChatEvent({ ...good, state: "x".repeat(2_000) }, "default")).toBe("bad-state");
+    expect(readChatEvent({ ...good, sessionKey: "x".repeat(2_000) }, "default")).toBe("bad-id");
+    expect(readChatEvent({ ...good, spawnedBy: "x".repeat(2_000) }, "default")).toBe("bad-id");
+    expect(readChatEvent(null, "default")).toBe("not-a-frame");
   });
   it("is read without its fields of the wrong type", () => {
     const odd = {
@@ -81,14 +81,14 @@ describe("a chat event", () => {
       spawnedBy: 1,
       errorMessage: 2,
     };
-    expect(readChatEvent(odd)).toEqual({ runId: "r", state: "delta" });
+    expect(readChatEvent(odd, "default")).toEqual({ runId: "r", state: "delta" });
   });
   it("of any JSON is read without an error", () => {
-    fc.assert(fc.property(fc.jsonValue({ maxDepth: 6 }), (payload) => void readChatEvent(payload)));
+    fc.assert(fc.property(fc.jsonValue({ maxDepth: 6 }), (payload) => void readChatEvent(payload, "default")));
     fc.assert(
       fc.property(
         fc.record({ runId: fc.anything(), state: fc.anything(), message: fc.anything(), seq: fc.anything() }),
-        (payload) => void readChatEvent(payload),
+        (payload) => void readChatEvent(payload, "default"),
       ),
     );
   });

@@ -87,7 +87,7 @@ export async function until(holds: () => boolean, what: string, withinMs = 4_000
 }
 
 /** Resolves when the inbox has read everything that the Gateway has sent until now. */
-export async function heard(gateway: FakeGateway, { inbox }: Hearing): Promise<void> {
+export async function heard(gateway: FakeGateway, { inbox }: Pick<Hearing, "inbox">): Promise<void> {
   const { frames } = inbox.stats();
   const asked = gateway.requests.length;
   gateway.emit("health", { ok: true });

@@ -72,7 +72,7 @@ describe("ask", () => {
     await source.cut();
     gateway.say("It is all in the history.", { sessionKey: topic(1), runId });
     await comeBack();
-    await expect(asked).resolves.toEqual({ runId, sessionKey: topic(1), text: "It is all in the history." });
+    await expect(asked).resolves.toMatchObject({ runId, sessionKey: topic(1), text: "It is all in the history." });
   });
 
   it("rejects with the reason of its signal and still discards the answer", async () => {

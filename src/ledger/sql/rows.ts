@@ -118,7 +118,10 @@ export function entriesOf(rows: readonly MessageRow[]): {
 function decode(body: unknown): ProactiveMessage | undefined {
   try {
     const value: unknown = typeof body === "string" ? JSON.parse(body) : body;
-    return isMessage(value) ? value : undefined;
+    // Edited rows may lack what delivery reads.
+    return isMessage(value)
+      ? { ...value, attachments: Array.isArray(value.attachments) ? value.attachments : [] }
+      : undefined;
   } catch {
     return undefined;
   }

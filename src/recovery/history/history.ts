@@ -140,14 +140,14 @@ export class Histories {
     if (id === undefined) return row;
     const asked = { sessionKey: address.key, ...agentOf(address) };
     const found = readSessionRow(fields(await this.askMessage({ ...asked, messageId: id }))["message"]);
-    if (found !== undefined && isWhole(found, row)) return { ...row, text: found.text, truncated: false };
+    if (found !== undefined && isWhole(found, row)) return completed(row, found);
     // A text and the tool call after it have one id, and then the Gateway answers with the call.
     const offset = this.pages.get(row) ?? 0;
     const params = { ...asked, limit: PAGE_ROWS, maxChars: WHOLE_TEXT_CHARS, ...(offset > 0 && { offset }) };
     const { messages } = fields(await requests.ask("chat.history", params));
     const again = Array.isArray(messages) ? messages.flatMap((message) => readSessionRow(message) ?? []) : [];
     const whole = again.find((one) => one.id === id && isWhole(one, row));
-    return whole === undefined ? row : { ...row, text: whole.text, truncated: false };
+    return whole === undefined ? row : completed(row, whole);
   }
 
   private async askMessage(params: object): Promise<unknown> {
@@ -165,6 +165,10 @@ export class Histories {
 function isWhole(found: SessionRow, cut: SessionRow): boolean {
   const beginning = cutBeginning(cut.text).trimEnd();
   return !found.truncated && found.text.startsWith(beginning.slice(0, 1_000));
+}
+
+function completed(cut: SessionRow, { text, attachments }: SessionRow): SessionRow {
+  return { ...cut, text, truncated: false, ...(attachments !== undefined && { attachments }) };
 }
 
 function isUnpaged(answer: Readonly<Record<string, unknown>>): boolean {

@@ -3,6 +3,7 @@ import { noLink } from "../request-error.ts";
 import { limitRequests } from "../request-limit.ts";
 import type { Source, SourceListener } from "../source.ts";
 import type { GatewayLink } from "./connection.ts";
+import { downloadFile } from "./download-file.ts";
 import { type GatewayOptions, type GatewaySettings, readGatewayOptions } from "./options.ts";
 
 /**
@@ -43,6 +44,7 @@ export function gatewaySource(options: GatewayOptions): Source {
       return closing;
     },
     request,
+    download: (path, downloadOptions) => downloadFile(settings, path, downloadOptions),
   };
 }
 
