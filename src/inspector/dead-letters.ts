@@ -1,6 +1,7 @@
 import type { Inbox } from "../inbox-api.ts";
 import { inSlices } from "../kit/background.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
+import { countedKinds } from "../protocol/attachments.ts";
 import { shownError } from "./followed-run.ts";
 import type { DeadPage, DeadRow } from "./wire.ts";
 
@@ -49,8 +50,19 @@ export class DeadLetters {
   }
 
   private row({ message, at, attempts, error }: LedgerEntry): DeadRow {
-    const { id, gateway, runId, sessionKey, text } = message;
+    const { id, gateway, runId, sessionKey, text, attachments } = message;
+    const attached = countedKinds(attachments);
     const shown = error === undefined ? {} : { error: shownError(error, message, this.showText) };
-    return { id, gateway, runId, sessionKey, at, attempts, chars: text.length, ...shown };
+    return {
+      id,
+      gateway,
+      runId,
+      sessionKey,
+      at,
+      attempts,
+      chars: text.length,
+      ...(attached !== "" && { attached }),
+      ...shown,
+    };
   }
 }

@@ -1,3 +1,4 @@
+import { countedKinds } from "../protocol/attachments.ts";
 import type { Activity, ChatEvent, EventEffect, ProactiveMessage, RunOutcome, RunProgress } from "../types.ts";
 import type { Journal } from "./journal.ts";
 import { quotes } from "./quotes.ts";
@@ -72,7 +73,7 @@ export class FollowedRun {
   private attempts = 0;
   private delivery: DeliveryState | undefined;
   /** The message that was dispatched. */
-  private message: Pick<ProactiveMessage, "id" | "origin"> | undefined;
+  private message: (Pick<ProactiveMessage, "id" | "origin"> & { readonly attached: string }) | undefined;
   /** The error of the last failed attempt. */
   private error: string | undefined;
   /** Where the current rate begins, and where the next will begin. */
@@ -111,8 +112,8 @@ export class FollowedRun {
     const { sessionKey, text } = dispatched ? outcome.message : outcome;
     this.endWith(sessionKey, text);
     if (dispatched) {
-      const { id, origin } = outcome.message;
-      this.message = { id, origin };
+      const { id, origin, attachments } = outcome.message;
+      this.message = { id, origin, attached: countedKinds(attachments) };
       this.delivery = "queued";
     }
     this.end(status, this.reasonOf(outcome), now, dispatched && outcome.message.late);
@@ -256,6 +257,7 @@ export class FollowedRun {
       reason,
       messageId: message?.id,
       origin: message?.origin,
+      attached: message?.attached || undefined,
       delivery,
       attempts,
       error,

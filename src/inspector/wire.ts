@@ -41,6 +41,8 @@ export interface SettledRow extends RunRow {
   readonly reason?: string | undefined;
   readonly messageId?: string | undefined;
   readonly origin?: Origin | undefined;
+  /** What its message has besides text: how many of which kind. */
+  readonly attached?: string | undefined;
   /** The state of its delivery; absent without a message. */
   readonly delivery?: DeliveryState | undefined;
   /** How often the handler was called. */
@@ -65,6 +67,8 @@ export interface DeadRow {
   readonly at: number;
   readonly attempts: number;
   readonly chars: number;
+  /** What it has besides text: how many of which kind. */
+  readonly attached?: string;
   readonly error?: string;
 }
 

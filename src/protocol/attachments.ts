@@ -181,3 +181,18 @@ export function readAttachmentId(id: unknown): AttachmentPlace | undefined {
     return undefined;
   }
 }
+
+const PLURALS: Readonly<Record<Attachment["kind"], string>> = {
+  image: "images",
+  audio: "audio",
+  video: "videos",
+  file: "files",
+  other: "other",
+};
+
+/** How many of which kind: `2 images, 1 file`. Empty for none. */
+export function countedKinds(attachments: readonly Attachment[]): string {
+  const counts = new Map<Attachment["kind"], number>();
+  for (const { kind } of attachments) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return Array.from(counts, ([kind, count]) => `${count} ${count === 1 ? kind : PLURALS[kind]}`).join(", ");
+}

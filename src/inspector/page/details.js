@@ -170,6 +170,7 @@ function showRun({ run, entries, dropped, droppedAfter, text }, action, onActed)
     ["Delivery", deliveryOf(ended)],
     ["Last error", ended?.error],
     ["Text", counted(run.chars, "character")],
+    ["Attached", ended?.attached],
     ["Deltas", run.deltas === 0 ? "" : number(run.deltas)],
     ["Started", wholeTime(run.startedAt)],
     ["Ended", ended === undefined ? "" : wholeTime(ended.settledAt)],
@@ -207,7 +208,7 @@ function deliveryOf(run) {
  * @param {string | undefined} action
  * @param {() => void} onActed
  */
-function showDead({ id, gateway, runId, sessionKey, at, attempts, chars, error }, action, onActed) {
+function showDead({ id, gateway, runId, sessionKey, at, attempts, chars, attached, error }, action, onActed) {
   byId("details-title").replaceChildren(...shownKey(sessionKey));
   showFacts([
     ["Session", sessionKey, "the session key"],
@@ -217,6 +218,7 @@ function showDead({ id, gateway, runId, sessionKey, at, attempts, chars, error }
     ["Delivery", `dead, ${counted(attempts, "attempt")}`],
     ["Last error", error],
     ["Text", counted(chars, "character")],
+    ["Attached", attached],
     ["Died", wholeTime(at)],
   ]);
   byId("details-dead").replaceChildren(...remedies(id, action, onActed));
