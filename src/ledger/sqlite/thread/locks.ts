@@ -55,7 +55,9 @@ export function locksOf(data: ThreadData, inodeOf: (path: string) => string): Lo
       const folder = dirname(data.locks);
       return fs.readdirSync(folder).some((name) => {
         const other = `${folder}/${name}`;
-        if (!name.startsWith(basename(data.locks)) || other === path || !fs.statSync(other).isFile()) return false;
+        if (!name.startsWith(basename(data.locks)) || other === path) return false;
+        // It may have gone a moment ago.
+        if (fs.statSync(other, { throwIfNoEntry: false })?.isFile() !== true) return false;
         let lock: DatabaseSync | undefined;
         try {
           lock = locks.lock(other);
