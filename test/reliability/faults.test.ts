@@ -77,7 +77,7 @@ describe.runIf(canTrace)("a disk with faults", () => {
   });
 
   it.each(["ENOSPC", "EIO"].flatMap((error) => [1, 2, 3, 8, 13, 21, 34].map((n) => [error, n] as const)))(
-    "that answers %s from write %i on raises one alarm, and has everything once it is well",
+    "that fails with %s from write %i on raises one alarm and gets everything later",
     async (error, n) => {
       const report = await run(`pwrite64,pwritev,write,fdatasync,fsync:error=${error}:when=${n}+`, "heals");
       // Under the fault: delivered all the same, and one alarm. In the end: another.

@@ -199,7 +199,7 @@ describe("B5: a final after another end is handed over, marked late", () => {
 });
 
 describe("B6: an id that is no number is left out", () => {
-  it("leaves out words, fractions, blanks and numbers that are too large", () => {
+  it("leaves out words, fractions and integers that are too large", () => {
     expect(parseSessionKey("agent:main:collavre:bob:creative:1.5:topic:")).toEqual({ agentId: "main" });
     expect(parseSessionKey("creative:99999999999999999999")).toEqual({});
   });
