@@ -21,8 +21,14 @@ afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
 });
 
+/** A fake Gateway and its clock. */
+export interface Fake {
+  readonly gateway: FakeGateway;
+  readonly clock: TestClock;
+}
+
 /** A fake Gateway on a clock of its own. It is closed after the test. */
-export async function openGateway(): Promise<{ readonly gateway: FakeGateway; readonly clock: TestClock }> {
+export async function openGateway(): Promise<Fake> {
   const clock = createTestClock(NOON);
   const gateway = await createFakeGateway({ clock });
   open.push(() => gateway.close());
@@ -47,7 +53,7 @@ export interface Hearing {
 
 /** An inbox that listens to the Gateway. It is stopped after the test. */
 export async function listen(
-  { gateway, clock }: { readonly gateway: FakeGateway; readonly clock: TestClock },
+  { gateway, clock }: Fake,
   options: InboxOptions = {},
   { start = true, canAsk = true, scopes }: { start?: boolean; canAsk?: boolean; scopes?: readonly string[] } = {},
 ): Promise<Hearing> {
@@ -75,6 +81,16 @@ export async function listen(
       await until(isLive, "the link to be live");
     },
   };
+}
+
+/** A fake Gateway with these sessions, and an inbox that listens to it. Both end with the test. */
+export async function openHearing(
+  options: InboxOptions = {},
+  sessions: readonly string[] = [],
+): Promise<{ fake: Fake; gateway: FakeGateway; clock: TestClock; hearing: Hearing }> {
+  const fake = await openGateway();
+  for (const key of sessions) fake.gateway.transcripts.session(key);
+  return { fake, ...fake, hearing: await listen(fake, options) };
 }
 
 /** A real socket is in between: what is waited for is some turns of the event loop away, never a time. */

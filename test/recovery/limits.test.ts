@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import { createTestClock, GatewayRefusal } from "../../src/testing/index.ts";
-import { heard, listen, NOON, openGateway, topic, until } from "./hearing.ts";
+import { heard, listen, NOON, openGateway, openHearing, topic, until } from "./hearing.ts";
 import { scriptedSource } from "./scripted-source.ts";
 
 const text = (words: string) => [{ type: "text", text: words }];
@@ -34,9 +34,7 @@ describe("the limits of what a Gateway sends", () => {
   });
 
   it("keep 16 MiB of rows and read the rest from the history", { timeout: 30_000 }, async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    const hearing = await listen(fake);
+    const { gateway, clock, hearing } = await openHearing();
     const words = "x".repeat(7_000);
     const runs = 1_500;
     for (let n = 0; n < runs; n += 1) {

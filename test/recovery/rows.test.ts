@@ -1,48 +1,43 @@
 import { describe, expect, it } from "vitest";
 import { collavre } from "../../src/collavre.ts";
 import { type FakeGateway, GatewayRefusal, type TestClock } from "../../src/testing/index.ts";
-import { asked, heard, later, listen, NOON, openGateway, tellRow, topic } from "./hearing.ts";
+import { asked, heard, later, listen, NOON, openGateway, openHearing, tellRow, topic } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 const text = (words: string) => [{ type: "text", text: words }];
 
 describe("a row of a run that only subscribers hear the end of", () => {
   it("is completed where the Gateway cut it", async () => {
-    const fake = await openGateway();
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing();
     const long = Array.from({ length: 4_000 }, (_, word) => `w${word}`).join(" ");
-    fake.gateway.say(`${long}\n`, { sessionKey: topic(1), origin: "wake" });
+    gateway.say(`${long}\n`, { sessionKey: topic(1), origin: "wake" });
     await later(fake, hearing);
     expect(long.length).toBeGreaterThan(20_000);
     expect(hearing.told()).toEqual([[topic(1), long]]);
   });
 
   it("is completed from the history where there is no other way", async () => {
-    const fake = await openGateway();
-    const hearing = await listen(fake);
-    fake.gateway.respond("chat.message.get", () => ({ ok: false, unavailableReason: "oversized" }));
+    const { fake, gateway, hearing } = await openHearing();
+    gateway.respond("chat.message.get", () => ({ ok: false, unavailableReason: "oversized" }));
     const long = "x".repeat(9_000);
-    fake.gateway.say(long, { sessionKey: topic(1), origin: "wake" });
+    gateway.say(long, { sessionKey: topic(1), origin: "wake" });
     await later(fake, hearing);
     expect(hearing.told()).toEqual([[topic(1), long]]);
   });
 
   it("ends as an error where the Gateway withholds the rest", async () => {
-    const fake = await openGateway();
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing();
     const cut = { role: "assistant", content: text("The beginning\n...(truncated)..."), stopReason: "stop" };
     const mark = { id: "row-1", runId: "run-1", truncated: true };
-    fake.gateway.respond("chat.message.get", () => ({ ok: false }));
-    tellRow(fake.gateway, topic(1), { ...cut, __openclaw: mark }, "run-1");
+    gateway.respond("chat.message.get", () => ({ ok: false }));
+    tellRow(gateway, topic(1), { ...cut, __openclaw: mark }, "run-1");
     await later(fake, hearing);
     expect(hearing.messages).toEqual([]);
     expect(hearing.outcomes).toMatchObject([{ status: "errored", errorKind: "truncated", runId: "run-1" }]);
   });
 
   it("is joined with what the run said before its tool call", async () => {
-    const fake = await openGateway();
-    const hearing = await listen(fake);
-    const { gateway } = fake;
+    const { fake, gateway, hearing } = await openHearing();
     const before = {
       role: "assistant",
       content: text("Let me look.  "),
@@ -58,9 +53,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
   });
 
   it("waits for the history where text is missing", async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    const hearing = await listen(fake);
+    const { fake, gateway, clock, hearing } = await openHearing();
     let broken = true;
     gateway.respond("chat.history", ({ sessionKey }) => {
       if (broken) throw new GatewayRefusal({ code: "INTERNAL", message: "disk" });
@@ -80,9 +73,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
   });
 
   it("ends no run that the Gateway says goes on", async () => {
-    const fake = await openGateway();
-    const { gateway } = fake;
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing();
     const run = gateway.run({ sessionKey: topic(1), runId: "run-1" });
     run.delta("The first half, ");
     tellRow(gateway, topic(1), { role: "assistant", content: text("The first half,"), stopReason: "stop" }, "run-1");
@@ -96,9 +87,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
   });
 
   it("waits while the session is busy with an unnamed run", async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    const hearing = await listen(fake);
+    const { gateway, clock, hearing } = await openHearing();
     let busy = true;
     const rows = [
       { role: "assistant", content: text("Done."), __openclaw: { runId: "run-1", id: "a", recordTimestampMs: NOON } },
@@ -120,37 +109,34 @@ describe("a row of a run that only subscribers hear the end of", () => {
     ["a failed run's warning", { stopReason: "error" }, "errored"],
     ["an aborted run's partial text", { openclawAbort: { aborted: true }, stopReason: "stop" }, "aborted"],
   ])("is no message when it is %s", async (_, how, status) => {
-    const fake = await openGateway();
-    const hearing = await listen(fake);
-    tellRow(fake.gateway, topic(1), { role: "assistant", content: text("Not a reply."), ...how }, "run-1");
+    const { fake, gateway, hearing } = await openHearing();
+    tellRow(gateway, topic(1), { role: "assistant", content: text("Not a reply."), ...how }, "run-1");
     await later(fake, hearing);
     expect(hearing.messages).toEqual([]);
     expect(hearing.outcomes).toMatchObject([{ status, runId: "run-1", sessionKey: topic(1) }]);
   });
 
   it("is no message when it is a prompt or a notice", async () => {
-    const fake = await openGateway();
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing();
     const cron = { sourceTool: "cron", runId: "not-a-run" };
     const restart = { sourceTool: "main_session_restart_recovery" };
-    tellRow(fake.gateway, topic(1), {
+    tellRow(gateway, topic(1), {
       role: "assistant",
       content: "Say it.",
       provenance: cron,
       idempotencyKey: "x:user",
     });
-    tellRow(fake.gateway, topic(1), { role: "user", content: "Go on.", provenance: restart });
-    tellRow(fake.gateway, topic(1), { role: "user", content: "Hello?", idempotencyKey: "run-1:user" });
+    tellRow(gateway, topic(1), { role: "user", content: "Go on.", provenance: restart });
+    tellRow(gateway, topic(1), { role: "user", content: "Hello?", idempotencyKey: "run-1:user" });
     await later(fake, hearing);
     expect(hearing.outcomes).toEqual([]);
     expect(hearing.inbox.runs()).toEqual([]);
   });
 
   it("is handed over as it is when the history lacks it", async () => {
-    const fake = await openGateway();
-    const hearing = await listen(fake);
-    fake.gateway.respond("chat.history", () => ({ messages: [], hasMore: false }));
-    fake.gateway.say("The session is gone by now.", { sessionKey: topic(1), origin: "wake" });
+    const { fake, gateway, hearing } = await openHearing();
+    gateway.respond("chat.history", () => ({ messages: [], hasMore: false }));
+    gateway.say("The session is gone by now.", { sessionKey: topic(1), origin: "wake" });
     await later(fake, hearing);
     expect(hearing.told()).toEqual([[topic(1), "The session is gone by now."]]);
   });
@@ -158,9 +144,7 @@ describe("a row of a run that only subscribers hear the end of", () => {
 
 describe("a run that only ends in a status", () => {
   it("is read where its end and its rows were lost", async () => {
-    const fake = await openGateway();
-    const { gateway } = fake;
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing();
     const run = gateway.run({ sessionKey: topic(1), runId: "run-1" });
     run.delta("Half of ");
     gateway.transcripts.add(
@@ -176,9 +160,7 @@ describe("a run that only ends in a status", () => {
   });
 
   it("is not read when it was heard to its end", async () => {
-    const fake = await openGateway();
-    const { gateway } = fake;
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing();
     gateway.say("Well.", { sessionKey: topic(1) });
     gateway.say("Not well.", { sessionKey: topic(1), end: "error" });
     gateway.say("Stopped.", { sessionKey: topic(1), end: "aborted" });
@@ -190,12 +172,10 @@ describe("a run that only ends in a status", () => {
 
 describe("a cron job that is bound to a conversation", () => {
   it("is caught up once in the conversation", async () => {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake);
+    const { fake, gateway, clock, hearing } = await openHearing({}, [topic(1)]);
     await hearing.source.cut();
-    fake.clock.advance(60_000);
-    fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
+    clock.advance(60_000);
+    gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
     await hearing.comeBack();
     await later(fake, hearing);
     expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
@@ -215,9 +195,7 @@ describe("a cron job that is bound to a conversation", () => {
     ["session: collavre", { session: collavre }],
     ["every key", {}],
   ])("is handed over in the conversation without a row there: %s is ours", async (_, options) => {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake, options);
+    const { fake, hearing } = await openHearing(options, [topic(1)]);
     fire(fake, "Water the plants.")();
     await hearing.toldOf(1);
     await later(fake, hearing);
@@ -227,43 +205,36 @@ describe("a cron job that is bound to a conversation", () => {
   });
 
   it("waits 5 s at most for the end of the job", async () => {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake);
+    const { fake, clock, hearing } = await openHearing({}, [topic(1)]);
     fire(fake, "Water the plants.");
     await later(fake, hearing);
-    fake.clock.advance(5_000);
+    clock.advance(5_000);
     await hearing.toldOf(1);
     expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
   });
 
   it("is handed over when the inbox stops while it waits", async () => {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing({}, [topic(1)]);
     fire(fake, "Water the plants.");
-    await heard(fake.gateway, hearing);
+    await heard(gateway, hearing);
     await hearing.inbox.stop();
     expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
   });
 
   it("is caught up once in the conversation without a row there", async () => {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake, { session: collavre });
+    const { fake, gateway, clock, hearing } = await openHearing({ session: collavre }, [topic(1)]);
     await hearing.source.cut();
-    fake.clock.advance(60_000);
-    fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-isolated", jobId: "job-9" });
+    clock.advance(60_000);
+    gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-isolated", jobId: "job-9" });
     const job = { id: "job-9", sessionTarget: "current", sessionKey: topic(1), delivery: { mode: "none" } };
-    fake.gateway.respond("cron.list", () => ({ jobs: [job] }));
+    gateway.respond("cron.list", () => ({ jobs: [job] }));
     await hearing.comeBack();
     await later(fake, hearing);
     expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
   });
 
   it("is handed over under its cron key where the conversation is not ours", async () => {
-    const fake = await openGateway();
-    const hearing = await listen(fake, { session: (key) => (key.includes(":cron:") ? {} : undefined) });
+    const { fake, hearing } = await openHearing({ session: (key) => (key.includes(":cron:") ? {} : undefined) });
     fire(fake, "Water the plants.")();
     await hearing.toldOf(1);
     expect(hearing.told()).toEqual([["agent:main:cron:job-9:run:life-9", "Water the plants."]]);
@@ -279,20 +250,15 @@ describe("the origin of a run", () => {
     ["agent", "requested", topic(1)],
     ["cron-isolated", "cron", topic(1)],
   ] as const)("is read from the wire: %s is %s", async (origin, told, sessionKey) => {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(sessionKey);
-    const hearing = await listen(fake);
-    fake.gateway.say("From somewhere.", { sessionKey, origin });
+    const { fake, gateway, hearing } = await openHearing({}, [sessionKey]);
+    gateway.say("From somewhere.", { sessionKey, origin });
     await hearing.toldOf(1);
     await later(fake, hearing);
     expect(hearing.messages.map((message) => message.origin)).toEqual([told]);
   });
 
   it("is read from the cron prompt before it", async () => {
-    const fake = await openGateway();
-    const { gateway } = fake;
-    gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing({}, [topic(1)]);
     const prompt = {
       role: "assistant",
       content: "Report.",
@@ -314,11 +280,11 @@ describe("the origin of a run", () => {
   });
 
   it("lets a host decline what somebody asked for", async () => {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake, { accept: ({ origin }) => origin !== "requested" });
-    fake.gateway.say("You said: hello", { sessionKey: topic(1), origin: "send" });
-    fake.gateway.say("By the way.", { sessionKey: topic(1), origin: "wake" });
+    const { fake, gateway, hearing } = await openHearing({ accept: ({ origin }) => origin !== "requested" }, [
+      topic(1),
+    ]);
+    gateway.say("You said: hello", { sessionKey: topic(1), origin: "send" });
+    gateway.say("By the way.", { sessionKey: topic(1), origin: "wake" });
     await hearing.toldOf(1);
     await later(fake, hearing);
     expect(hearing.told()).toEqual([[topic(1), "By the way."]]);
@@ -385,9 +351,7 @@ describe("a final that the Gateway has cut", () => {
     ["with its mark", { truncated: true, reason: "display-cap" }],
     ["without a mark, as before 2026.8", {}],
   ])("is completed from the history, %s", async (_, mark) => {
-    const fake = await openGateway();
-    const { gateway } = fake;
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing();
     gateway.transcripts.add(
       topic(1),
       { role: "assistant", content: text(words), stopReason: "stop" },
@@ -399,9 +363,7 @@ describe("a final that the Gateway has cut", () => {
   });
 
   it("is completed when it was injected", async () => {
-    const fake = await openGateway();
-    const { gateway } = fake;
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing();
     const row = { role: "assistant", content: text(words), stopReason: "stop", model: "gateway-injected" };
     const { id } = gateway.transcripts.add(topic(1), row);
     hearCut(fake, `inject-${id}`);
@@ -411,9 +373,7 @@ describe("a final that the Gateway has cut", () => {
   });
 
   it("is completed from its own deltas without a request", async () => {
-    const fake = await openGateway();
-    const { gateway } = fake;
-    const hearing = await listen(fake);
+    const { fake, gateway, hearing } = await openHearing();
     gateway.emit("chat", { runId: "run-1", sessionKey: topic(1), seq: 1, state: "delta", deltaText: words });
     hearCut(fake, "run-1");
     await hearing.toldOf(1);
@@ -431,9 +391,7 @@ describe("a final that the Gateway has cut", () => {
   });
 
   it("is completed at the next look when the Gateway is in trouble", async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    const hearing = await listen(fake);
+    const { fake, gateway, clock, hearing } = await openHearing();
     gateway.transcripts.add(
       topic(1),
       { role: "assistant", content: text(words), stopReason: "stop" },

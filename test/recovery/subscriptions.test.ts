@@ -3,7 +3,7 @@ import { collavre } from "../../src/collavre.ts";
 import { createInbox } from "../../src/inbox.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { GatewayRefusal } from "../../src/testing/index.ts";
-import { asked, heard, lastingLedger, listen, openGateway, topic, until } from "./hearing.ts";
+import { asked, heard, lastingLedger, listen, openGateway, openHearing, topic, until } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 
@@ -15,9 +15,7 @@ async function kept(ledger: Ledger): Promise<readonly string[]> {
 
 describe("an inbox", () => {
   it("hands over once what it hears as a row and as a final", async () => {
-    const { gateway, clock } = await openGateway();
-    gateway.transcripts.session(MAIN);
-    const hearing = await listen({ gateway, clock });
+    const { gateway, clock, hearing } = await openHearing({}, [MAIN]);
     const run = gateway.run({ sessionKey: MAIN, origin: "wake" });
     run.delta("Awake.");
     run.final("Awake.");
@@ -30,8 +28,7 @@ describe("an inbox", () => {
   });
 
   it("subscribes to a session when it first hears of it", async () => {
-    const { gateway, clock } = await openGateway();
-    const hearing = await listen({ gateway, clock });
+    const { gateway, hearing } = await openHearing();
     const run = gateway.run({ sessionKey: topic(7), origin: "wake" });
     await until(() => gateway.connections()[0]?.subscriptions.has(topic(7)) === true, "the subscription");
     run.delta("Born and heard.");
@@ -41,8 +38,7 @@ describe("an inbox", () => {
   });
 
   it("hands over a hidden run whose session it learns from its row", async () => {
-    const { gateway, clock } = await openGateway();
-    const hearing = await listen({ gateway, clock });
+    const { gateway, clock, hearing } = await openHearing();
     gateway.say("Over before anybody knew.", { sessionKey: topic(8), origin: "wake" });
     await heard(gateway, hearing);
     expect(hearing.messages).toEqual([]);

@@ -4,7 +4,17 @@ import { collavre, type InboxOptions, parseSessionKey } from "../../src/index.ts
 import type { FakeGateway } from "../../src/testing/index.ts";
 import { feedInbox, KEY, say } from "../helpers/fed-inbox.ts";
 import { useTemporaryFolder } from "../ledger/temporary-folder.ts";
-import { asked, type Hearing, later, listen, NOON, openGateway, tellRow, topic, until } from "../recovery/hearing.ts";
+import {
+  asked,
+  type Hearing,
+  later,
+  NOON,
+  openGateway,
+  openHearing,
+  tellRow,
+  topic,
+  until,
+} from "../recovery/hearing.ts";
 import { scriptedSource } from "../recovery/scripted-source.ts";
 
 const inFolder = useTemporaryFolder();
@@ -264,9 +274,7 @@ describe("B8: the inbox subscribes to every session that is ours", () => {
   const subscribed = (gateway: FakeGateway) => [...(gateway.connections()[0]?.subscriptions ?? [])].sort();
 
   it("hears what only subscribers hear", async () => {
-    const { gateway, clock } = await openGateway();
-    for (const key of [MAIN, topic(1)]) gateway.transcripts.session(key);
-    const hearing = await listen({ gateway, clock });
+    const { gateway, hearing } = await openHearing({}, [MAIN, topic(1)]);
     expect(gateway.connections()[0]?.roster).toBe(true);
     expect(subscribed(gateway)).toEqual([topic(1), MAIN].sort());
     expect(hearing.inbox.stats().sessions).toBe(2);
@@ -278,9 +286,7 @@ describe("B8: the inbox subscribes to every session that is ours", () => {
   });
 
   it("subscribes anew after each reconnect", async () => {
-    const { gateway, clock } = await openGateway();
-    gateway.transcripts.session(MAIN);
-    const hearing = await listen({ gateway, clock });
+    const { gateway, hearing } = await openHearing({}, [MAIN]);
     await hearing.source.cut();
     gateway.transcripts.session(topic(3));
     await hearing.comeBack();
@@ -303,9 +309,7 @@ describe("B9: session keys keep their case", () => {
   it.each(["agent:main:signal:group:AbCdEf0123==", "agent:main:matrix:channel:!AbC:example.org"])(
     "subscribes to and reads a session under its own key: %s",
     async (key) => {
-      const { gateway, clock } = await openGateway();
-      gateway.transcripts.session(key);
-      const hearing = await listen({ gateway, clock });
+      const { gateway, clock, hearing } = await openHearing({}, [key]);
       expect(asked(gateway, "sessions.messages.subscribe")).toEqual([{ key }]);
       gateway.say("Hidden.", { sessionKey: key, origin: "heartbeat" });
       await hearing.toldOf(1);
@@ -344,10 +348,8 @@ describe("B10: a sub-agent's runs are internal", () => {
 
 describe("B11: a reminder arrives once", () => {
   async function remind(options: InboxOptions) {
-    const fake = await openGateway();
-    fake.gateway.transcripts.session(topic(1));
-    const hearing = await listen(fake, options);
-    fake.gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
+    const { fake, gateway, hearing } = await openHearing(options, [topic(1)]);
+    gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
     await hearing.toldOf(1);
     await later(fake, hearing);
     expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
@@ -449,9 +451,7 @@ describe("B14: a text is the same however it was found", () => {
   it("gives one text and one id to a run heard live, by its row and in the history", async () => {
     const found: object[] = [];
     for (const find of Object.values(ways)) {
-      const fake = await openGateway();
-      fake.gateway.transcripts.session(topic(1));
-      const hearing = await listen(fake);
+      const { fake, hearing } = await openHearing({}, [topic(1)]);
       await find(fake, hearing);
       await hearing.toldOf(1);
       found.push(...hearing.messages.map(({ id, text }) => ({ id, text })));
