@@ -6,7 +6,7 @@ import { Queue, Worker } from "bullmq";
 import { Logger, makeWorkerUtils, run } from "graphile-worker";
 import pg from "pg";
 import { PgBoss } from "pg-boss";
-import { createInbox, createMemoryLedger, type Ledger, type SourceListener } from "../src/index.ts";
+import { createInbox, createMemoryLedger, createSqliteLedger, type Ledger, type SourceListener } from "../src/index.ts";
 import { postgresLedger } from "../src/ledger/postgres/postgres.ts";
 import { type Cost, Stopwatch } from "./stopwatch.ts";
 
@@ -46,7 +46,7 @@ const BURST = 250;
 
 const rivals = {
   "inbox, in memory": async (handler) => openInbox(createMemoryLedger(), handler),
-  "inbox, file": async (handler, _task, folder) => openInbox(join(folder, "inbox.db"), handler),
+  "inbox, file": async (handler, _task, folder) => openInbox(createSqliteLedger(join(folder, "inbox.db")), handler),
   "inbox, Postgres": async (handler, { url = "" }) =>
     openInbox(postgresLedger({ connectionString: url, schema: `bench_${process.pid}` }), handler),
   "BullMQ, everysec": openBullMq,
@@ -87,7 +87,7 @@ export async function measureDurable(task: DurableTask): Promise<Cost> {
   return stopwatch.per(task.messages);
 }
 
-async function openInbox(ledger: Ledger | string, handler: (text: string) => void): Promise<Keeper> {
+async function openInbox(ledger: Ledger, handler: (text: string) => void): Promise<Keeper> {
   let listener: SourceListener | undefined;
   const inbox = createInbox({
     ledger,
@@ -104,14 +104,15 @@ async function openInbox(ledger: Ledger | string, handler: (text: string) => voi
     deliver: ({ text }) => handler(text),
   });
   await inbox.start();
-  let expected = 0;
+  const delivered = createCount();
+  inbox.deliveries$.subscribe(() => delivered.add());
   return {
     frames: (messages) => messages.map(frameOf),
     async say(_messages, frames) {
+      const all = delivered.reaches(frames.length);
       for (const frame of frames) listener?.frame(frame);
-      expected += frames.length;
-      while (inbox.stats().delivered < expected) await new Promise((resolve) => setImmediate(resolve));
-      if (typeof ledger === "object") await ledger.flush();
+      await all;
+      await ledger.flush();
     },
     close: () => inbox.stop(),
   };

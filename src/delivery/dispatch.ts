@@ -113,19 +113,22 @@ export class Dispatch {
       taken = Promise.reject(error);
     }
     if (typeof taken === "string") return this.dispatch(message, taken);
-    const taking = taken
-      .then((result) => {
+    const dispatch = (result: TakeResult) => {
+      this.taking.delete(taking);
+      this.dispatch(message, result);
+    };
+    const taking = taken.then(
+      (result) => {
         if (this.isUnsafe) this.setUnsafe(undefined);
-        return result;
-      })
-      .catch((error: unknown) => {
+        dispatch(result);
+      },
+      (error: unknown) => {
         // A message without a record is still delivered from memory. A crash would lose it, so the ledger is reported
         // as unsafe.
         this.setUnsafe(error);
-        return "taken" as const;
-      })
-      .then((result) => this.dispatch(message, result))
-      .finally(() => this.taking.delete(taking));
+        dispatch("taken");
+      },
+    );
     this.taking.add(taking);
   }
 

@@ -24,6 +24,8 @@ const BUSY_MS = 5_000;
 const POLL_MS = 200;
 const MAX_CHECKED_BYTES = 64 * 1_048_576;
 const SWEEP_MS = 500;
+/** Each writes one or two pages of 4 kB, or more of a long text. */
+const CHECKPOINT_JOBS = 2_000;
 const RETAIN_CURSORS_MS = 30 * 86_400_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
@@ -121,6 +123,7 @@ class SqliteLedger implements Ledger {
         pollMs: POLL_MS,
         maxCheckedBytes: MAX_CHECKED_BYTES,
         sweepMs: SWEEP_MS,
+        checkpointJobs: CHECKPOINT_JOBS,
       },
       () => this.host?.onClaimable(),
     );
@@ -165,26 +168,35 @@ class SqliteLedger implements Ledger {
     return (this.connection ?? (await this.ready())).run(job);
   }
 
-  async take(message: ProactiveMessage): Promise<TakeResult> {
-    if (this.closing !== undefined) throw this.stoppedError();
-    const { id, runId } = message;
-    const now = this.clock.now();
-    if (this.unsaved.get(id) !== undefined) return "known";
-    if ((this.unsaved.solicited.get(runId) ?? 0) > now) return "solicited";
-    const isKnown: Step = ["isKnown", [keyOf(id)]];
-    const ordering = this.host?.ordering ?? "session";
-    const take: Step = ["take", takeParameters(message, ordering, now, this.instance)];
-    const { step, rows, error } = await this.run(this.safe ? [take, isKnown] : [isKnown]);
+  /** `run` with a callback: once the file is open, without a promise. */
+  private add(job: readonly Step[], resolve: (result: JobResult) => void, reject: (error: unknown) => void): void {
+    if (this.connection !== undefined) this.connection.add(job, resolve);
+    else this.run(job).then(resolve, reject);
+  }
+
+  take(message: ProactiveMessage): Promise<TakeResult> {
+    return new Promise((resolve, reject) => {
+      if (this.closing !== undefined) throw this.stoppedError();
+      const { id, runId } = message;
+      const now = this.clock.now();
+      if (this.unsaved.get(id) !== undefined) return resolve("known");
+      if ((this.unsaved.solicited.get(runId) ?? 0) > now) return resolve("solicited");
+      const parameters = takeParameters(message, this.host?.ordering ?? "session", now, this.instance);
+      // One array for both: sent to the thread, it is copied once.
+      const isKnown: Step = ["isKnown", parameters];
+      const job: readonly Step[] = this.safe ? [["take", parameters], isKnown] : [isKnown];
+      this.add(job, (result) => resolve(this.taken(message, now, job, result)), reject);
+    });
+  }
+
+  private taken(message: ProactiveMessage, now: number, job: readonly Step[], result: JobResult): TakeResult {
+    const { step, rows, error } = result;
     if (error !== undefined) this.failed(error);
-    if (error === undefined && this.safeStep(step, rows)) return rows[0]?.["owner"] === "" ? "elsewhere" : "taken";
-    if (rows.length > 0 || this.unsaved.get(id) !== undefined) return "known";
+    else if (job[step]?.[0] === "take") return rows[0]?.["owner"] === "" ? "elsewhere" : "taken";
+    if (rows.length > 0 || this.unsaved.get(message.id) !== undefined) return "known";
     if (error === undefined && this.safe) return "solicited";
     this.unsaved.take(message, now);
     return "taken";
-  }
-
-  private safeStep(step: number, rows: JobResult["rows"]): boolean {
-    return step === 0 && rows[0]?.["owner"] !== undefined;
   }
 
   attempted(id: string, attempts: number, error: string): void {
@@ -203,21 +215,20 @@ class SqliteLedger implements Ledger {
   private report(id: string, report: Report): void {
     if (this.closing !== undefined || this.opening === undefined) return;
     if (!this.safe || this.unsaved.get(id) !== undefined) return this.unsaved.report(id, report);
-    void this.write([reportStep(this.instance, id, report)], () => this.unsaved.report(id, report));
+    this.write([reportStep(this.instance, id, report)], () => this.unsaved.report(id, report));
   }
 
-  /** Writes what nobody waits for; keeps it in memory where that fails. */
-  private async write(job: readonly Step[], keep: () => void): Promise<void> {
-    let error: ThreadError | undefined;
-    try {
-      ({ error } = await this.run(job));
-    } catch {
-      // It could not be opened, which `open` has told.
-      return;
-    }
-    if (error === undefined) return;
-    keep();
-    this.failed(error);
+  /** Writes something; keeps it in memory where that fails. `done`: it is written or kept. */
+  private write(job: readonly Step[], keep: () => void, done = () => {}): void {
+    const heard = ({ error }: JobResult) => {
+      if (error !== undefined) {
+        keep();
+        this.failed(error);
+      }
+      done();
+    };
+    // Where it could not be opened, `open` has told.
+    this.add(job, heard, done);
   }
 
   async claim(limit: number): Promise<readonly LedgerEntry[]> {
@@ -235,13 +246,13 @@ class SqliteLedger implements Ledger {
   private mendId(row: MessageRow): void {
     const message = entryOf(row)?.message;
     if (message !== undefined && keyOf(message.id) !== row.id)
-      void this.write([["rename", [row.id, keyOf(message.id)]]], () => {});
+      this.write([["rename", [row.id, keyOf(message.id)]]], () => {});
   }
 
   private buryUnreadable(ids: readonly string[]): void {
     const error = "Its record in the ledger is damaged: the text cannot be read";
     const at = this.clock.now();
-    for (const id of ids) void this.write([["dead", [id, this.instance, 0, at, error]]], () => {});
+    for (const id of ids) this.write([["dead", [id, this.instance, 0, at, error]]], () => {});
     this.damage.unreadable(ids, `in the ledger ${this.file}`);
   }
 
@@ -265,9 +276,9 @@ class SqliteLedger implements Ledger {
 
   async solicit(runId: string, until: number): Promise<void> {
     if (this.closing !== undefined || this.opening === undefined) return;
-    const keep = () => this.unsaved.solicited.set(runId, until);
-    if (this.safe) await this.write([["solicit", [keyOf(runId), until]]], keep);
-    else keep();
+    const keep = () => void this.unsaved.solicited.set(runId, until);
+    if (!this.safe) return keep();
+    await new Promise<void>((done) => this.write([["solicit", [keyOf(runId), until]]], keep, done));
   }
 
   async cursor(name: string): Promise<string | undefined> {
@@ -282,7 +293,7 @@ class SqliteLedger implements Ledger {
     if (this.closing !== undefined || this.opening === undefined) return;
     const keep = () => this.unsaved.cursors.set(name, value);
     // A cursor says that all before it is taken care of: while that is in memory only, so is the cursor.
-    if (this.safe) void this.write([cursorStep(name, value, this.clock.now())], keep);
+    if (this.safe) this.write([cursorStep(name, value, this.clock.now())], keep);
     else keep();
   }
 
@@ -385,8 +396,8 @@ class SqliteLedger implements Ledger {
 
   private async forgetRest(now: number): Promise<void> {
     if (!this.safe) return;
-    await this.write([["pruneCursors", [now - RETAIN_CURSORS_MS]]], () => {});
-    await this.write([["pruneSolicited", [now]]], () => {});
+    this.write([["pruneCursors", [now - RETAIN_CURSORS_MS]]], () => {});
+    await new Promise<void>((done) => this.write([["pruneSolicited", [now]]], () => {}, done));
   }
 
   private error(text: string): InboxError {

@@ -21,6 +21,8 @@ export interface ThreadData {
   /** A larger file is not checked as it is opened, in bytes. */
   readonly maxCheckedBytes: number;
   readonly sweepMs: number;
+  /** So many jobs that change the file are written between two checkpoints of its log. */
+  readonly checkpointJobs: number;
 }
 
 /** A statement with `?` for each parameter. */

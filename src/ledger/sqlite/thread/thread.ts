@@ -54,6 +54,8 @@ export function threadMain(parts: ThreadParts): void {
     timers: [] as NodeJS.Timeout[],
     /** What was wrong with the file as it was opened. */
     repair: undefined as Repair | undefined,
+    /** Jobs that were written since the last checkpoint. */
+    written: 0,
 
     answer(request: ThreadRequest): ThreadAnswer {
       try {
@@ -172,7 +174,8 @@ export function threadMain(parts: ThreadParts): void {
       );
       const { journal_mode: mode } = db.prepare("pragma journal_mode = wal").get() as { journal_mode: string };
       if (mode !== "wal") throw thread.problem("failed", `its disk does not do write-ahead logging (got ${mode})`);
-      db.exec("pragma journal_size_limit = 67108864");
+      // `checkpoint` does it, when nobody waits for an answer; this many pages only where it cannot keep up.
+      db.exec("pragma journal_size_limit = 67108864; pragma wal_autocheckpoint = 8000");
       thread.migrate(db);
       thread.checkSchema(db);
       thread.dataVersion = thread.readDataVersion();
@@ -219,10 +222,23 @@ export function threadMain(parts: ThreadParts): void {
       let step = 0;
       for (const [name, parameters] of job) {
         const rows = thread.all(name, parameters);
-        if (rows.length > 0) return { step, rows };
+        if (rows.length > 0) return thread.gave(step, rows);
         step += 1;
       }
-      return { step: -1, rows: [] };
+      return thread.nothing;
+    },
+
+    // Most jobs of a batch come to the same: as one object, that is copied to the host once.
+    nothing: { step: -1, rows: [] } as JobResult,
+    same: { step: -1, rows: [] } as JobResult,
+
+    /** A result with rows; where it is the owner that the last one gave, that very object. */
+    gave(step: number, rows: JobResult["rows"]): JobResult {
+      const owner = rows.length === 1 ? rows[0]?.["owner"] : undefined;
+      const { same } = thread;
+      if (owner === undefined) return { step, rows };
+      if (same.step !== step || same.rows[0]?.["owner"] !== owner) thread.same = { step, rows };
+      return thread.same;
     },
 
     rollback(): void {
@@ -265,6 +281,7 @@ export function threadMain(parts: ThreadParts): void {
       try {
         thread.assertInPlace();
         const results = thread.inTransaction(() => jobs.map((job) => thread.job(job)));
+        thread.written += jobs.length;
         if (results.some(({ rows }) => rows[0]?.["owner"] === ""))
           setImmediate(() => thread.quietly(() => thread.tellClaimable()));
         return results;
@@ -300,6 +317,13 @@ export function threadMain(parts: ThreadParts): void {
         });
       }
       return { step: job.length - 1, rows };
+    },
+
+    /** After so many jobs the log is copied into the file: after their answer, so that nobody waits for it. */
+    checkpoint(): void {
+      if (thread.written < data.checkpointJobs) return;
+      thread.written = 0;
+      thread.quietly(() => thread.db?.exec("pragma wal_checkpoint(passive)"));
     },
 
     readDataVersion(): number {
@@ -403,6 +427,7 @@ export function threadMain(parts: ThreadParts): void {
 
   port.on("message", (request: ThreadRequest) => {
     port.postMessage(thread.answer(request));
+    thread.checkpoint();
     if (request.ask === "close") port.close();
   });
 }
