@@ -214,7 +214,7 @@ export interface ChatEvent {
   readonly attachments?: readonly Attachment[];
   /** `message` is a whole row of the transcript. The Gateway sends one when the text was not streamed. */
   readonly isRow?: boolean;
-  /** The Gateway has cut the text for display. The history has the rest. */
+  /** The Gateway has cut the text for display; there is more of it. */
   readonly truncated?: boolean;
   /** The agent; absent when the Gateway does not say it. */
   readonly agentId?: string;
