@@ -11,13 +11,13 @@ const steps = {
   "pack:check": ["npm", "run", "--silent", "pack:check"],
   test: ["npm", "run", "--silent", "test"],
   fuzz: ["npx", "vitest", "run", "test/inspector/fuzz.test.ts"],
-  damage: ["npx", "vitest", "run", "test/reliability/damage.test.ts"],
+  disk: ["npx", "vitest", "run", "test/reliability/damage.test.ts", "test/reliability/faults.test.ts"],
   chaos: ["npm", "run", "--silent", "chaos", "--", "--short"],
   bench: ["npm", "run", "--silent", "bench", "--", "--check"],
 };
 
-/** What `npm test` does a fifth of. */
-const more = { fuzz: { FUZZ_REQUESTS: "100000" }, damage: { FLIPS: "1000" } };
+/** What `npm test` does a part of. */
+const more = { fuzz: { FUZZ_REQUESTS: "100000" }, disk: { FLIPS: "1000", EACH_WRITE: "1" } };
 
 const { values } = parseArgs({ options: { skip: { type: "string", multiple: true, default: [] } } });
 const results = [];

@@ -1,14 +1,20 @@
-import { once } from "node:events";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import { createInbox, PermanentError } from "../../src/index.ts";
 import { createSqliteLedger } from "../../src/ledger/sqlite/sqlite.ts";
 
-/** What the program has seen. */
+/** One trial: a ledger file, and what its disk will do. */
+export interface FaultTrial {
+  readonly file: string;
+  /** `"well"`: nothing. `"slow"`: each flush takes its time. `"lasts"`: it fails from now on. `"passes"`: it fails once. */
+  readonly disk: "well" | "slow" | "lasts" | "passes";
+}
+
+/** What came of a trial. */
 export interface FaultReport {
   readonly delivered: number;
   readonly alarms: number;
-  /** The alarm was up while the disk was faulty. */
+  /** Whether `unsafe` was 1 while the disk was faulty. */
   readonly unsafeUnderFault: boolean;
   readonly safeInTheEnd: boolean;
   /** Of the event loop's delay. */
@@ -18,69 +24,78 @@ export interface FaultReport {
 }
 
 /**
- * An inbox on a ledger file, for a test that makes the disk fail. Says `ready`, waits for `go`, hands messages over and
- * reports. With `heals` it says `faulty` once its alarm is up, and goes on as it is told that the disk is `healed`.
+ * Inboxes on ledger files, one after another, for a test that makes their disk fail. Reads a trial a line. Of each it says
+ * `ready`, waits for a line, hands messages over, and reports. Where the fault lasts it says which runs count as safe once its
+ * alarm is up, and goes on at the next line, when the disk is well again.
  */
-const [file, mode] = process.argv.slice(2) as [string, "slow" | "heals"];
-const input = createInterface({ input: process.stdin });
-const said = async () => void (await once(input, "line"));
-const say = (line: string) => process.stdout.write(`${line}\n`);
-
-const ledger = createSqliteLedger(file);
-let delivered = 0;
-let alarms = 0;
-let flushes = 0;
-const inbox = createInbox({
-  ledger,
-  deliver({ runId }) {
-    if (runId === "dead") throw new PermanentError("no");
-    delivered += 1;
-  },
-});
-inbox.alarms$.subscribe(() => (alarms += 1));
-await inbox.start();
-
-const hear = (runId: string) =>
-  inbox.handle({ runId, sessionKey: runId, seq: 1, state: "final", message: { content: "Words. ".repeat(500) } });
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const next = async () => (await lines.next()).value as string | undefined;
+const say = (what: object | string) =>
+  process.stdout.write(`${typeof what === "string" ? what : JSON.stringify(what)}\n`);
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-say("ready");
-await said();
-const delay = monitorEventLoopDelay({ resolution: 1 });
-delay.enable();
-let unsafeUnderFault = false;
-if (mode === "slow") {
-  for (let run = 0; run < 20; run += 1) {
-    hear(`run-${run}`);
-    if (run % 5 !== 0) continue;
-    await until(() => delivered > run);
-    flushes += 1;
+async function run({ file, disk }: FaultTrial): Promise<void> {
+  const ledger = createSqliteLedger(file);
+  let alarms = 0;
+  let flushes = 0;
+  const inbox = createInbox({
+    ledger,
+    deliver({ runId }) {
+      if (runId === "dead") throw new PermanentError("no");
+    },
+  });
+  const isDone = (runs: number) => inbox.stats().delivered === runs;
+  const safe: string[] = [];
+  inbox.alarms$.subscribe(() => (alarms += 1));
+  inbox.messages$.subscribe(({ runId }) => inbox.stats().unsafe === 0 && safe.push(runId));
+  const hear = (runId: string) =>
+    inbox.handle({ runId, sessionKey: runId, seq: 1, state: "final", message: { content: "Words. ".repeat(500) } });
+  await inbox.start();
+  say("ready");
+  await next();
+
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  let unsafeUnderFault = false;
+  if (disk === "slow") {
+    for (let count = 0; count < 20; count += 1) {
+      hear(`run-${count}`);
+      if (count % 5 !== 0) continue;
+      await until(() => inbox.stats().delivered > count);
+      flushes += 1;
+    }
+    await until(() => isDone(20));
+  } else {
+    hear("first");
+    await until(() => isDone(1));
+    if (disk === "well") await ledger.flush();
+    else {
+      for (const runId of ["second", "third", "dead"]) hear(runId);
+      await until(() => isDone(3) && inbox.stats().dead === 1 && alarms > 0);
+      unsafeUnderFault = inbox.stats().unsafe === 1;
+      if (disk === "lasts") {
+        say({ safe });
+        await next();
+      }
+      await ledger.flush();
+    }
   }
-  await until(() => delivered === 20);
-} else {
-  hear("first");
-  await until(() => delivered === 1);
-  hear("second");
-  hear("third");
-  hear("dead");
-  await until(() => delivered === 3 && inbox.stats().dead === 1 && alarms === 1);
-  unsafeUnderFault = inbox.stats().unsafe === 1;
-  say("faulty");
-  await said();
-  await ledger.flush();
+  delay.disable();
+  const report: FaultReport = {
+    delivered: inbox.stats().delivered,
+    alarms,
+    unsafeUnderFault,
+    safeInTheEnd: inbox.stats().unsafe === 0,
+    p99Ms: delay.percentile(99) / 1e6,
+    flushes,
+  };
+  say(report);
+  await next();
+  await inbox.stop();
+  say("stopped");
 }
-delay.disable();
-const report: FaultReport = {
-  delivered,
-  alarms,
-  unsafeUnderFault,
-  safeInTheEnd: inbox.stats().unsafe === 0,
-  p99Ms: delay.percentile(99) / 1e6,
-  flushes,
-};
-say(JSON.stringify(report));
-await once(input, "close");
-await inbox.stop();
+
+for (let line = await next(); line !== undefined; line = await next()) await run(JSON.parse(line) as FaultTrial);
