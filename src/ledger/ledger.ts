@@ -24,7 +24,7 @@ export interface LedgerEntry {
  * - `"known"`: its id was known.
  * - `"elsewhere"`: its id is new and it is recorded, but another living inbox still delivers earlier messages of its
  *   session. Whoever `claim`s it delivers it.
- * - `"solicited"`: a host that shares this ledger asked for its run. It is not recorded.
+ * - `"solicited"`: a host that shares this ledger asked for its run, or has its text in another message. It is not recorded.
  */
 export type TakeResult = "taken" | "known" | "elsewhere" | "solicited";
 
@@ -105,8 +105,8 @@ export interface Ledger {
   /** Forgets the text of a dead letter; its id stays known. False when there is no such dead letter. */
   drop(id: string): Promise<boolean>;
   /**
-   * Remembers until `until` (in ms since the epoch) that a run is asked for, for all who share this ledger. Resolves when
-   * they cannot miss it any more. Does not reject.
+   * Remembers until `until` (in ms since the epoch) that a run is asked for, or was relocated, for all who share this
+   * ledger. Resolves when they cannot miss it any more. Does not reject.
    */
   solicit(runId: string, until: number): void | Promise<void>;
   /** A small value kept for recovery, by name, for all who share this ledger. */

@@ -2,6 +2,7 @@ import { isInboxError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { fields, readId, readWords } from "../protocol/fields.ts";
 import { jobIdOf } from "../protocol/origin.ts";
 import type { SessionRow } from "../protocol/transcript-row.ts";
@@ -21,6 +22,7 @@ export interface BoundJobsOptions {
   readonly ours: OurSessions;
   readonly supervisor: Pick<Supervisor, "knows" | "hint" | "learnJob">;
   readonly bookmark: Bookmark;
+  readonly ledger: Pick<Ledger, "solicit">;
   readonly generation: Generation;
   /** Absent where the source only listens. */
   readonly histories?: Histories | undefined;
@@ -43,9 +45,11 @@ const LONGEST_WAIT_MS = 5_000;
 /** How long a row is remembered for its final to come. */
 const ROW_MS = 60_000;
 const MAX_JOBS = 20_000;
-/** How many of a conversation's newest rows are looked at for a copy, and how far apart the two may be. */
+/** How many of a conversation's newest rows are looked at for a copy at least, and how far apart the two may be. */
 const LOOKED_AT = 50;
 const APART_MS = 120_000;
+/** How long it is remembered that a run was relocated, where it may be found again: as long as its copy's id is known. */
+const RELOCATED_MS = 86_400_000;
 
 /**
  * Cron jobs that are bound to a conversation ("remind me tomorrow"). They stream under a key of their own, and the
@@ -173,7 +177,10 @@ export class BoundJobs {
   private async lookUp(kept: Kept, histories: Histories): Promise<void> {
     const { conversation, jobId, final } = kept;
     const { event } = final;
-    const request = { address: { key: conversation }, believesTimes: true, only: true, atLeast: LOOKED_AT };
+    const { writtenAt } = event;
+    // Both are dated by the Gateway's clock.
+    const place = writtenAt === undefined ? undefined : { at: writtenAt - APART_MS };
+    const request = { address: { key: conversation }, place, believesTimes: true, atLeast: LOOKED_AT };
     try {
       const isCopied = await histories.use(request, async ({ rows }) =>
         rows.some((row) => jobOf(row) === jobId && isCopy(row, event)),
@@ -188,12 +195,14 @@ export class BoundJobs {
   }
 
   private place(kept: Kept, placed: "here" | "elsewhere"): void {
-    const { emit, bookmark } = this.options;
+    const { emit, bookmark, ledger, clock } = this.options;
     const { final, jobId, conversation, address, timer } = kept;
     // Without its number: it came by once, and would be a repeat.
     const { seq: _, ...event } = final.event;
     if (!this.kept.delete(event.runId)) return;
     timer?.cancel();
+    // Whoever finds the run again may not find the copy: the conversation may have a new life, or the job be gone.
+    if (placed === "elsewhere") void ledger.solicit(event.runId, clock.now() + RELOCATED_MS);
     const key = placed === "here" ? conversation : event.sessionKey;
     const known = { placed, origin: "cron", job: { id: jobId } } as const;
     emit({ ...final, event: { ...event, ...known, ...(key !== undefined && { sessionKey: key }) } });

@@ -65,6 +65,8 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
     for await (const page of listSessions(requests)) {
       if (at === undefined) bookmark.lookAtClock(page.at);
       at ??= page.at;
+      for (let count = page.refused; count > 0; count -= 1)
+        report.rejected({ gateway: options.gateway, reason: "bad-id" });
       if (!(await inSlices(page.sessions, (session) => round.list(session), { signal }))) break;
       if (round.isFull) break;
     }

@@ -156,7 +156,7 @@ class Recovery {
     this.lookedUp = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
     if (request !== undefined) {
       const requests = new Requests({ gateway, request, clock, report });
-      const histories = new Histories({ requests, slots, maxRows: maxHistoryRows });
+      const histories = new Histories({ gateway, report, requests, slots, maxRows: maxHistoryRows });
       this.asking = { requests, histories, subscriptions: new Subscriptions({ requests, report, maxSessions }) };
     }
     const { bookmark, nameless, ends, ours } = this;

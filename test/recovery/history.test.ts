@@ -6,6 +6,7 @@ import { firstNew } from "../../src/recovery/history/first-new.ts";
 import { Histories, type HistoryRequest, type SessionHistory } from "../../src/recovery/history/history.ts";
 import { Requests } from "../../src/recovery/requests.ts";
 import { createTestClock } from "../../src/testing/index.ts";
+import type { Rejection } from "../../src/types.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 
@@ -21,7 +22,9 @@ function scripted(answer: (params: Params, method: string) => unknown, maxRows =
     },
     report: { requested: () => {}, requestFailed: () => {} },
   });
-  const histories = new Histories({ requests, slots: new Slots(4), maxRows });
+  const rejected: Rejection[] = [];
+  const report = { rejected: (rejection: Rejection) => void rejected.push(rejection) };
+  const histories = new Histories({ gateway: "one", requests, report, slots: new Slots(4), maxRows });
   const read = (request: Partial<HistoryRequest> = {}) =>
     histories.use({ ...wanted, ...request }, async (history: SessionHistory) => history);
   /** The texts of all runs that ended, whole. */
@@ -31,7 +34,7 @@ function scripted(answer: (params: Params, method: string) => unknown, maxRows =
       for (const run of endedRuns(rows)) found.push(textOf(await histories.whole(wanted.address, run), "\n\n"));
       return found;
     });
-  return { asked, read, texts };
+  return { asked, read, texts, rejected };
 }
 
 const row = (id: string, runId: string, at: number, words: string, more: object = {}) => ({
@@ -117,6 +120,24 @@ describe("a history", () => {
     const { read } = scripted(pagesOf(rows, 50), 100);
     const history = await read();
     expect(history).toMatchObject({ isCut: true, rows: { length: 100 } });
+  });
+
+  it("counts a row that is refused for the length of an id", async () => {
+    const long = row("x".repeat(1_025), "run", 110, "Refused.");
+    const prompt = { role: "user", content: "Say it.", idempotencyKey: "x".repeat(1_025) };
+    const { read, rejected } = scripted(() => ({ messages: [long, prompt, row("a", "run", 120, "Read.")] }));
+    expect((await read()).rows.map(({ text }) => text)).toEqual(["Read."]);
+    expect(rejected).toEqual([
+      { gateway: "one", reason: "bad-id" },
+      { gateway: "one", reason: "bad-id" },
+    ]);
+  });
+
+  it("does not count a row that tells a listener nothing", async () => {
+    const result = { role: "toolResult", content: "42" };
+    const { read, rejected } = scripted(() => ({ messages: [result, row("a", "run", 120, "Read.")] }));
+    await read();
+    expect(rejected).toEqual([]);
   });
 
   it("stops at 16 MiB of text", async () => {

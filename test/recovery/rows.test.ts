@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { collavre } from "../../src/collavre.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
 import { type FakeGateway, GatewayRefusal, type TestClock } from "../../src/testing/index.ts";
-import { asked, heard, later, listen, NOON, openGateway, openHearing, tellRow, topic } from "./hearing.ts";
+import { asked, heard, lastingLedger, later, listen, NOON, openGateway, openHearing, tellRow, topic } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 const text = (words: string) => [{ type: "text", text: words }];
@@ -180,6 +181,45 @@ describe("a cron job that is bound to a conversation", () => {
     await later(fake, hearing);
     expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
     expect(hearing.inbox.stats().discarded).toBe(1);
+  });
+
+  it("is not handed over again when a crash has it read again, and the job is gone", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    gateway.transcripts.session(topic(1));
+    const lasting = lastingLedger(clock);
+    let isWritten = true;
+    const ledger: Ledger = { ...lasting, setCursor: (...args) => (isWritten ? lasting.setCursor(...args) : undefined) };
+    const before = await listen(fake, { ledger });
+    isWritten = false;
+    clock.advance(60_000);
+    gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
+    await before.until(() => before.outcomes.length === 2, "both outcomes");
+    await before.inbox.stop();
+    gateway.respond("cron.list", () => ({ jobs: [] }));
+    clock.advance(120_000);
+    const after = await listen(fake, { ledger });
+    await later(fake, after);
+    expect(after.told()).toEqual([]);
+    expect(after.inbox.stats()).toMatchObject({ recovered: expect.toSatisfy((count: number) => count > 0) });
+  });
+
+  it("is looked for in the conversation as far back as it can be, and no further", async () => {
+    const fake = await openGateway();
+    const { gateway, clock } = fake;
+    for (let n = 0; n < 200; n += 1) gateway.say(`Long ago ${n}.`, { sessionKey: topic(1) });
+    const hearing = await listen(fake);
+    await hearing.source.cut();
+    clock.advance(600_000);
+    gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
+    for (let n = 0; n < 60; n += 1) gateway.say(`Reply ${n}.`, { sessionKey: topic(1) });
+    await hearing.comeBack();
+    await later(fake, hearing);
+    expect(hearing.told().filter(([, words]) => words === "Water the plants.")).toEqual([
+      [topic(1), "Water the plants."],
+    ]);
+    const read = asked(gateway, "chat.history").filter(({ sessionKey }) => sessionKey === topic(1));
+    expect(Math.max(...read.map(({ limit, offset = 0 }) => Number(limit) + Number(offset)))).toBeLessThan(310);
   });
 
   /** A firing of which the Gateway puts no copy into the conversation, as with delivery mode none. */

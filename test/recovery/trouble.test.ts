@@ -197,3 +197,13 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.inbox.stats()).toMatchObject({ recoveryPending: 0, sessions: 50 });
   });
 });
+
+describe("a list of sessions", () => {
+  it("has those counted that are refused for the length of their key", async () => {
+    const fake = await openGateway();
+    const sessions = [{ key: `agent:main:${"x".repeat(1_025)}` }, { key: topic(1) }];
+    fake.gateway.respond("sessions.list", () => ({ ts: NOON, sessions, hasMore: false }));
+    const { inbox } = await listen(fake);
+    expect(inbox.stats()).toMatchObject({ rejected: 1, sessions: 1 });
+  });
+});

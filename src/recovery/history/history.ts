@@ -1,9 +1,10 @@
 import { isInboxError } from "../../errors.ts";
 import { loopTurns } from "../../kit/background.ts";
 import type { Slots } from "../../kit/slots.ts";
-import { fields, readId } from "../../protocol/fields.ts";
+import { fields, readId, rowCarriesTooLongAnId } from "../../protocol/fields.ts";
 import { cutBeginning } from "../../protocol/text.ts";
 import { readSessionRow, type SessionRow } from "../../protocol/transcript-row.ts";
+import type { Report } from "../../report/report.ts";
 import type { Place } from "../bookmark.ts";
 import type { Requests } from "../requests.ts";
 import type { Address } from "../sessions/address.ts";
@@ -44,6 +45,8 @@ export interface HistoryRequest {
 
 /** What {@link Histories} need. */
 export interface HistoriesOptions {
+  readonly gateway: string;
+  readonly report: Pick<Report, "rejected">;
   readonly requests: Requests;
   /** Shared by all Gateways: how many histories may be in memory at once. */
   readonly slots: Slots;
@@ -91,7 +94,7 @@ export class Histories {
   }
 
   private async read(request: HistoryRequest): Promise<SessionHistory> {
-    const { requests, maxRows } = this.options;
+    const { requests, maxRows, gateway, report } = this.options;
     const { address, place, believesTimes } = request;
     let state = readState({});
     let rows: SessionRow[] = [];
@@ -108,6 +111,7 @@ export class Histories {
       const page: SessionRow[] = [];
       for (const message of Array.isArray(messages) ? messages : []) {
         const row = readSessionRow(message);
+        if (row === undefined && rowCarriesTooLongAnId(message)) report.rejected({ gateway, reason: "bad-id" });
         // A row that is written between two pages shifts them against each other.
         if (row !== undefined && isNew(row, seen)) page.push(row);
         if (row?.truncated === true) this.pages.set(row, offset);

@@ -1,5 +1,5 @@
 import { isInboxError } from "../../errors.ts";
-import { fields, isTime, readId } from "../../protocol/fields.ts";
+import { fields, isTime, isTooLongAnId, readId } from "../../protocol/fields.ts";
 import type { Requests } from "../requests.ts";
 import { type Address, addressOf } from "./address.ts";
 
@@ -25,6 +25,8 @@ export interface SessionPage {
   /** The Gateway's clock when it answered, in ms since the epoch. */
   readonly at?: number;
   readonly sessions: readonly ListedSession[];
+  /** How many were refused: their key is too long. */
+  readonly refused: number;
 }
 
 const PAGE_SESSIONS = 200;
@@ -69,8 +71,10 @@ function isRefusedForever(error: unknown): boolean {
 }
 
 function readPage({ ts, sessions }: Readonly<Record<string, unknown>>): SessionPage {
-  const listed = Array.isArray(sessions) ? sessions.flatMap((session) => readSession(fields(session)) ?? []) : [];
-  return { ...(isTime(ts) && { at: ts }), sessions: listed };
+  const all = Array.isArray(sessions) ? sessions.map(fields) : [];
+  const listed = all.flatMap((session) => readSession(session) ?? []);
+  const refused = all.filter(({ key }) => isTooLongAnId(key)).length;
+  return { ...(isTime(ts) && { at: ts }), sessions: listed, refused };
 }
 
 /** Reads what is said of one session, loosely; undefined without a key. `key`: where it stands beside. */
