@@ -7,6 +7,10 @@ import { asked, heard, lastingLedger, later, listen, NOON, openGateway, openHear
 const MAIN = "agent:main:main";
 const text = (words: string) => [{ type: "text", text: words }];
 
+function refuse(message: string): never {
+  throw new GatewayRefusal({ code: "INVALID_REQUEST", message });
+}
+
 describe("a row of a run that only subscribers hear the end of", () => {
   it("is completed where the Gateway cut it", async () => {
     const { fake, gateway, hearing } = await openHearing();
@@ -17,9 +21,14 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), long]]);
   });
 
-  it("is completed from the history where there is no other way", async () => {
+  it.each<[string, () => unknown]>([
+    ["does not give it", () => ({ ok: false, unavailableReason: "oversized" })],
+    ["does not know the question", () => refuse("unknown method: chat.message.get")],
+    // Up to 2026.5.28: methods it does not know are the administrator's.
+    ["refuses the question", () => refuse("missing scope: operator.admin")],
+  ])("is completed from the history where the Gateway %s", async (_, answer) => {
     const { fake, gateway, hearing } = await openHearing();
-    gateway.respond("chat.message.get", () => ({ ok: false, unavailableReason: "oversized" }));
+    gateway.respond("chat.message.get", answer);
     const long = "x".repeat(9_000);
     gateway.say(long, { sessionKey: topic(1), origin: "wake" });
     await later(fake, hearing);

@@ -158,8 +158,8 @@ export class Histories {
     try {
       return await this.options.requests.ask("chat.message.get", params);
     } catch (error) {
-      // An older Gateway may not have the method; its history can do the same.
-      if (isInboxError(error, "ERR_INBOX_REQUEST")) return undefined;
+      // An older Gateway may not have the method, or take it for an administrator's; its history can do the same.
+      if (isInboxError(error, "ERR_INBOX_REQUEST") || isInboxError(error, "ERR_INBOX_SCOPE")) return undefined;
       throw error;
     }
   }
