@@ -153,6 +153,15 @@ export class Bookmark {
     if (isBelieved) this.meet({ ...met, at });
   }
 
+  /**
+   * The Gateway's time up to which it has been heard; undefined before the first whole round. 0 where its clock was set
+   * since.
+   */
+  get heardAt(): number | undefined {
+    if (this.met?.all !== true) return undefined;
+    return this.believesTimes ? this.met.at : 0;
+  }
+
   /** Whether anything may have happened in the session that was not heard. */
   isBehind(session: ListedSession): boolean {
     const mark = this.marks.get(addressName(session.address));

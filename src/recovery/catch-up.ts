@@ -14,6 +14,7 @@ import type { PendingEnds } from "./pending-ends.ts";
 import type { ReportEnds } from "./report-ends.ts";
 import type { Requests } from "./requests.ts";
 import { addressName, liveKeyOf } from "./sessions/address.ts";
+import { listJobRuns } from "./sessions/job-runs.ts";
 import type { OurSessions } from "./sessions/our-sessions.ts";
 import { type ListedSession, listSessions, readSession } from "./sessions/session-list.ts";
 import type { Subscriptions } from "./sessions/subscriptions.ts";
@@ -35,6 +36,8 @@ export interface CatchUpOptions {
   readonly report: Report;
   readonly maxSessions: number;
   readonly maxPending: number;
+  /** How long a run can go on. */
+  readonly ttlMs: number;
   /** The runs in `buffering` here, by the name of the address that holds their history. */
   readonly liveRuns: ReadonlyMap<string, { readonly key: string; readonly runIds: ReadonlySet<string> }>;
   /** The connection is gone. */
@@ -53,7 +56,7 @@ const BACKLOG_PAUSE_MS = 1_000;
  * latest first. Subscribing comes first, so that nothing falls in between. Ends early with its connection.
  */
 export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
-  const { requests, bookmark, bound, signal, report } = options;
+  const { requests, bookmark, bound, generation, signal, report, ttlMs } = options;
   const round = new Round(options);
   let at: number | undefined;
   let failed = false;
@@ -69,6 +72,11 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
         report.rejected({ gateway: options.gateway, reason: "bad-id" });
       if (!(await inSlices(page.sessions, (session) => round.list(session), { signal }))) break;
       if (round.isFull) break;
+    }
+    // Before the first time all of the past is older than us.
+    if (generation.keepsRunsApart && bookmark.heardAt !== undefined) {
+      // A job is finished before its run has begun, which may take as long as any.
+      for (const session of await listJobRuns(requests, bookmark.heardAt - ttlMs)) round.list(session);
     }
   } catch {
     failed = true;

@@ -9,7 +9,7 @@ import { type Params, scriptedSource } from "./scripted-source.ts";
 const SESSION = topic(1);
 
 /** A Gateway of 2026.7: rows without run ids, histories without pages. */
-function oldGateway(options: InboxOptions = {}) {
+function oldGateway(options: InboxOptions = {}, version = "2026.7.35") {
   const clock = createTestClock(NOON);
   const rows = new Map<string, object[]>();
   let isActive = false;
@@ -30,7 +30,7 @@ function oldGateway(options: InboxOptions = {}) {
       if (method !== "chat.history") return {};
       return { sessionId: "life-1", messages: (rows.get(String(sessionKey)) ?? []).slice(-(limit as number)) };
     },
-    { server: { version: "2026.7.35" } },
+    { server: { version } },
   );
   const row = (sessionKey: string, message: object) => {
     const all = rows.get(sessionKey) ?? [];
@@ -179,6 +179,142 @@ describe("a Gateway whose rows carry no run id", () => {
     old.phase("start", "cron-run", key);
     await turn();
     expect(old.source.asked).toContainEqual(["sessions.messages.subscribe", { key }]);
+  });
+
+  describe("with a main-session cron job, whose session is not listed", () => {
+    const runAt = NOON + 60_000;
+    const key = `agent:main:cron:job-1:run:${runAt}`;
+    const entry = (at: number) => ({
+      ts: at + 8,
+      action: "finished",
+      runAtMs: at,
+      sessionKey: key.replace(`${runAt}`, `${at}`),
+    });
+
+    /** The job has run at these times; of each run, the text is its time. */
+    function jobs(old: ReturnType<typeof oldGateway>, ...times: readonly number[]) {
+      const all = times.map(entry).reverse();
+      old.source.respond("cron.runs", ({ offset = 0, limit = 50 }) => {
+        const end = Number(offset) + Number(limit);
+        return { entries: all.slice(Number(offset), end), hasMore: end < all.length, nextOffset: end };
+      });
+      old.source.respond("sessions.list", () => ({ ts: old.clock.now(), sessions: [] }));
+      old.source.respond("chat.history", ({ sessionKey }) => {
+        const at = Number(String(sessionKey).split(":").at(-1));
+        const mark = { id: `row-${at}`, recordTimestampMs: at + 1_000, seq: 2 };
+        return { sessionId: `life-${at}`, messages: [{ ...old.said(`At ${at}.`), __openclaw: mark }] };
+      });
+    }
+
+    it("is caught up, once", async () => {
+      const old = oldGateway();
+      await using inbox = old.inbox;
+      jobs(old, NOON - 5_000);
+      await inbox.start();
+      old.source.cut();
+      jobs(old, NOON - 5_000, runAt);
+      old.clock.advance(120_000);
+      await old.comeBack();
+      expect(old.told.map(([, ...told]) => told)).toEqual([[key, `At ${runAt}.`]]);
+      await old.comeBack();
+      expect(old.told).toHaveLength(1);
+      // The second time there is nothing new to read.
+      expect(
+        old.source.asked.filter(([method, params]) => method === "chat.history" && params["sessionKey"] === key),
+      ).toHaveLength(1);
+    });
+
+    it("is not caught up where it was heard live", async () => {
+      const old = oldGateway();
+      await using inbox = old.inbox;
+      jobs(old);
+      await inbox.start();
+      old.clock.advance(60_000);
+      old.phase("start", "run-1", key);
+      const mark = { id: `row-${runAt}`, seq: 2 };
+      old.source.event("session.message", {
+        sessionKey: key,
+        message: { ...old.said(`At ${runAt}.`), __openclaw: mark },
+      });
+      const message = { role: "assistant", content: [{ type: "text", text: `At ${runAt}.` }] };
+      old.source.event("chat", { runId: "run-1", sessionKey: key, seq: 7, state: "final", message });
+      old.phase("end", "run-1", key);
+      await turn();
+      old.source.cut();
+      jobs(old, runAt);
+      old.clock.advance(120_000);
+      await old.comeBack();
+      expect(old.told).toEqual([["run-1", key, `At ${runAt}.`]]);
+    });
+
+    it("is caught up after a restart, with more runs than one page has", async () => {
+      const clock = createTestClock(NOON);
+      const ledger = lastingLedger(clock);
+      const old = oldGateway({ ledger });
+      jobs(old);
+      await old.inbox.start();
+      await old.inbox.stop();
+      const times = Array.from({ length: 250 }, (_, n) => NOON + 1_000 * (n + 1));
+      jobs(old, ...times);
+      old.clock.advance(600_000);
+      const told: string[] = [];
+      await using second = createInbox({ source: old.source, ledger, clock: old.clock });
+      second.messages$.subscribe(({ text }) => told.push(text));
+      await second.start();
+      expect(told.sort()).toEqual(times.map((at) => `At ${at}.`).sort());
+    });
+
+    it("is looked for no further back than a run can take", async () => {
+      const old = oldGateway();
+      await using inbox = old.inbox;
+      jobs(old, ...Array.from({ length: 5_000 }, (_, n) => NOON - 500_000_000 + 60_000 * n));
+      await inbox.start();
+      await old.comeBack();
+      expect(old.source.asked.filter(([method]) => method === "cron.runs").length).toBeLessThanOrEqual(2);
+      expect(old.told).toEqual([]);
+    });
+
+    it("is let be where the Gateway does not know the question", async () => {
+      const old = oldGateway();
+      await using inbox = old.inbox;
+      await inbox.start();
+      old.source.respond("cron.runs", () => {
+        throw new InboxError("ERR_INBOX_REQUEST", "unknown", { gatewayCode: "INVALID_REQUEST" });
+      });
+      await old.comeBack();
+      const asked = () => old.source.asked.filter(([method]) => method === "cron.runs").length;
+      expect(asked()).toBe(1);
+      for (let minute = 0; minute < 3; minute += 1) {
+        old.clock.advance(60_000);
+        await turn();
+      }
+      expect(asked()).toBe(1);
+    });
+
+    it("is asked for again where the Gateway was in trouble", async () => {
+      const old = oldGateway();
+      await using inbox = old.inbox;
+      jobs(old);
+      await inbox.start();
+      old.source.cut();
+      jobs(old, runAt);
+      old.source.respond("cron.runs", () => {
+        throw new InboxError("ERR_INBOX_REQUEST", "disk", { gatewayCode: "INTERNAL" });
+      });
+      await old.comeBack();
+      expect(old.told).toEqual([]);
+      jobs(old, runAt);
+      old.clock.advance(60_000);
+      await until(() => old.told.length === 1, "the text");
+    });
+
+    it("is not asked for where it runs in the main session", async () => {
+      const old = oldGateway({}, "2026.9.6");
+      await using inbox = old.inbox;
+      await inbox.start();
+      await old.comeBack();
+      expect(old.source.asked.map(([method]) => method)).not.toContain("cron.runs");
+    });
   });
 
   it("has a cut text completed that carries no mark", async () => {

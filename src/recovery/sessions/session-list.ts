@@ -66,7 +66,8 @@ export async function* listSessions(requests: Requests): AsyncGenerator<SessionP
   if (offset > 0) yield readPage(await page(0));
 }
 
-function isRefusedForever(error: unknown): boolean {
+/** Whether the Gateway does not know what it was asked for, and never will. */
+export function isRefusedForever(error: unknown): boolean {
   return isInboxError(error, "ERR_INBOX_REQUEST") && error.details["gatewayCode"] === "INVALID_REQUEST";
 }
 
