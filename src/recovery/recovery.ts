@@ -168,6 +168,7 @@ class Recovery {
       ...this.asking,
       bookmark,
       ends,
+      nameless,
       ours,
       pending: this.pending,
       bound: this.bound,

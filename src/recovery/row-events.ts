@@ -8,6 +8,7 @@ import { type Bookmark, placeOfRow } from "./bookmark.ts";
 import type { BoundJobs } from "./bound-jobs.ts";
 import type { Generation } from "./generation.ts";
 import { namelessRunId, promptOf } from "./history/ended-runs.ts";
+import type { NamelessRuns } from "./history/nameless-runs.ts";
 import type { PendingEnds } from "./pending-ends.ts";
 import type { ReportEnds } from "./report-ends.ts";
 import type { Address } from "./sessions/address.ts";
@@ -28,6 +29,7 @@ export interface RowEventsOptions {
   readonly bound: BoundJobs;
   readonly files: AnnouncedFiles;
   readonly ends: ReportEnds;
+  readonly nameless: NamelessRuns;
   readonly generation: Generation;
   /** Absent where the source only listens. */
   readonly subscriptions?: Subscriptions | undefined;
@@ -115,6 +117,7 @@ export class RowEvents {
     const read = session === undefined ? undefined : readSessionRow(raw["message"]);
     if (session === undefined || read === undefined) return;
     const row = this.named(read, session.sessionKey);
+    if (read.runId === undefined && row.runId !== undefined) this.options.nameless.hearRow(row.runId, row);
     const { sessionKey, address, fingerprint, sessionId } = session;
     this.learnOrigin(sessionKey, row);
     const heard = { place: placeOfRow(row, sessionId), fingerprint };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { InboxError } from "../../src/errors.ts";
 import { createInbox } from "../../src/inbox.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
 import type { InboxOptions } from "../../src/options.ts";
 import { createTestClock } from "../../src/testing/index.ts";
 import { lastingLedger, NOON, topic, until } from "./hearing.ts";
@@ -167,6 +168,39 @@ describe("a Gateway whose rows carry no run id", () => {
     const told: string[] = [];
     await using second = createInbox({ source: old.source, ledger });
     second.messages$.subscribe(({ text }) => told.push(text));
+    await second.start();
+    expect(told).toEqual(["Between."]);
+  });
+
+  it.each([
+    ["before", (live: () => void, final: () => void) => [live, final]],
+    ["after", (live: () => void, final: () => void) => [final, live]],
+  ])("is not heard again after a crash at once, its row %s its final", async (_, order) => {
+    const clock = createTestClock(NOON);
+    const lasting = lastingLedger(clock);
+    let isAlive = true;
+    const ledger: Ledger = { ...lasting, setCursor: (...args) => (isAlive ? lasting.setCursor(...args) : undefined) };
+    const old = oldGateway({ ledger });
+    old.row(SESSION, old.said("Before."));
+    await old.inbox.start();
+    isAlive = false;
+    const live = () => {
+      old.phase("start", "run-1");
+      old.live(SESSION, { role: "user", content: "Look." });
+      old.live(SESSION, old.said("Let me look.", "toolUse"));
+      old.live(SESSION, old.said("Nothing."));
+    };
+    for (const step of order(live, () => old.final("run-1", "Let me look.Nothing."))) step();
+    old.phase("end", "run-1");
+    await turn();
+    expect(old.told).toEqual([["run-1", SESSION, "Let me look.Nothing."]]);
+    await old.inbox.stop();
+    isAlive = true;
+    const told: string[] = [];
+    await using second = createInbox({ source: old.source, ledger });
+    second.messages$.subscribe(({ text }) => told.push(text));
+    old.row(SESSION, { role: "user", content: "And?" });
+    old.row(SESSION, old.said("Between."));
     await second.start();
     expect(told).toEqual(["Between."]);
   });

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../../kit/clock.ts";
 import { ExpiringMap } from "../../kit/expiring-map.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import type { SessionRow } from "../../protocol/transcript-row.ts";
 import type { Supervisor } from "../../runs/supervisor.ts";
 import type { RunOutcome } from "../../types.ts";
 import type { Generation } from "../generation.ts";
-import { type EndedRun, textOf } from "./ended-runs.ts";
+import { type EndedRun, namelessRunId, textOf } from "./ended-runs.ts";
 
 /** What {@link NamelessRuns} need. */
 export interface NamelessRunsOptions {
@@ -12,11 +14,16 @@ export interface NamelessRunsOptions {
   readonly clock: Clock;
   readonly supervisor: Pick<Supervisor, "live">;
   readonly generation: Generation;
+  readonly ledger: Pick<Ledger, "solicit">;
 }
 
 /** How long a text that was heard is remembered, for its row to come; and how many. */
 const REMEMBERED_MS = 120_000;
 const MAX_REMEMBERED = 20_000;
+/** How long the ledger remembers which rows were heard as a run: as long as it remembers the run. */
+const KNOWN_MS = 86_400_000;
+/** By how many characters at its end a row is known to be the end of a text. */
+const END_CHARS = 100;
 
 /**
  * Runs whose rows carry no run id, as Gateways before 2026.8 write them. They are matched with what was heard live
@@ -25,17 +32,47 @@ const MAX_REMEMBERED = 20_000;
 export class NamelessRuns {
   private readonly options: NamelessRunsOptions;
   private readonly heard: ExpiringMap<true>;
+  /** How the texts of runs end that were handed over. */
+  private readonly handedOver: ExpiringMap<string>;
+  /** The last rows of runs, until these are handed over. */
+  private readonly lastRows: ExpiringMap<{ readonly id: string; readonly end: string }>;
 
   constructor(options: NamelessRunsOptions) {
     this.options = options;
-    this.heard = new ExpiringMap({ windowMs: REMEMBERED_MS, maxKeys: MAX_REMEMBERED, clock: options.clock });
+    const limits = { windowMs: REMEMBERED_MS, maxKeys: MAX_REMEMBERED, clock: options.clock };
+    this.heard = new ExpiringMap(limits);
+    this.handedOver = new ExpiringMap(limits);
+    this.lastRows = new ExpiringMap(limits);
   }
 
   /** A run has been heard to its end. */
   hear(outcome: RunOutcome): void {
     if (this.options.generation.namesRuns) return;
     const { gateway, sessionKey, text } = outcome.status === "dispatched" ? outcome.message : outcome;
-    if (gateway === this.options.gateway && sessionKey !== undefined) this.heard.set(keyOf(sessionKey, text), true);
+    if (gateway !== this.options.gateway) return;
+    if (sessionKey !== undefined) this.heard.set(keyOf(sessionKey, text), true);
+    if (outcome.status !== "dispatched") return;
+    const { runId } = outcome.message;
+    this.handedOver.set(runId, endOf(text));
+    const row = this.lastRows.get(runId);
+    if (row !== undefined) this.know(runId, row);
+  }
+
+  /**
+   * A row is of a run that is heard live. The history will have it without that run: after a crash at once, only the
+   * ledger can say that it was handed over.
+   */
+  hearRow(runId: string, { kind, id, text }: SessionRow): void {
+    if (this.options.generation.namesRuns || kind !== "reply" || id === undefined) return;
+    const row = { id, end: endOf(text) };
+    if (this.handedOver.get(runId) === undefined) this.lastRows.set(runId, row);
+    else this.know(runId, row);
+  }
+
+  private know(runId: string, { id, end }: { readonly id: string; readonly end: string }): void {
+    const { ledger, clock } = this.options;
+    const isSaid = end !== "" && this.handedOver.get(runId)?.endsWith(end) === true;
+    if (isSaid) void ledger.solicit(namelessRunId(id), clock.now() + KNOWN_MS);
   }
 
   /**
@@ -56,7 +93,14 @@ export class NamelessRuns {
 
   clear(): void {
     this.heard.clear();
+    this.handedOver.clear();
+    this.lastRows.clear();
   }
+}
+
+/** Copied, since a slice keeps the whole text in memory. */
+function endOf(text: string): string {
+  return structuredClone(text.trimEnd().slice(-END_CHARS));
 }
 
 /** A hash: texts are long. */
