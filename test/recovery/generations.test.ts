@@ -152,6 +152,20 @@ describe("a Gateway whose rows carry no run id", () => {
     expect(old.told.map(([, , text]) => text)).toEqual(["Let me look first.Nothing unusual there."]);
   });
 
+  it("has what a client asked for marked so, when it is caught up", async () => {
+    const old = oldGateway();
+    await using inbox = old.inbox;
+    const origins: string[] = [];
+    inbox.messages$.subscribe(({ origin }) => origins.push(origin));
+    await inbox.start();
+    old.source.cut();
+    old.row(SESSION, { role: "user", content: "Hello?", idempotencyKey: "send-1:user" });
+    old.row(SESSION, old.said("Hello."));
+    old.row(SESSION, old.said("And by the way."));
+    await old.comeBack();
+    expect(origins).toEqual(["requested", "unknown"]);
+  });
+
   it("hands over once after a restart what was said between", async () => {
     const clock = createTestClock(NOON);
     const ledger = lastingLedger(clock);

@@ -52,7 +52,7 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
       runs.set(runId, run);
       run.rows.push(row);
     } else if (nameless) {
-      const prompt = promptOf(before, row);
+      const prompt = promptBefore(before, row);
       turn ??= { rows: [], origin: prompt?.origin, job: prompt?.job };
       runs.delete(turn);
       runs.set(turn, turn);
@@ -67,7 +67,12 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
 
 /** The prompt that a row answers, where the prompt names no run, as that of a cron job: it is the row right before. */
 export function promptOf(before: SessionRow | undefined, row: SessionRow): SessionRow | undefined {
-  if (before?.kind !== "prompt" || before.runId !== undefined) return undefined;
+  return before?.runId === undefined ? promptBefore(before, row) : undefined;
+}
+
+/** The prompt right before a row. */
+function promptBefore(before: SessionRow | undefined, row: SessionRow): SessionRow | undefined {
+  if (before?.kind !== "prompt") return undefined;
   return before.seq !== undefined && row.seq === before.seq + 1 ? before : undefined;
 }
 
