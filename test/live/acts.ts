@@ -81,6 +81,14 @@ export async function said(operator: Operator, text: string, after = 0): Promise
   return String(payload.sessionKey);
 }
 
+/** Waits for the final of a run, and resolves with its text. */
+export async function answer(operator: Operator, runId: string): Promise<string> {
+  const { payload } = await operator.heard.when(`run ${runId} to be final`, ({ event, payload }) => {
+    return event === "chat" && payload.runId === runId && payload.state === "final";
+  });
+  return textOf(Object(payload.message)).trimEnd();
+}
+
 /** Has the main agent's heart beat once, with an instruction. */
 export async function beat(
   { operator, gateway }: Pick<Stage, "operator" | "gateway">,

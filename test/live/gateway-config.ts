@@ -48,6 +48,8 @@ export function gatewayConfig(input: GatewayConfigInput): object {
         : { list: [{ id: "main", default: true }, { id: "second" }] }),
     },
     ...(since96 && { session: { notifyOnCreate: false } }),
+    // What is said to a busy agent is answered afterwards, and not in the middle.
+    messages: { queue: { mode: "followup" } },
     logging: { file: logFile },
     plugins: { enabled: false },
     browser: { enabled: false },

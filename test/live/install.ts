@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -11,6 +11,7 @@ const run = promisify(execFile);
 const NODE_MAJORS = ["24", "22", "26"] as const;
 const INSTALL_TIMEOUT_MS = 600_000;
 const INSTALLED = "installed.json";
+const ENTRY = path.join("node_modules", "openclaw", "openclaw.mjs");
 
 /** Where the program of one release of the Gateway and its Node are. */
 export interface Installation {
@@ -35,7 +36,7 @@ export class InstallError extends Error {
 export async function installGateway(version: string, progress: (line: string) => void): Promise<Installation> {
   const root = process.env.OPENCLAW_INBOX_LIVE_DIR ?? path.join(os.tmpdir(), "openclaw-inbox-live");
   const folder = path.join(root, `openclaw-${version}`);
-  const entry = path.join(folder, "node_modules", "openclaw", "openclaw.mjs");
+  const entry = path.join(folder, ENTRY);
   const known = await installed(folder);
   if (known) return { version, node: known, entry };
   progress(`installing openclaw@${version} into ${folder}; this takes a minute or two`);
@@ -43,10 +44,12 @@ export async function installGateway(version: string, progress: (line: string) =
   for (const major of NODE_MAJORS) {
     try {
       const node = await installNode(root, major);
-      await install(folder, `openclaw@${version}`, node);
-      await run(node, [entry, "--version"], { timeout: 60_000 });
-      await writeFile(path.join(folder, INSTALLED), JSON.stringify({ node }));
-      return { version, node, entry };
+      // Apart, for another process may be installing the same.
+      const apart = `${folder}-${process.pid}`;
+      await install(apart, `openclaw@${version}`, node);
+      await run(node, [path.join(apart, ENTRY), "--version"], { timeout: 60_000 });
+      await writeFile(path.join(apart, INSTALLED), JSON.stringify({ node }));
+      return { version, node: await put(apart, folder, node), entry };
     } catch (error) {
       refusal = lastLines((error as { stderr?: string }).stderr || String(error));
       if (!/EBADENGINE|Unsupported engine/.test(refusal)) break;
@@ -55,7 +58,19 @@ export async function installGateway(version: string, progress: (line: string) =
   throw new InstallError(`npm could not install openclaw@${version}: ${refusal}`);
 }
 
-// The Node that a finished installation was made with: the file is written last, so what an interrupted one left behind has none.
+/** Puts a finished installation into its place, unless another process was faster. Resolves with the Node of the one that is there. */
+async function put(apart: string, folder: string, node: string): Promise<string> {
+  const other = await installed(folder);
+  if (other === undefined) {
+    await rm(folder, { recursive: true, force: true });
+    await rename(apart, folder);
+    return node;
+  }
+  await rm(apart, { recursive: true, force: true });
+  return other;
+}
+
+// The Node that a finished installation was made with.
 async function installed(folder: string): Promise<string | undefined> {
   try {
     const { node } = JSON.parse(await readFile(path.join(folder, INSTALLED), "utf8")) as { node: string };

@@ -3,6 +3,7 @@ import { checkOnce, checkSession } from "./check.ts";
 import type { Installation } from "./install.ts";
 import type { Expectation, Scenario } from "./scenario.ts";
 import { type OpenStage, openStage } from "./stage.ts";
+import type { TestedInbox } from "./tested-inbox.ts";
 import { within } from "./within.ts";
 
 /** How a scenario went with one release. */
@@ -10,15 +11,24 @@ export interface Result {
   readonly name: string;
   /** `"gap"`: it failed, and the release cannot do it. `"closed"`: it has a gap there, and yet it passed. */
   readonly status: "ok" | "failed" | "gap" | "closed";
-  /** Why it failed, or what the gap is. */
+  /** Why it failed, what the gap is, or what is otherwise with this release. */
   readonly reason?: string;
   readonly seconds: number;
+}
+
+const STARTS = "the Gateway starts";
+const NOTHING_MORE = "nothing twice, nothing more";
+const TO_THE_END = "nothing twice, nothing more, after the restarts";
+
+/** What {@link playRelease} has results of, in an order for people. */
+export function resultNames(chosen: readonly Scenario[]): readonly string[] {
+  return [STARTS, ...chosen.map(({ name }) => name), NOTHING_MORE, TO_THE_END];
 }
 
 // A Gateway on a busy machine takes minutes for six at once.
 const CROWD_SIZE = 3;
 /** What a release cannot do is not waited for as long as what it can. */
-const GAP_TIMEOUT_MS = 30_000;
+const GAP_TIMEOUT_MS = 20_000;
 /** New Gateways in place of broken ones, at most, for one release. */
 const MAX_REPLACED = 4;
 
@@ -34,6 +44,7 @@ export async function playRelease(
     await player.open();
     await player.inTurn(at("quiet"), 1);
     await player.inTurn(at("crowd"), CROWD_SIZE);
+    await player.leave();
     await player.inTurn(at("gateway"), 1);
     await player.checkAll();
   } finally {
@@ -49,6 +60,7 @@ class Player {
   #stage: Promise<OpenStage>;
   readonly #replaced = new Set<OpenStage>();
   #expectations: Expectation[] = [];
+  readonly #cleanUps: (() => Promise<unknown>)[] = [];
 
   constructor(installation: Installation, print: (line: string) => void) {
     this.#installation = installation;
@@ -59,7 +71,7 @@ class Player {
   }
 
   open(): Promise<void> {
-    return this.#timed("the Gateway starts", undefined, async () => void (await this.#stage));
+    return this.#timed(STARTS, async () => void (await this.#stage));
   }
 
   async inTurn(list: readonly Scenario[], atOnce: number): Promise<void> {
@@ -71,30 +83,48 @@ class Player {
   }
 
   /**
+   * Checks what the scenarios' own inboxes have, and ends them: an old Gateway that starts with a dozen inboxes at its
+   * door answers none for minutes.
+   */
+  async leave(): Promise<void> {
+    const { inbox } = await this.#stage;
+    await this.#checkAll(NOTHING_MORE, (each) => each !== inbox);
+    await this.#cleanUp();
+    this.#expectations = this.#expectations.filter((expectation) => expectation.inbox === inbox);
+  }
+
+  /** Checks what all that are left have. */
+  checkAll(): Promise<void> {
+    return this.#checkAll(TO_THE_END, () => true);
+  }
+
+  /**
    * Once more when everything is over: what comes too late, or again after a reconnect, must not have come
    * at all. One more run, and every inbox has it: what was sent before it has come by then.
    */
-  async checkAll(): Promise<void> {
-    await this.#timed("nothing twice, nothing more, to the end", undefined, async () => {
+  #checkAll(name: string, isChecked: (inbox: TestedInbox) => boolean): Promise<void> {
+    return this.#timed(name, async () => {
       const { operator, inbox, gateway } = await this.#stage;
-      const inboxes = new Set([inbox, ...this.#expectations.map((expectation) => expectation.inbox)]);
+      const expectations = this.#expectations.filter((expectation) => isChecked(expectation.inbox));
+      const inboxes = new Set([inbox, ...expectations.map((expectation) => expectation.inbox)]);
       const [lastSession, lastWord] = [newSession(), unique("The last word.")];
       await askAgent(operator, lastSession, `SAY:${lastWord}`);
       await Promise.all([...inboxes].map((each) => handedOver(each, lastSession, lastWord)));
-      for (const key of new Set(this.#expectations.map(({ sessionKey }) => sessionKey)))
+      for (const key of new Set(expectations.map(({ sessionKey }) => sessionKey)))
         await checkSession(operator, gateway.version, this.#of(key));
       for (const each of inboxes) checkOnce(each);
     });
   }
 
   async close(): Promise<void> {
+    await this.#cleanUp();
     const stage = await this.#stage.catch(() => undefined);
     await stage?.close(this.results.some(({ status }) => status === "failed"));
   }
 
   #play(scenario: Scenario): Promise<void> {
-    const gap = scenario.gap?.(this.#installation.version);
-    return this.#timed(scenario.name, gap, async () => {
+    const { version } = this.#installation;
+    const work = async (): Promise<void> => {
       for (;;) {
         const stage = await this.#stage;
         try {
@@ -107,11 +137,12 @@ class Player {
           if (broken === undefined || !this.#renew(stage, broken)) throw error;
         }
       }
-    });
+    };
+    return this.#timed(scenario.name, work, scenario.gap?.(version), scenario.remark?.(version));
   }
 
   async #playOn(stage: OpenStage, scenario: Scenario): Promise<void> {
-    const added = await scenario.play(stage);
+    const added = await scenario.play({ ...stage, defer: (cleanUp) => this.#cleanUps.push(cleanUp) });
     if (this.#replaced.has(stage)) return;
     this.#expectations.push(...added);
     for (const { sessionKey } of added) await checkSession(stage.operator, stage.gateway.version, this.#of(sessionKey));
@@ -126,16 +157,23 @@ class Player {
     for (const inbox of new Set([stage.inbox, ...this.#expectations.map((expectation) => expectation.inbox)]))
       checkOnce(inbox);
     this.#expectations = [];
-    this.#stage = stage.close(true).then(() => openStage(this.#installation));
+    this.#stage = this.#cleanUp()
+      .then(() => stage.close(true))
+      .then(() => openStage(this.#installation));
     this.#stage.catch(() => undefined);
     return true;
+  }
+
+  async #cleanUp(): Promise<void> {
+    for (const cleanUp of this.#cleanUps.splice(0).reverse())
+      await cleanUp().catch((error: unknown) => this.#print(`clean-up: ${String(error)}`));
   }
 
   #of(sessionKey: string): readonly Expectation[] {
     return this.#expectations.filter((expectation) => expectation.sessionKey === sessionKey);
   }
 
-  async #timed(name: string, gap: string | undefined, work: () => Promise<void>): Promise<void> {
+  async #timed(name: string, work: () => Promise<void>, gap?: string, remark?: string): Promise<void> {
     const startedAt = Date.now();
     const end = (status: Result["status"], reason?: string): void => {
       const seconds = (Date.now() - startedAt) / 1000;
@@ -146,7 +184,7 @@ class Player {
     };
     try {
       await (gap === undefined ? work() : within(GAP_TIMEOUT_MS, "what cannot come", work()));
-      if (gap === undefined) end("ok");
+      if (gap === undefined) end("ok", remark);
       else end("closed", `it has no gap any more: ${gap}`);
     } catch (error) {
       if (gap === undefined) end("failed", error instanceof Error ? error.message : String(error));

@@ -18,6 +18,8 @@ export interface Scenario {
    * nevertheless: a gap that has closed is told.
    */
   gap?(version: string): string | undefined;
+  /** What is otherwise with a release, where it works all the same. */
+  remark?(version: string): string | undefined;
   /** Plays it, and returns when everything it expects has been heard. Throws when that does not come. */
   play(stage: Stage): Promise<readonly Expectation[]>;
 }
@@ -29,7 +31,7 @@ export interface Stage {
   readonly model: StubModel;
   /** The inbox that listens from before the first scenario until after the last. */
   readonly inbox: LocalInbox;
-  /** Runs at the end, last first. */
+  /** Runs when no scenario needs it any more, last first. */
   defer(cleanUp: () => Promise<unknown>): void;
 }
 

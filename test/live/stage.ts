@@ -8,7 +8,7 @@ import { startStubModel } from "./stub-model.ts";
 import { openInbox } from "./tested-inbox.ts";
 
 /** A stage, and the way to take it down again. */
-export interface OpenStage extends Stage {
+export interface OpenStage extends Omit<Stage, "defer"> {
   /** Ends everything, last first. The Gateway's log is kept for a person when `keepLogs`. */
   close(keepLogs: boolean): Promise<void>;
 }
@@ -43,7 +43,7 @@ export async function openStage(installation: Installation): Promise<OpenStage> 
     }
     const inbox = await openInbox(url, gateway.token);
     cleanUps.push(() => inbox.stop());
-    return { operator, gateway, model, inbox, defer: (cleanUp) => cleanUps.push(cleanUp), close };
+    return { operator, gateway, model, inbox, close };
   } catch (error) {
     await close(true);
     throw error;

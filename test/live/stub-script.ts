@@ -16,7 +16,7 @@ interface Spoken {
  * Reads the reply out of the prompt, so that a scenario scripts the model by what it asks:
  *
  * - `SAY:text` says `text`, up to `;;`, a double quote or the end of the line;
- * - `LONG:n` says {@link numberedWords} in 50 pieces, `SLOW:n` the same word by word;
+ * - `LONG:n@m` says {@link numberedWords}, `n` from `m` on, in 50 pieces; `SLOW:n` says `n` of them word by word;
  * - `SILENT` says `NO_REPLY`, `HBOK` says `HEARTBEAT_OK`: the agent's ways to say nothing;
  * - `FAIL401`, `FAIL500`: that HTTP status;
  * - `TOOL:before||tool||{"json": "arguments"}||after` says `before`, calls the tool, then says `after`.
@@ -38,16 +38,16 @@ export function planReply(messages: readonly unknown[], otherwise = "stub: the p
   if (fail) return { kind: "fail", status: Number(fail[1]) };
   const delayMs = Number(last(prompt, /\bDELAY=(\d+)/g)?.[1] ?? 20);
   const tool = last(prompt, /\bTOOL:(.*?)\|\|(.*?)\|\|(.*?)\|\|(.*?)(?:;;|\n|$)/g);
-  if (!tool) return { kind: "say", delayMs, ...(spoken(prompt) ?? inWords(otherwise)) };
+  if (!tool) return { kind: "say", delayMs, ...(spoken(prompt) ?? inPieces(otherwise, 50)) };
   const [, before = "", toolName = "", toolArgs = "", after = ""] = tool;
   if (turn.some((message) => message.role === "tool"))
     return { kind: "say", delayMs, text: after, pieces: wordsOf(after) };
   return { kind: "tool", delayMs, text: before, pieces: wordsOf(before), toolName, toolArgs };
 }
 
-/** `w1 w2 w3 ...` to `w<count>`, twenty a line; 3,500 of them are a little over 20,000 characters. */
-export function numberedWords(count: number): string {
-  return Array.from({ length: count }, (_, index) => `w${index + 1}${(index + 1) % 20 === 0 ? "\n" : ""}`)
+/** `w1 w2 w3 ...`, `count` of them, twenty a line; 3,500 are a little over 20,000 characters. */
+export function numberedWords(count: number, first = 1): string {
+  return Array.from({ length: count }, (_, index) => `w${index + first}${(index + 1) % 20 === 0 ? "\n" : ""}`)
     .join(" ")
     .trimEnd();
 }
@@ -68,8 +68,8 @@ function currentTurn(messages: readonly Message[]): readonly Message[] {
 function spoken(prompt: string): Pick<Spoken, "text" | "pieces"> | undefined {
   const say = last(prompt, /\bSAY:(.*?)(?:;;|\\*"|\n|$)/g);
   if (say) return inWords((say[1] ?? "").trim());
-  const long = last(prompt, /\bLONG:(\d+)/g);
-  if (long) return inPieces(numberedWords(Number(long[1])), 50);
+  const long = last(prompt, /\bLONG:(\d+)@(\d+)/g);
+  if (long) return inPieces(numberedWords(Number(long[1]), Number(long[2])), 50);
   const slow = last(prompt, /\bSLOW:(\d+)/g);
   if (slow) return inWords(numberedWords(Number(slow[1])));
   if (/\bSILENT\b/.test(prompt)) return inWords("NO_REPLY");

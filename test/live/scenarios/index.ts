@@ -17,3 +17,34 @@ export const scenarios: readonly Scenario[] = [
   ...gatewayRestartScenarios,
   ...pairingScenarios,
 ];
+
+/** Of each kind of run one, heard and missed: what CI plays with releases other than the newest. */
+const SMOKE: ReadonlySet<string> = new Set([
+  "cron, main session",
+  "missed: cron, main session",
+  "cron, isolated",
+  "chat.send, by another client",
+  "missed: chat.send, by another client",
+  "chat.inject",
+  "abort",
+]);
+
+/**
+ * The scenarios that a flag asks for: a list, separated by semicolons, of parts of names and of the word `smoke`.
+ * Undefined: all.
+ *
+ * @throws {Error} where no scenario has such a name.
+ */
+export function chosenScenarios(list: string | undefined): readonly Scenario[] {
+  if (list === undefined) return scenarios;
+  const chosen = new Set(list.split(";").flatMap((item) => named(item.trim())));
+  return scenarios.filter((scenario) => chosen.has(scenario));
+}
+
+function named(part: string): readonly Scenario[] {
+  const found = scenarios.filter(({ name }) => (part === "smoke" ? SMOKE.has(name) : name.includes(part)));
+  if (found.length > 0) return found;
+  throw new Error(
+    `there is no scenario called ${part}; there are:\n  ${scenarios.map(({ name }) => name).join("\n  ")}`,
+  );
+}

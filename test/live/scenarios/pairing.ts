@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { createDevice, createInbox, type GatewayOptions } from "../../../src/index.ts";
 import { askAgent, handedOver, newSession, unique } from "../acts.ts";
 import { startForwardingProxy } from "../forwarding-proxy.ts";
+import { isAtLeast } from "../releases.ts";
 import type { Expectation, Scenario, Stage } from "../scenario.ts";
 import { openInbox } from "../tested-inbox.ts";
 import { within } from "../within.ts";
@@ -29,8 +30,9 @@ async function play(stage: Stage): Promise<readonly Expectation[]> {
   const { url } = proxy;
   const { token } = gateway;
 
-  // The Gateway does not know the proxy.
-  await pausedFor({ url, token }, "gateway.trustedProxies");
+  // The Gateway does not know the proxy. Before 2026.8 it lets it in, with no rights.
+  const words = isAtLeast(gateway.version, "2026.8.1") ? "gateway.trustedProxies" : "does not grant operator.read";
+  await pausedFor({ url, token }, words);
   await gateway.kill("SIGTERM");
   await gateway.configure({ trustedProxies: ["127.0.0.1"] });
   await gateway.start();

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { askAgent, beat, MAIN_SESSION, newSession, open, runCron, said, unique } from "../acts.ts";
+import { answer, askAgent, beat, MAIN_SESSION, newSession, onTheWire, open, runCron, said, unique } from "../acts.ts";
 import { isAtLeast } from "../releases.ts";
 import type { Stage } from "../scenario.ts";
 import { numberedWords } from "../stub-script.ts";
@@ -25,6 +25,11 @@ export const ways: readonly Way[] = [
   { name: "chat.send, by another client", place: "crowd", prepare: chatSend },
   { name: "chat.inject", place: "crowd", prepare: inject },
   { name: "tool call in the middle", place: "crowd", prepare: tool },
+  { name: "two texts of 9,000 characters around a tool call", place: "crowd", prepare: longTool },
+  { name: "queued follow-up of 9,000 characters", place: "crowd", prepare: followUp },
+  { name: "/status, by another client", place: "crowd", prepare: (stage) => command(stage, "/status") },
+  { name: "/help, by another client", place: "crowd", prepare: (stage) => command(stage, "/help") },
+  { name: "/new, by another client", place: "crowd", prepare: (stage) => command(stage, "/new") },
 ];
 
 // Measured: after a text that went to no channel, a heartbeat repeats that text to nobody, and no run begins.
@@ -42,9 +47,10 @@ async function cronMain(stage: Stage): Promise<Speech> {
 let longTexts = 0;
 
 async function cronMainLong(stage: Stage): Promise<Speech> {
+  // None begins like another.
   longTexts += 1;
-  const words = 3_500 + longTexts;
-  return () => remindMain(stage, numberedWords(words), `LONG:${words} DELAY=5`);
+  const first = 10_000 * longTexts;
+  return () => remindMain(stage, numberedWords(3_500, first), `LONG:3500@${first} DELAY=5`);
 }
 
 async function remindMain(stage: Stage, text: string, prompt: string): Promise<Spoken> {
@@ -92,7 +98,8 @@ async function cronIsolated({ operator }: Stage): Promise<Speech> {
       payload: { kind: "agentTurn", message: `SAY:${text}` },
       delivery: { mode: "none" },
     });
-    const sessionKey = String(payload.sessionKey);
+    // Old Gateways do not name it.
+    const sessionKey = String(payload.sessionKey ?? `agent:main:cron:${payload.jobId}:run:${payload.sessionId}`);
     return { sessionKey, texts: [text], like: { origin: "cron" }, transcriptKey: `agent:main:cron:${payload.jobId}` };
   };
 }
@@ -130,14 +137,16 @@ async function agent(stage: Stage): Promise<Speech> {
   };
 }
 
-async function chatSend({ operator }: Stage): Promise<Speech> {
+async function chatSend({ operator, gateway }: Stage): Promise<Speech> {
+  // Before, neither its events nor its rows say that somebody asked.
+  const origin = isAtLeast(gateway.version, "2026.5.28") ? "requested" : "unknown";
   const sessionKey = newSession();
   const text = unique("An answer to another client.");
   return async () => {
     const idempotencyKey = `send-${randomUUID()}`;
     await operator.request("chat.send", { sessionKey, message: `SAY:${text}`, idempotencyKey });
     await said(operator, text);
-    return { sessionKey, texts: [text], like: { origin: "requested" } };
+    return { sessionKey, texts: [text], like: { origin } };
   };
 }
 
@@ -165,6 +174,47 @@ async function tool({ operator, gateway }: Stage): Promise<Speech> {
   };
 }
 
+// Longer than what a Gateway shows of a row.
+async function longTool({ operator, gateway }: Stage): Promise<Speech> {
+  const sessionKey = newSession();
+  const [before, after] = [longSentence("Let me look first."), longSentence("Nothing unusual there.")];
+  return async () => {
+    await askAgent(operator, sessionKey, `DELAY=1 TOOL:${before}||session_status||{}||${after}`);
+    await said(operator, after);
+    return { sessionKey, texts: [joined(gateway.version, before, after)] };
+  };
+}
+
+// Asked while the agent is busy with something else; its answer comes under a run id of its own.
+async function followUp(stage: Stage): Promise<Speech> {
+  const { operator } = stage;
+  const sessionKey = newSession();
+  const [first, second] = [unique("The first answer takes its time, word by word."), longSentence("The second one.")];
+  return async () => {
+    const runId = await askAgent(operator, sessionKey, `DELAY=300 SAY:${first}`);
+    await onTheWire(operator, runId, "delta");
+    const idempotencyKey = `send-${randomUUID()}`;
+    await operator.request("chat.send", { sessionKey, message: `DELAY=1 SAY:${second}`, idempotencyKey });
+    await said(operator, second);
+    return { sessionKey, texts: [first, second] };
+  };
+}
+
+// The Gateway answers it, and not the agent: by the final of the run, and by a row without a run.
+async function command({ operator }: Stage, message: string): Promise<Speech> {
+  const sessionKey = newSession();
+  return async () => {
+    const idempotencyKey = `command-${randomUUID()}`;
+    await operator.request("chat.send", { sessionKey, message, idempotencyKey });
+    const text = await answer(operator, idempotencyKey);
+    return { sessionKey, texts: [text] };
+  };
+}
+
+function longSentence(beginning: string): string {
+  return `${unique(beginning)} ${"Blah, blah. ".repeat(760)}The end.`;
+}
+
 // The helper's own run is internal; what its parent announces of it is the message.
 async function subagent({ operator, gateway, model }: Stage): Promise<Speech> {
   const sessionKey = newSession();
@@ -190,7 +240,9 @@ async function subagent({ operator, gateway, model }: Stage): Promise<Speech> {
     await askAgent(operator, sessionKey, `TOOL:${before}||${call}||${after}`);
     await announced;
     const texts = [joined(gateway.version, before, after), report];
-    return { sessionKey, texts, like: { origin: "announcement" } };
+    // Only the run's id says what it is.
+    const likeMissed: Spoken["like"] = isAtLeast(gateway.version, "2026.8.1") ? {} : { origin: "unknown" };
+    return { sessionKey, texts, like: { origin: "announcement" }, likeMissed };
   };
 }
 
