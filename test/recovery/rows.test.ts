@@ -2,7 +2,18 @@ import { describe, expect, it } from "vitest";
 import { collavre } from "../../src/collavre.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { type FakeGateway, GatewayRefusal, type TestClock } from "../../src/testing/index.ts";
-import { asked, heard, lastingLedger, later, listen, NOON, openGateway, openHearing, tellRow, topic } from "./hearing.ts";
+import {
+  asked,
+  heard,
+  lastingLedger,
+  later,
+  listen,
+  NOON,
+  openGateway,
+  openHearing,
+  tellRow,
+  topic,
+} from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 const text = (words: string) => [{ type: "text", text: words }];
