@@ -10,8 +10,9 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { commands } from "../src/cli/commands.ts";
 import { variableOf } from "../src/cli/environment.ts";
-import { runCli, temporaryFile } from "./cli/run-cli.ts";
+import { runCli } from "./cli/run-cli.ts";
 import { listening } from "./helpers/listening.ts";
+import { temporaryFile } from "./helpers/temporary-folder.ts";
 import { fakeGateway } from "./testing/helpers.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -1,20 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
 import { readConfig } from "../../src/cli/config.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 import { fakeGateway } from "../testing/helpers.ts";
 import { runCli } from "./run-cli.ts";
 
-let folder = "";
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "config-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-});
+const inFolder = useTemporaryFolder();
 
 function write(config: unknown): string {
-  const file = join(folder, "inbox.json");
+  const file = inFolder("inbox.json");
   writeFileSync(file, typeof config === "string" ? config : JSON.stringify(config));
   return file;
 }
@@ -43,8 +38,8 @@ describe("a configuration", () => {
   });
 
   it("reads secrets from files and paths from its own folder", () => {
-    writeFileSync(join(folder, "token"), "a-token\n");
-    writeFileSync(join(folder, "secret"), "whsec_a whsec_b\n");
+    writeFileSync(inFolder("token"), "a-token\n");
+    writeFileSync(inFolder("secret"), "whsec_a whsec_b\n");
     const config = readConfig(
       write({
         gateway: { url: "ws://a", tokenFile: "token", device: "keys/device.json" },
@@ -56,7 +51,7 @@ describe("a configuration", () => {
     );
     expect(config).toMatchObject({
       gateways: [{ url: "ws://a", token: "a-token", device: { deviceId: expect.any(String) } }],
-      ledger: join(folder, "inbox.db"),
+      ledger: inFolder("inbox.db"),
       webhook: { url: "https://h/", secrets: ["whsec_a", "whsec_b"] },
       inbox: { retry: { maxAttempts: Number.POSITIVE_INFINITY }, maxRuns: 7 },
     });

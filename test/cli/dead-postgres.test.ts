@@ -2,8 +2,8 @@ import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/kit/clock.ts";
 import { postgresLedger } from "../../src/ledger/postgres/postgres.ts";
+import { messageOf } from "../helpers/message.ts";
 import { usePostgres } from "../helpers/postgres.ts";
-import { messageOf } from "../ledger/messages.ts";
 import { runCli } from "./run-cli.ts";
 
 const postgres = await usePostgres("DEAD LETTERS IN POSTGRES");

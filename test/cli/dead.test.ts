@@ -2,23 +2,19 @@ import { existsSync } from "node:fs";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
+import { messageOf } from "../helpers/message.ts";
+import { temporaryFile } from "../helpers/temporary-folder.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
-import { runCli, temporaryFile } from "./run-cli.ts";
+import { runCli } from "./run-cli.ts";
 
-const message = (n: number): ProactiveMessage => ({
-  id: `message-${n}`,
-  gateway: "default",
-  runId: `run-${n}`,
-  sessionKey: `agent:main:collavre:42:creative:${n}`,
-  session: {},
-  text: `Confidential ${n}\nsecond line\u001b[2J`,
-  attachments: [],
-  startedAt: 1_763_800_000_000,
-  completedAt: 1_763_800_012_345,
-  late: false,
-  recovered: false,
-  origin: "cron",
-});
+const message = (n: number): ProactiveMessage =>
+  messageOf(`message-${n}`, {
+    gateway: "default",
+    runId: `run-${n}`,
+    sessionKey: `agent:main:collavre:42:creative:${n}`,
+    text: `Confidential ${n}\nsecond line\u001b[2J`,
+    completedAt: 1_763_800_012_345,
+  });
 
 let file: string;
 /** The ledger as a running inbox has it open. */

@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { createServer as createTcpServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { WebSocketServer } from "ws";
 import { runCli } from "../../src/cli/cli.ts";
@@ -11,17 +9,16 @@ import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { createTerminal } from "../../src/cli/terminal.ts";
 import { certificate, certificateKey } from "../helpers/certificate.ts";
 import { closedPort, listening } from "../helpers/listening.ts";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 import { type Answerer, accept, createHandshakeServer, helloPayload, refuse } from "../source/handshake-server.ts";
 import { fakeGateway } from "../testing/helpers.ts";
 import { keptStreams } from "./streams.ts";
 
 const token = "sesame-open-up";
 const secret = `whsec_${Buffer.alloc(24, 5).toString("base64")}`;
-let folder = "";
+const inFolder = useTemporaryFolder();
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "doctor-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   for (const name of ["OPENCLAW_GATEWAY_URL", "LOG_LEVEL"]) vi.stubEnv(name, undefined);
   vi.stubEnv("OPENCLAW_GATEWAY_TOKEN", token);
   vi.stubEnv("OPENCLAW_INBOX_WEBHOOK_SECRET", secret);
@@ -134,8 +131,8 @@ const broken: Record<string, () => Promise<readonly [args: readonly string[], ch
     /openclaw devices approve req-17/,
   ],
   "a device file that is damaged": async () => {
-    writeFileSync(join(folder, "device.json"), "sesame");
-    return [["--url", await well(), "--device", join(folder, "device.json")], "address", /is no device file/];
+    writeFileSync(inFolder("device.json"), "sesame");
+    return [["--url", await well(), "--device", inFolder("device.json")], "address", /is no device file/];
   },
   "no right to read": async () => [
     ["--url", await says({ auth: { scopes: [] } })],
@@ -148,13 +145,13 @@ const broken: Record<string, () => Promise<readonly [args: readonly string[], ch
     /another protocol version/,
   ],
   "a ledger in a folder that is not there": async () => [
-    ["--url", await well(), "--ledger", join(folder, "missing", "inbox.db")],
+    ["--url", await well(), "--ledger", inFolder("missing/inbox.db")],
     "ledger",
     /There is no folder.*mkdir -p/,
   ],
   "a ledger that is another file": async () => {
-    writeFileSync(join(folder, "inbox.db"), "another file\n".repeat(1_000));
-    return [["--url", await well(), "--ledger", join(folder, "inbox.db")], "ledger", /inbox\.db/];
+    writeFileSync(inFolder("inbox.db"), "another file\n".repeat(1_000));
+    return [["--url", await well(), "--ledger", inFolder("inbox.db")], "ledger", /inbox\.db/];
   },
   "a webhook where nobody listens": async () => {
     const port = await closedPort(createTcpServer());
@@ -186,8 +183,8 @@ const broken: Record<string, () => Promise<readonly [args: readonly string[], ch
     return [["--url", await well(), "--webhook", "http://127.0.0.1:1/"], "webhook", /Expected the secret of --webhook/];
   },
   "a configuration with a slip": async () => {
-    writeFileSync(join(folder, "inbox.json"), JSON.stringify({ gatewy: {} }));
-    return [["--config", join(folder, "inbox.json")], "configuration", /did you mean `gateway`/];
+    writeFileSync(inFolder("inbox.json"), JSON.stringify({ gatewy: {} }));
+    return [["--config", inFolder("inbox.json")], "configuration", /did you mean `gateway`/];
   },
 };
 
@@ -210,14 +207,7 @@ describe("doctor", () => {
       request.setEncoding("utf8").on("data", (piece: string) => (body += piece));
       request.on("end", () => response.writeHead(204).end());
     });
-    const { code, findings } = await doctor(
-      "--url",
-      gateway.url,
-      "--webhook",
-      hook,
-      "--ledger",
-      join(folder, "new.db"),
-    );
+    const { code, findings } = await doctor("--url", gateway.url, "--webhook", hook, "--ledger", inFolder("new.db"));
     expect(findings.map(({ check, status }) => `${check} ${status}`)).toEqual([
       "address ok",
       "token ok",
@@ -273,7 +263,7 @@ describe("doctor", () => {
   });
 
   it("checks each Gateway of a configuration under its name", async () => {
-    const file = join(folder, "inbox.json");
+    const file = inFolder("inbox.json");
     const gateway = [
       { name: "home", url: await well() },
       { name: "work", url: await refuses("AUTH_TOKEN_MISMATCH") },

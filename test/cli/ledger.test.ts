@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { messageOf } from "../ledger/messages.ts";
+import { messageOf } from "../helpers/message.ts";
+import { temporaryFile } from "../helpers/temporary-folder.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
-import { runCli, temporaryFile } from "./run-cli.ts";
+import { runCli } from "./run-cli.ts";
 
 let file: string;
 

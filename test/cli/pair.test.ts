@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { temporaryFile } from "../helpers/temporary-folder.ts";
 import { fakeGateway } from "../testing/helpers.ts";
-import { runCli, temporaryFile } from "./run-cli.ts";
+import { runCli } from "./run-cli.ts";
 
 async function pair(prepare: (gateway: Awaited<ReturnType<typeof fakeGateway>>) => void = () => {}) {
   const gateway = await fakeGateway();

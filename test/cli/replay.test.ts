@@ -1,8 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { recordingPath } from "../../src/testing/recordings.ts";
+import { temporaryFile } from "../helpers/temporary-folder.ts";
 import { fakeGateway } from "../testing/helpers.ts";
-import { runCli, temporaryFile } from "./run-cli.ts";
+import { runCli } from "./run-cli.ts";
 
 describe("replay", () => {
   it("prints each run's outcome and the counters last", async () => {

@@ -1,8 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
@@ -56,11 +53,4 @@ export function runCli(args: readonly string[], env: Readonly<Record<string, str
       }
     },
   };
-}
-
-/** A path in a folder that goes away with the test. */
-export function temporaryFile(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "openclaw-inbox-cli-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return join(folder, name);
 }

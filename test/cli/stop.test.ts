@@ -4,8 +4,9 @@ import { createServer as createTcpServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import { listening } from "../helpers/listening.ts";
+import { temporaryFile } from "../helpers/temporary-folder.ts";
 import { fakeGateway } from "../testing/helpers.ts";
-import { type RunningCli, runCli, temporaryFile } from "./run-cli.ts";
+import { type RunningCli, runCli } from "./run-cli.ts";
 
 const secret = `whsec_${Buffer.alloc(24, 5).toString("base64")}`;
 const BACKLOG = 50;

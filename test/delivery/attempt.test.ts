@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { PermanentError } from "../../src/errors.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
-import { messageOf, openLanes, settle } from "./fixture.ts";
+import { messageOf } from "../helpers/message.ts";
+import { openLanes, settle } from "./fixture.ts";
 
 const throwing = (name: string) =>
   Object.defineProperty(new Error("plain"), name, {

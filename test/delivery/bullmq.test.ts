@@ -6,6 +6,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { type BullMqOptions, bullmq } from "../../src/delivery/bullmq/bullmq.ts";
 import { InboxError, isInboxError } from "../../src/errors.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
+import { messageOf } from "../helpers/message.ts";
 import { startRedis } from "../helpers/redis.ts";
 
 const redis = await startRedis("test/delivery/bullmq.test.ts (HANDING MESSAGES TO BULLMQ)");
@@ -16,20 +17,7 @@ let nextMessage = 0;
 
 function message(text = TEXT): ProactiveMessage {
   nextMessage += 1;
-  return {
-    id: `Zk3_q-9dTb0x5rYw1LhVnA8uSgEoIcKj${String(nextMessage).padStart(4, "0")}`,
-    gateway: "home",
-    runId: `run-${nextMessage}`,
-    sessionKey: "agent:main:collavre:42:creative:100",
-    session: { agentId: "main", userId: 42, creativeId: 100 },
-    text,
-    attachments: [],
-    startedAt: 1_763_800_000_000,
-    completedAt: 1_763_800_012_345,
-    late: false,
-    recovered: false,
-    origin: "cron",
-  };
+  return messageOf(`Zk3_q-9dTb0x5rYw1LhVnA8uSgEoIcKj${String(nextMessage).padStart(4, "0")}`, { text });
 }
 
 const context = (signal = new AbortController().signal) => ({ attempt: 1, signal });

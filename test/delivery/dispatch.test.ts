@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   createInbox,
@@ -9,18 +6,20 @@ import {
   InboxError,
   type InboxOptions,
   type Ledger,
+  type ProactiveMessage,
 } from "../../src/index.ts";
 import type { LedgerEntry } from "../../src/ledger/ledger.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
+import { messageOf } from "../helpers/message.ts";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 import { watchTurns } from "../helpers/turns.ts";
-import { messageOf, settle } from "./fixture.ts";
+import { settle } from "./fixture.ts";
 
-const folders: string[] = [];
+const inFolder = useTemporaryFolder();
 const inboxes: Inbox[] = [];
 
 afterEach(async () => {
   for (const inbox of inboxes.splice(0)) await inbox.stop({ drainMs: 0 });
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
 function open(options: InboxOptions & { readonly clock?: TestClock } = {}) {
@@ -39,8 +38,8 @@ function say(inbox: Inbox, text: string, sessionKey = "agent:main:main"): void {
   inbox.handle({ runId: `run-${count}`, sessionKey, seq: 1, state: "final", message: { content: text } });
 }
 
-const taken = (id: string, sessionKey?: string, text?: string): LedgerEntry => ({
-  message: messageOf(id, sessionKey, text),
+const taken = (id: string, fields: Partial<ProactiveMessage> = {}): LedgerEntry => ({
+  message: messageOf(id, fields),
   state: "taken",
   attempts: 0,
   at: 0,
@@ -62,7 +61,7 @@ function leftBehind(entries: LedgerEntry[], over: Partial<Ledger> = {}): Ledger 
 
 describe("a backlog", () => {
   it("is loaded only as there is room", async () => {
-    const entries = Array.from({ length: 1_000 }, (_, i) => taken(`m${i}`, `session-${i % 7}`));
+    const entries = Array.from({ length: 1_000 }, (_, i) => taken(`m${i}`, { sessionKey: `session-${i % 7}` }));
     const done: string[] = [];
     let most = 0;
     const ledger = leftBehind(entries);
@@ -87,7 +86,7 @@ describe("a backlog", () => {
 
   it("is loaded in smaller pages where texts are long", async () => {
     const text = "x".repeat(1_000_000);
-    const entries = Array.from({ length: 64 }, (_, i) => taken(`m${i}`, `session-${i}`, text));
+    const entries = Array.from({ length: 64 }, (_, i) => taken(`m${i}`, { sessionKey: `session-${i}`, text }));
     const ledger = leftBehind(entries);
     const { inbox } = open({ ledger });
     await inbox.start();
@@ -96,7 +95,7 @@ describe("a backlog", () => {
   });
 
   it("of 100,000 messages lets the event loop turn", { timeout: 60_000 }, async () => {
-    const entries = Array.from({ length: 100_000 }, (_, i) => taken(`m${i}`, `session-${i % 1_000}`));
+    const entries = Array.from({ length: 100_000 }, (_, i) => taken(`m${i}`, { sessionKey: `session-${i % 1_000}` }));
     let next = 0;
     const claim = async (limit: number) => {
       next += limit;
@@ -343,9 +342,7 @@ describe("stop", () => {
   it("leaves no timer and no message behind at any moment", { timeout: 60_000 }, async () => {
     const texts = Array.from({ length: 6 }, (_, i) => `text ${i}`);
     for (let moment = 0; moment < 24; moment++) {
-      const folder = mkdtempSync(join(tmpdir(), "inbox-stop-"));
-      folders.push(folder);
-      const ledger = join(folder, "inbox.db");
+      const ledger = inFolder(`moment-${moment}.db`);
       const delivered: string[] = [];
       const first = open({ ledger, deliver: () => new Promise(() => {}) });
       await first.inbox.start();

@@ -1,28 +1,9 @@
 import { Lanes, type LanesOptions } from "../../src/delivery/lanes.ts";
 import { retryDefaults } from "../../src/options.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
-import type { ProactiveMessage } from "../../src/types.ts";
 
 /** Lets every promise that is due come through; no time passes. */
 export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** A message of a session. */
-export function messageOf(id: string, sessionKey = "agent:main:main", text = "Hello"): ProactiveMessage {
-  return {
-    id,
-    gateway: "home",
-    runId: `run-${id}`,
-    sessionKey,
-    session: {},
-    text,
-    attachments: [],
-    startedAt: 1_763_800_000_000,
-    completedAt: 1_763_800_012_345,
-    late: false,
-    recovered: false,
-    origin: "cron",
-  };
-}
 
 /** Lanes with defaults, and what they tell, as a list of lines. */
 export function openLanes(options: Partial<LanesOptions> = {}) {

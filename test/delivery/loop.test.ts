@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Deliver } from "../../src/delivery/deliver.ts";
 import { PermanentError } from "../../src/errors.ts";
+import { messageOf } from "../helpers/message.ts";
 import { watchTurns } from "../helpers/turns.ts";
-import { messageOf, openLanes } from "./fixture.ts";
+import { openLanes } from "./fixture.ts";
 
 /** The longest turn of the event loop while `count` messages were worked off, in ms. */
 async function longestTurn(deliver: Deliver, count: number, sessions: number): Promise<number> {
@@ -12,7 +13,8 @@ async function longestTurn(deliver: Deliver, count: number, sessions: number): P
     ends += 1;
   };
   const { lanes } = openLanes({ deliver, report, onEnd, maxAttempts: 1 });
-  for (let i = 0; i < count; i++) lanes.accept({ message: messageOf(`m${i}`, `session-${i % sessions}`), attempts: 0 });
+  for (let i = 0; i < count; i++)
+    lanes.accept({ message: messageOf(`m${i}`, { sessionKey: `session-${i % sessions}` }), attempts: 0 });
   const stop = watchTurns();
   await lanes.idle();
   const longest = stop();

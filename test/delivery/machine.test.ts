@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Deliver } from "../../src/delivery/deliver.ts";
 import { InboxError, PermanentError } from "../../src/errors.ts";
-import { messageOf, openLanes, settle } from "./fixture.ts";
+import { messageOf } from "../helpers/message.ts";
+import { openLanes, settle } from "./fixture.ts";
 
 /** What each attempt does. */
 const step = fc.oneof(
@@ -42,7 +43,7 @@ async function play(plan: Plan, isInspected: boolean, concurrency: number, maxAt
     ...(isInspected && { inspect: () => {} }),
   });
   for (const [i, { session, attempts }] of plan.entries()) {
-    lanes.accept({ message: messageOf(String(i), session), attempts });
+    lanes.accept({ message: messageOf(String(i), { sessionKey: session }), attempts });
   }
   let idle = false;
   void lanes.idle().then(() => (idle = true));

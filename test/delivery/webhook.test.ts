@@ -14,26 +14,13 @@ import { MAX_RETRY_AFTER_MS, parseRetryAfter, retryAfterMs } from "../../src/del
 import { type WebhookOptions, webhook } from "../../src/delivery/webhook/webhook.ts";
 import { InboxError, isInboxError, optionError, PermanentError } from "../../src/errors.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
-import type { ProactiveMessage } from "../../src/types.ts";
+import { messageOf } from "../helpers/message.ts";
 
 const SECRET = `whsec_${Buffer.from("a secret of thirty-two bytes....").toString("base64")}`;
 const OTHER_SECRET = `whsec_${Buffer.alloc(24, 7).toString("base64")}`;
 const TEXT = "The report is ready: 買い物 🛒\n\u0001\ud800";
 
-const MESSAGE: ProactiveMessage = {
-  id: "Zk3_q-9dTb0x5rYw1LhVnA8uSgEoIcKjMpQf",
-  gateway: "home",
-  runId: "announce:v1:agent:main:subagent:7",
-  sessionKey: "agent:main:collavre:42:creative:100",
-  session: { agentId: "main", userId: 42, creativeId: 100 },
-  text: TEXT,
-  attachments: [],
-  startedAt: 1_763_800_000_000,
-  completedAt: 1_763_800_012_345,
-  late: false,
-  recovered: false,
-  origin: "announcement",
-};
+const MESSAGE = messageOf("Zk3_q-9dTb0x5rYw1LhVnA8uSgEoIcKjMpQf", { text: TEXT, completedAt: 1_763_800_012_345 });
 
 interface Received {
   readonly headers: IncomingHttpHeaders;

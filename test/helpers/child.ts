@@ -11,3 +11,15 @@ export async function endOf(child: ChildProcess): Promise<[number | null, NodeJS
 export function sayLast(word: object): void {
   process.send?.(word, undefined, undefined, () => process.disconnect());
 }
+
+/** Has a server end with this process at the latest. The result ends it, and resolves once it is gone. */
+export function endWithProcess(child: ChildProcess): () => Promise<void> {
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  return async () => {
+    process.off("exit", kill);
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+  };
+}

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { endWithProcess } from "./child.ts";
 import { freePort } from "./free-port.ts";
 import { otherUser, temporaryFolder } from "./postgres.ts";
 
@@ -48,15 +48,11 @@ default_pool_size = 20
     console.error(`\n!!! SKIPPED: ${suite} NEEDS PGBOUNCER. INSTALL pgbouncer. !!!\n`);
     return undefined;
   }
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
+  const end = endWithProcess(child);
   return {
     url: `postgres://${username}@127.0.0.1:${own}${pathname}`,
     async stop() {
-      process.off("exit", kill);
-      const gone = once(child, "exit");
-      child.kill("SIGKILL");
-      await gone;
+      await end();
       folder.remove();
     },
   };

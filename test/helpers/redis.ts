@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { endWithProcess } from "./child.ts";
 import { freePort } from "./free-port.ts";
 
 /** A Redis for tests. */
@@ -33,24 +33,9 @@ async function spawnRedis(): Promise<TestRedis | undefined> {
     const child = spawn("redis-server", options, { stdio: ["ignore", "pipe", "ignore"] });
     const state = await readiness(child);
     if (state === "missing") return undefined;
-    if (state === "ready") return ownRedis(child, `redis://127.0.0.1:${port}`);
+    if (state === "ready") return { url: `redis://127.0.0.1:${port}`, own: true, stop: endWithProcess(child) };
   }
   throw new Error("redis-server does not start");
-}
-
-function ownRedis(child: ChildProcess, url: string): TestRedis {
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
-  return {
-    url,
-    own: true,
-    async stop() {
-      process.off("exit", kill);
-      const gone = once(child, "exit");
-      child.kill("SIGKILL");
-      await gone;
-    },
-  };
 }
 
 function readiness(child: ChildProcess): Promise<"ready" | "missing" | "ended"> {

@@ -1,11 +1,9 @@
 /** `stop()` at every await of a start that has a backlog, a recovery and a slow delivery in hand. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createInbox, type Inbox, type Ledger, type ProactiveMessage, type Source } from "../../src/index.ts";
 import { createSqliteLedger } from "../../src/ledger/sqlite/sqlite.ts";
 import { createFakeGateway, createTestClock, type FakeGateway, type TestClock } from "../../src/testing/index.ts";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 import { returningSource } from "../recovery/returning-source.ts";
 
 /** Counts the awaits of a start. At the one that is chosen it calls `strike` and keeps the caller waiting. */
@@ -68,14 +66,13 @@ function gatedSource(source: Source, gates: Gates): Source {
 
 const SESSION = "agent:main:team";
 const OTHER = "agent:main:family";
-let folder: string;
+const inFolder = useTemporaryFolder();
 let gateway: FakeGateway;
 let clock: TestClock;
 const unhandled: unknown[] = [];
 const note = (error: unknown) => void unhandled.push(error);
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "stop-storm-"));
   gateway = await createFakeGateway();
   clock = createTestClock(Date.now());
   unhandled.length = 0;
@@ -85,7 +82,6 @@ beforeEach(async () => {
 afterEach(async () => {
   process.off("unhandledRejection", note);
   await gateway.close();
-  rmSync(folder, { recursive: true });
 });
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -145,7 +141,7 @@ function watched(delivered: Set<string>, file: string, gates: Gates | undefined)
 
 /** One start that is stopped at its n-th await; false when it has fewer. */
 async function strikeAt(chosen: number): Promise<boolean> {
-  const file = join(folder, `ledger-${chosen}`);
+  const file = inFolder(`ledger-${chosen}`);
   await whatIsSaid(file);
   const delivered = new Set<string>();
   let stopped: Promise<void> | undefined;

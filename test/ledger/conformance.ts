@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { InboxError } from "../../src/errors.ts";
 import type { Ledger, LedgerEntry } from "../../src/ledger/ledger.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
-import { messageOf } from "./messages.ts";
+import { messageOf } from "../helpers/message.ts";
 
 /** How the suite makes the ledgers under test. */
 export interface LedgerMaker {

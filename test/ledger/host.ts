@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline";
-import { messageOf } from "./messages.ts";
+import { messageOf } from "../helpers/message.ts";
 import { openLedger } from "./open-ledger.ts";
 
 /**

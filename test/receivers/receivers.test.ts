@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { webhook } from "../../src/delivery/webhook/webhook.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
-import { messageOf } from "../delivery/fixture.ts";
 import { freePort } from "../helpers/free-port.ts";
+import { messageOf } from "../helpers/message.ts";
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const page = readFileSync(here("../../docs/sidecar.md"), "utf8");
@@ -132,7 +132,7 @@ describe.each(receivers)("the page's receiver in $language", (receiver) => {
 
   const context = { attempt: 1, signal: new AbortController().signal };
   const post = async (id: string, text: string, options: object = {}) =>
-    webhook({ url, secret: NEW, ...options })(messageOf(id, "agent:main:main", text), context);
+    webhook({ url, secret: NEW, ...options })(messageOf(id, { text }), context);
   const said = async (text: string) => {
     while (taken.at(-1) !== text) await new Promise((resolve) => setImmediate(resolve));
   };

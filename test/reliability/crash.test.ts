@@ -8,9 +8,9 @@ import type { Death } from "../chaos/death.ts";
 import { type EffectLine, readEffects } from "../chaos/effects.ts";
 import { digestOf, GATEWAY } from "../chaos/emitter.ts";
 import { type HostProcess, startHost } from "../chaos/host-process.ts";
-import { messageOf } from "../ledger/messages.ts";
+import { messageOf } from "../helpers/message.ts";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
-import { useTemporaryFolder } from "../ledger/temporary-folder.ts";
 import { finalOf, startProcess } from "./start-process.ts";
 
 /**

@@ -7,9 +7,9 @@ import { type InboxError, isInboxError } from "../../src/errors.ts";
 import { type Alarm, createInbox } from "../../src/index.ts";
 import type { ProactiveMessage } from "../../src/types.ts";
 import { createRandom } from "../chaos/random.ts";
-import { messageOf } from "../ledger/messages.ts";
+import { messageOf } from "../helpers/message.ts";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
-import { useTemporaryFolder } from "../ledger/temporary-folder.ts";
 
 const inFolder = useTemporaryFolder();
 const FLIPS = Number(process.env["FLIPS"] ?? 200);

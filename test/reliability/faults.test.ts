@@ -5,8 +5,8 @@ import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
-import { useTemporaryFolder } from "../ledger/temporary-folder.ts";
 import type { FaultReport, FaultTrial } from "./fault-program.ts";
 
 const inFolder = useTemporaryFolder();

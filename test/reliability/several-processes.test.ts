@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { useTemporaryFolder } from "../ledger/temporary-folder.ts";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 import { finalOf, startProcess } from "./start-process.ts";
 
 const inFolder = useTemporaryFolder();

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { collavre, type InboxOptions, parseSessionKey } from "../../src/index.ts";
 import type { FakeGateway } from "../../src/testing/index.ts";
 import { feedInbox, KEY, say } from "../helpers/fed-inbox.ts";
-import { useTemporaryFolder } from "../ledger/temporary-folder.ts";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 import {
   asked,
   type Hearing,

@@ -1,34 +1,29 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createDevice } from "../../src/source/gateway/device-file.ts";
 import { gatewaySource } from "../../src/source/gateway/gateway.ts";
+import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
 
-let folder = "";
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "device-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-});
+const inFolder = useTemporaryFolder();
 
 const refused = (message: string) => expect.objectContaining({ code: "ERR_INBOX_OPTION", message }) as Error;
 
 describe("a device file", () => {
   it("is created at the first call for its owner only", () => {
-    const file = join(folder, "new", "device.json");
+    const file = inFolder("new/device.json");
     const device = createDevice(file);
     expect(device.deviceId).toMatch(/^[0-9a-f]{64}$/);
     if (process.platform !== "win32") expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(createDevice(pathToFileURL(file))).toMatchObject({ deviceId: device.deviceId });
-    expect(readdirSync(join(folder, "new"))).toEqual(["device.json"]);
+    expect(readdirSync(inFolder("new"))).toEqual(["device.json"]);
     // A device that does not fit together would be refused here.
     gatewaySource({ url: "ws://127.0.0.1:1", device });
   });
 
   it("keeps a token and forgets it", () => {
-    const file = join(folder, "device.json");
+    const file = inFolder("device.json");
     const device = createDevice(file);
     expect(device.loadToken?.()).toBeUndefined();
     device.storeToken?.("a-token", ["operator.read"]);
@@ -42,7 +37,7 @@ describe("a device file", () => {
   });
 
   it("is one device when several processes create it at once", () => {
-    const file = join(folder, "device.json");
+    const file = inFolder("device.json");
     const module = JSON.stringify(fileURLToPath(new URL("../../src/source/gateway/device-file.ts", import.meta.url)));
     const program = `import { createDevice } from ${module}; console.log(createDevice(${JSON.stringify(file)}).deviceId);`;
     const shell = Array.from({ length: 3 }, () => '"$NODE" --import tsx --input-type=module --eval "$PROGRAM" &').join(
@@ -55,7 +50,7 @@ describe("a device file", () => {
     const ids = stdout.trim().split("\n");
     expect(ids).toHaveLength(3);
     expect(new Set(ids).size).toBe(1);
-    expect(readdirSync(folder)).toEqual(["device.json"]);
+    expect(readdirSync(inFolder("."))).toEqual(["device.json"]);
   });
 
   it.each([
@@ -69,20 +64,20 @@ describe("a device file", () => {
       "is damaged: its key and its id do not fit. Restore it, or remove it to pair as a new device",
     ],
   ])("is refused by name and left unchanged where it is %s", (_what, content, words) => {
-    const file = join(folder, "device.json");
+    const file = inFolder("device.json");
     writeFileSync(file, content);
     expect(() => createDevice(file)).toThrow(refused(`The device file ${file} ${words}`));
     expect(readFileSync(file, "utf8")).toBe(content);
   });
 
   it("says why it cannot be created", () => {
-    writeFileSync(join(folder, "file"), "");
-    expect(() => createDevice(join(folder, "file", "device.json"))).toThrow(/cannot be (made|read): E[A-Z]+/);
+    writeFileSync(inFolder("file"), "");
+    expect(() => createDevice(inFolder("file/device.json"))).toThrow(/cannot be (made|read): E[A-Z]+/);
   });
 
   it("is not created through a broken link", () => {
-    const file = join(folder, "device.json");
-    symlinkSync(join(folder, "elsewhere"), file);
+    const file = inFolder("device.json");
+    symlinkSync(inFolder("elsewhere"), file);
     expect(() => createDevice(file)).toThrow("cannot be read: ENOENT");
   });
 

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
-import { messageOf } from "../messages.ts";
+import { messageOf } from "../../helpers/message.ts";
 
 /** A process, or a worker thread, with a ledger that has taken `a` and `b` of one session. It says "ready", and lives on. */
 const { url, schema } = (parentPort === null ? JSON.parse(process.argv[2] as string) : workerData) as {

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
+import { messageOf } from "../../helpers/message.ts";
 import { usePostgres } from "../../helpers/postgres.ts";
-import { messageOf } from "../messages.ts";
 
 const postgres = await usePostgres("THE ORDER OF MESSAGES ON SEVERAL HOSTS");
 afterAll(() => postgres?.stop());

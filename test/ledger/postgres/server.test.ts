@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { InboxError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { type PostgresLedger, postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
+import { messageOf } from "../../helpers/message.ts";
 import { type OwnPostgres, startPostgres } from "../../helpers/postgres.ts";
-import { messageOf } from "../messages.ts";
 
 let server: OwnPostgres | undefined;
 beforeAll(async () => {

@@ -2,9 +2,9 @@ import pg from "pg";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { type PostgresLedgerOptions, postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
+import { messageOf } from "../../helpers/message.ts";
 import { startPgBouncer } from "../../helpers/pgbouncer.ts";
 import { usePostgres } from "../../helpers/postgres.ts";
-import { messageOf } from "../messages.ts";
 
 const postgres = await usePostgres("HOW A LEDGER IN POSTGRES IS SET UP");
 const url = postgres?.url as string;

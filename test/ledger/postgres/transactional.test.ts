@@ -5,8 +5,8 @@ import { InboxError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { type PostgresLedger, postgresLedger, type TransactionContext } from "../../../src/ledger/postgres/postgres.ts";
 import type { ProactiveMessage } from "../../../src/types.ts";
+import { messageOf } from "../../helpers/message.ts";
 import { usePostgres } from "../../helpers/postgres.ts";
-import { messageOf } from "../messages.ts";
 
 const postgres = await usePostgres("TRANSACTIONAL HANDLERS");
 

@@ -1,4 +1,4 @@
-import { messageOf } from "../messages.ts";
+import { messageOf } from "../../helpers/message.ts";
 import { openLedger } from "../open-ledger.ts";
 
 /** Takes a message twice on the ledger file it is given, and says what came of that. */

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
-import { useTemporaryFolder } from "../temporary-folder.ts";
+import { useTemporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const inFolder = useTemporaryFolder();
 

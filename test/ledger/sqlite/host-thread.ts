@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { messageOf } from "../messages.ts";
+import { messageOf } from "../../helpers/message.ts";
 import { openLedger } from "../open-ledger.ts";
 
 /** A worker thread with a ledger: takes a message, says so, and then stays as it is, or fails where it is told to. */

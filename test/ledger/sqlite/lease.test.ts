@@ -4,10 +4,10 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { messageOf } from "../messages.ts";
+import { messageOf } from "../../helpers/message.ts";
+import { useTemporaryFolder } from "../../helpers/temporary-folder.ts";
 import { openLedger } from "../open-ledger.ts";
 import { startHost } from "../start-host.ts";
-import { useTemporaryFolder } from "../temporary-folder.ts";
 
 const inFolder = useTemporaryFolder();
 // Processes start one after the other, on a machine that may be busy.

@@ -3,9 +3,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { InboxError } from "../../../src/errors.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { createTestClock, type TestClock } from "../../../src/testing/clock.ts";
-import { messageOf } from "../messages.ts";
+import { messageOf } from "../../helpers/message.ts";
+import { useTemporaryFolder } from "../../helpers/temporary-folder.ts";
 import { openLedger } from "../open-ledger.ts";
-import { useTemporaryFolder } from "../temporary-folder.ts";
 
 const inFolder = useTemporaryFolder();
 let clock: TestClock;

@@ -4,9 +4,9 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { createInbox } from "../../../src/index.ts";
 import { networkFileSystem } from "../../../src/ledger/sqlite/place.ts";
-import { messageOf } from "../messages.ts";
+import { messageOf } from "../../helpers/message.ts";
+import { useTemporaryFolder } from "../../helpers/temporary-folder.ts";
 import { openLedger } from "../open-ledger.ts";
-import { useTemporaryFolder } from "../temporary-folder.ts";
 
 const inFolder = useTemporaryFolder();
 

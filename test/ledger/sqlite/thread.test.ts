@@ -2,9 +2,9 @@ import { Worker } from "node:worker_threads";
 import { expect, it, vi } from "vitest";
 import type { InboxError } from "../../../src/errors.ts";
 import { createTestClock } from "../../../src/testing/clock.ts";
-import { messageOf } from "../messages.ts";
+import { messageOf } from "../../helpers/message.ts";
+import { useTemporaryFolder } from "../../helpers/temporary-folder.ts";
 import { openLedger } from "../open-ledger.ts";
-import { useTemporaryFolder } from "../temporary-folder.ts";
 
 const inFolder = useTemporaryFolder();
 

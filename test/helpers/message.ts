@@ -1,6 +1,6 @@
 import type { ProactiveMessage } from "../../src/types.ts";
 
-/** A message named `id`, as an inbox would take it on. */
+/** A message with this id, as an inbox takes it on; `fields` replace what it has. */
 export function messageOf(id: string, fields: Partial<ProactiveMessage> = {}): ProactiveMessage {
   return {
     id,

@@ -1,0 +1,24 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, onTestFinished } from "vitest";
+
+const create = () => mkdtempSync(join(tmpdir(), "openclaw-inbox-"));
+const remove = (folder: string) => rmSync(folder, { recursive: true, force: true });
+
+/** A folder for each test of the file that calls this, removed after the test. The result gives the path of a file in it. */
+export function useTemporaryFolder(): (name: string) => string {
+  let folder = "";
+  beforeEach(() => {
+    folder = create();
+  });
+  afterEach(() => remove(folder));
+  return (name) => join(folder, name);
+}
+
+/** The path of a file in a folder of its own, removed after the test. */
+export function temporaryFile(name: string): string {
+  const folder = create();
+  onTestFinished(() => remove(folder));
+  return join(folder, name);
+}
