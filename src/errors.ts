@@ -10,6 +10,7 @@ import { wellFormed } from "./kit/well-formed.ts";
  * - `ERR_INBOX_REQUEST`: a Gateway answered a request with an error, or not in time.
  * - `ERR_INBOX_SCOPE`: the Gateway did not grant the scope that the call needs.
  * - `ERR_INBOX_NO_ANSWER`: a run that `ask()` waited for ended without an answer; `details.outcome` says how.
+ * - `ERR_INBOX_JOB`: a cron job was due and said nothing; only in an alarm.
  * - `ERR_INBOX_RECORDING`: a recording cannot be read or written.
  * - `ERR_INBOX_LEDGER`: the ledger cannot be opened, read or written.
  * - `ERR_INBOX_LEASE`: another inbox took the message over and delivers it; here it has no outcome.
@@ -26,6 +27,7 @@ export type InboxErrorCode =
   | "ERR_INBOX_REQUEST"
   | "ERR_INBOX_SCOPE"
   | "ERR_INBOX_NO_ANSWER"
+  | "ERR_INBOX_JOB"
   | "ERR_INBOX_RECORDING"
   | "ERR_INBOX_LEDGER"
   | "ERR_INBOX_LEASE"

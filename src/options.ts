@@ -130,6 +130,12 @@ export interface InboxOptions<S extends Session = Session> {
    * never wait. Default 60,000.
    */
   readonly recoveryTimeoutMs?: number;
+  /**
+   * How long a cron job that is due may take to say something, in ms; then there is an alarm on `alarms$`. It counts
+   * while the link is live. Gateways hold reminders back for up to a minute and repeat a failing model for three.
+   * 0 to 2,147,483,647; `0` watches no job. Default 300,000 (5 minutes).
+   */
+  readonly jobGraceMs?: number;
   /** A pino instance, or any object with its methods. Default: none. Message text is never logged. */
   readonly logger?: Logger;
   /** Default: the system's clock. */
@@ -230,6 +236,7 @@ const plain = {
   maxSessions: option(10_000, integer(1)),
   maxHistoryRows: option(1_000, integer(50)),
   recoveryTimeoutMs: option(60_000, integer(1, MAX_DELAY_MS)),
+  jobGraceMs: option(300_000, delay),
   clock: option(systemClock, shapedLike("a clock", "now", "setTimeout", "clearTimeout")),
   inspectText: option(false, flag),
   random: option(Math.random, callable),

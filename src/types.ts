@@ -280,11 +280,37 @@ export type Activity =
       readonly delayMs: number;
     };
 
-/** A part with a problem. Without `error`, the problem is over. */
-export interface Alarm {
-  readonly part: "ledger";
-  readonly error?: InboxError;
-}
+/** A part that is in trouble, or, without an `error`, is well again. */
+export type Alarm =
+  /** Messages cannot be written down (`ERR_INBOX_LEDGER`), or can again. */
+  | { readonly part: "ledger"; readonly error?: InboxError }
+  /** A cron job was due, and neither words nor a token of silence nor a failure came (`ERR_INBOX_JOB`); or it is heard again. */
+  | {
+      readonly part: "job";
+      /** The `name` of the Gateway that has the job. */
+      readonly gateway: string;
+      /** The job's id. */
+      readonly job: string;
+      /** At most 500 characters of the job's name, where it has one. */
+      readonly name?: string;
+      /** When it should have spoken, in ms since the epoch by the Gateway's clock. */
+      readonly due: number;
+      /**
+       * What the Gateway says of that run; absent where it tells of none. `status` is its word: `ok`, `error`, `skipped`.
+       * `delivery` is what became of words that were to go to a channel: `delivered`, `not-delivered`, `not-requested`,
+       * `unknown`. `reason` is at most 500 characters of its words.
+       */
+      readonly claimed?: {
+        readonly status: string;
+        readonly ranMs?: number;
+        readonly delivery?: string;
+        readonly reason?: string;
+      };
+      readonly error?: InboxError;
+    };
+
+/** An alarm about a cron job. */
+export type JobAlarm = Extract<Alarm, { part: "job" }>;
 
 /** A logger with pino's methods. Any pino instance fits. */
 export interface Logger {

@@ -1,5 +1,5 @@
 import type { Observable } from "rxjs";
-import type { DeliveryOutcome, LinkStatus, ProactiveMessage, RunOutcome, Session } from "../types.ts";
+import type { Alarm, DeliveryOutcome, LinkStatus, ProactiveMessage, RunOutcome, Session } from "../types.ts";
 
 /** What a {@link Deliver} handler is told about the attempt. */
 export interface DeliverContext {
@@ -16,6 +16,7 @@ export interface Watched {
   readonly outcomes$: Observable<RunOutcome>;
   readonly deliveries$: Observable<DeliveryOutcome>;
   readonly links$: Observable<LinkStatus>;
+  readonly alarms$: Observable<Alarm>;
 }
 
 /**

@@ -52,12 +52,12 @@ export function rowCarriesTooLongAnId(row: unknown): boolean {
   return isTooLongAnId(fields(openclawAutomation)["runId"]) || isTooLongAnId(fields(openclawAbort)["runId"]);
 }
 
-/** Words for a person, cut to `MAX_WORDS_CHARS`. Undefined when there are none. */
-export function readWords(value: unknown): string | undefined {
+/** Words for a person, cut to `maxChars`; undefined when there are none. */
+export function readWords(value: unknown, maxChars = MAX_WORDS_CHARS): string | undefined {
   if (typeof value !== "string" || value === "") return undefined;
-  if (value.length <= MAX_WORDS_CHARS) return value;
+  if (value.length <= maxChars) return value;
   // Copied, because a slice keeps the whole string in memory.
-  return structuredClone(`${value.slice(0, MAX_WORDS_CHARS - 1)}…`);
+  return structuredClone(`${value.slice(0, maxChars - 1)}…`);
 }
 
 /** Whether `value` can be a time in ms since the epoch. */

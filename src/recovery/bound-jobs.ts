@@ -11,7 +11,6 @@ import type { ChatEvent, GatewayEvent } from "../types.ts";
 import type { Bookmark } from "./bookmark.ts";
 import type { Generation } from "./generation.ts";
 import type { Histories } from "./history/history.ts";
-import type { Requests } from "./requests.ts";
 import type { Address } from "./sessions/address.ts";
 import type { OurSessions } from "./sessions/our-sessions.ts";
 
@@ -70,14 +69,9 @@ export class BoundJobs {
     this.copies = new ExpiringMap({ windowMs: ROW_MS, maxKeys: MAX_JOBS, clock: options.clock });
   }
 
-  /** Asks which jobs there are. Without an answer, those are known that fire while we listen. */
-  async load(requests: Requests): Promise<void> {
-    try {
-      const { jobs } = fields(await requests.ask("cron.list", { includeDisabled: true }));
-      for (const job of Array.isArray(jobs) ? jobs : []) this.learn(job);
-    } catch {
-      // Counted and logged by the requests.
-    }
+  /** These are the Gateway's jobs. Without them, those are known that fire while we listen. */
+  load(jobs: readonly unknown[]): void {
+    for (const job of jobs) this.learn(job);
   }
 
   /** Takes a `cron` event. */

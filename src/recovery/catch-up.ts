@@ -31,6 +31,8 @@ export interface CatchUpOptions {
   readonly ends: ReportEnds;
   readonly pending: PendingEnds;
   readonly bound: BoundJobs;
+  /** Asks which cron jobs there are. Does not reject. `at`: the Gateway's clock. */
+  readonly loadJobs: (at: number | undefined) => Promise<void>;
   readonly nameless: NamelessRuns;
   readonly generation: Generation;
   readonly report: Report;
@@ -56,20 +58,25 @@ const BACKLOG_PAUSE_MS = 1_000;
  * latest first. Subscribing comes first, so that nothing falls in between. Ends early with its connection.
  */
 export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
-  const { requests, bookmark, bound, generation, signal, report, ttlMs } = options;
+  const { requests, bookmark, bound, loadJobs, generation, signal, report, ttlMs } = options;
   const round = new Round(options);
   let at: number | undefined;
   let failed = false;
   bookmark.beginRound();
   try {
     // Refused by a Gateway that does not know it, this is counted and logged; the rest works without.
-    const subscribed = requests.ask("sessions.subscribe", {}, { urgent: true }).catch(unlessCancelled);
-    await Promise.all([subscribed, bound.load(requests)]);
+    await requests.ask("sessions.subscribe", {}, { urgent: true }).catch(unlessCancelled);
+    let isFirst = true;
     for await (const page of listSessions(requests)) {
-      if (at === undefined) bookmark.lookAtClock(page.at);
       at ??= page.at;
       for (let count = page.refused; count > 0; count -= 1)
         report.rejected({ gateway: options.gateway, reason: "bad-id" });
+      if (isFirst) {
+        bookmark.lookAtClock(at);
+        // Which jobs are due is known by the Gateway's clock.
+        await loadJobs(at);
+        isFirst = false;
+      }
       if (!(await inSlices(page.sessions, (session) => round.list(session), { signal }))) break;
       if (round.isFull) break;
     }

@@ -53,7 +53,10 @@ export class Generation {
     return this.keepsRunsApart || jobAddress(address).key === address.key;
   }
 
-  /** A main-session cron job runs under a key of its own, is told to subscribers only, and its history lies there, unlisted. */
+  /**
+   * A main-session cron job runs under a key of its own after it has "finished". It is told to subscribers only, and its
+   * history lies there, unlisted.
+   */
   get keepsRunsApart(): boolean {
     return this.release !== undefined && !isSince(this.release, NAMES_RUNS);
   }

@@ -1,4 +1,6 @@
 import type { LinkEvent } from "../../machines/link.ts";
+import { listJobs } from "../jobs/job-list.ts";
+import { JobWatch } from "../jobs/job-watch.ts";
 import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import { Slots } from "../kit/slots.ts";
@@ -6,6 +8,7 @@ import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { InboundEvent } from "../pipeline/pipeline.ts";
 import { attachmentsOf } from "../protocol/attachments.ts";
+import { isSilence } from "../protocol/silence.ts";
 import { cutBeginning } from "../protocol/text.ts";
 import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
@@ -42,6 +45,7 @@ export interface RecoveriesOptions {
   readonly maxSessions: number;
   readonly maxHistoryRows: number;
   readonly recoveryTimeoutMs: number;
+  readonly jobGraceMs: number;
   /** Sends an event down the one path. */
   readonly emit: (event: GatewayEvent) => void;
 }
@@ -52,6 +56,8 @@ interface RecoveryOptions extends Omit<RecoveriesOptions, "links"> {
   readonly onRecovered: () => void;
   /** Shared by all. */
   readonly slots: Slots;
+  /** Of several connections to one Gateway one does. */
+  readonly watchesJobs: boolean;
 }
 
 /** How often it is looked which runs are about to expire, and what still has to be read, at most. */
@@ -64,15 +70,20 @@ export class Recoveries {
   private readonly bySource: ReadonlyMap<Source, Recovery>;
   /** Of two connections with one name and one owner, either tells of what is heard over both: the last does. */
   private readonly byConnection: ReadonlyMap<string, Recovery>;
+  /** Of several connections to one Gateway, the one that watches its cron jobs. */
+  private readonly byGateway: ReadonlyMap<string, Recovery>;
 
   constructor({ links, ...options }: RecoveriesOptions) {
     const slots = new Slots(READING_AT_ONCE);
+    const watching = new Map(links.map(({ source }) => [source.name, source]));
     const recoveries = links.map((link) => {
       const { source } = link;
+      const watchesJobs = watching.get(source.name) === source;
       const onRecovered = () => link.send({ type: "recovered" });
-      return [source, new Recovery({ ...options, source, slots, onRecovered })] as const;
+      return [source, new Recovery({ ...options, source, slots, watchesJobs, onRecovered })] as const;
     });
     this.bySource = new Map(recoveries);
+    this.byGateway = new Map(recoveries.map(([{ name }, recovery]) => [name, recovery] as const));
     this.byConnection = new Map(
       recoveries.map(([{ name, owner }, recovery]) => [connectionName(name, owner), recovery] as const),
     );
@@ -92,7 +103,10 @@ export class Recoveries {
 
   /** Whether a chat event is kept back. Then it is sent again, when it is known what it is. */
   keeps(event: GatewayEvent): boolean {
-    if (event.event.state !== "final") return false;
+    const { state } = event.event;
+    if (state === "delta" || state === "status") return false;
+    this.byGateway.get(event.gateway)?.heard(event);
+    if (state !== "final") return false;
     return this.byConnection.get(connectionName(event.gateway, event.owner))?.keeps(event) === true;
   }
 
@@ -130,11 +144,14 @@ class Recovery {
   private readonly bound: BoundJobs;
   private readonly files: AnnouncedFiles;
   private readonly rows: RowEvents;
+  private readonly jobs: JobWatch | undefined;
   /** Runs that were looked up before they expire: once is enough. */
   private readonly lookedUp: ExpiringMap<true>;
   private readonly stopped = new AbortController();
   /** Aborted when the connection is gone; undefined while there is none. */
   private connection: AbortController | undefined;
+  /** The `hello-ok` of the last connection. */
+  private greeting: unknown;
   /** Something is missing and must be read again. */
   private isBehind = false;
   /** The rounds through the sessions, one after the other. */
@@ -163,8 +180,14 @@ class Recovery {
     this.pending = new PendingEnds({ ...shared, ...this.asking, bookmark, nameless, ends });
     this.bound = new BoundJobs({ ...shared, ...this.asking, bookmark, ours });
     this.files = new AnnouncedFiles(options);
+    this.jobs = this.watchJobs(shared);
     this.rows = new RowEvents({
       ...shared,
+      onRow: ({ kind, runId = "", text, attachments = [] }, sessionKey) => {
+        // Of a token of silence there is no row.
+        if (kind === "reply" && text.trim() === "" && attachments.length === 0)
+          this.jobs?.heard({ runId, sessionKey, answer: "nothing", origin: "unknown" });
+      },
       ...this.asking,
       bookmark,
       ends,
@@ -190,6 +213,7 @@ class Recovery {
     this.rows.setConnected(true);
     this.generation.setHello(hello);
     if (this.asking === undefined) return this.options.onRecovered();
+    this.greeting = hello;
     this.sweepLater();
     this.catchUp(signal, this.recoveredSoon(signal));
   }
@@ -204,6 +228,7 @@ class Recovery {
     this.asking?.requests.cancel();
     this.asking?.subscriptions.clear();
     this.sweepTimer?.cancel();
+    this.jobs?.lost();
     this.pending.sweep();
     this.bookmark.interrupt();
   }
@@ -255,13 +280,35 @@ class Recovery {
 
   /** Takes every event of this Gateway that is not a chat event. */
   event(event: InboundEvent): void {
-    if (!this.stopped.signal.aborted) this.rows.event(event);
+    if (this.stopped.signal.aborted) return;
+    this.rows.event(event);
+    this.jobs?.event(event);
+  }
+
+  /** Takes every end of a run of this Gateway, whichever connection told of it. */
+  heard({ gateway, event }: GatewayEvent): void {
+    const { jobs, options } = this;
+    // One that was kept back has been heard before.
+    if (jobs === undefined || event.placed !== undefined) return;
+    const { runId, state, messageText = "", attachments = [] } = event;
+    const source = options.supervisor.sourceOf(gateway, runId);
+    const text = messageText.trim() === "" ? options.supervisor.textSoFar(gateway, runId) : messageText;
+    const isEmpty = attachments.length === 0 && (text.trim() === "" || isSilence(text));
+    const answer = state !== "final" ? "failed" : isEmpty ? "empty" : "spoke";
+    jobs.heard({
+      runId,
+      jobId: event.job?.id ?? source.jobId,
+      sessionKey: event.sessionKey ?? source.sessionKey,
+      answer,
+      origin: event.origin ?? source.origin,
+    });
   }
 
   /** Ends everything, for good. What has not been reported by now is found by the next start. */
   stop(): void {
     this.bound.stop();
     this.lost();
+    this.jobs?.stop();
     this.stopped.abort();
     this.bookmark.stop();
     this.asking?.requests.cancel();
@@ -270,6 +317,35 @@ class Recovery {
     this.ours.clear();
     this.nameless.clear();
     this.lookedUp.clear();
+  }
+
+  private watchJobs(shared: { readonly gateway: string }): JobWatch | undefined {
+    const { asking, options, ours } = this;
+    const { watchesJobs, jobGraceMs: graceMs, supervisor } = options;
+    if (asking === undefined || !watchesJobs || graceMs === 0) return undefined;
+    return new JobWatch({
+      ...options,
+      ...shared,
+      graceMs,
+      isOurs: (sessionKey) => ours.has(sessionKey),
+      ask: (method, params) => asking.requests.ask(method, params),
+      liveKeys: () =>
+        supervisor.live().flatMap(({ gateway, sessionKey = [] }) => (gateway === shared.gateway ? sessionKey : [])),
+      isCatchingUp: () => this.isCatchingUp,
+    });
+  }
+
+  /** Asks which cron jobs there are. Without an answer those are known that fire while we listen. */
+  private async loadJobs({ requests }: Asking, at: number | undefined, signal: AbortSignal): Promise<void> {
+    const { bound, jobs, generation, greeting } = this;
+    try {
+      const listed = await listJobs((method, params) => requests.ask(method, params));
+      bound.load(listed);
+      jobs?.hearTime(at);
+      await jobs?.begin(listed, { hello: greeting, speaksAfterEnd: generation.keepsRunsApart, signal });
+    } catch {
+      // Counted and logged by the requests.
+    }
   }
 
   /** Calls `onRecovered` when told to, or when that takes too long, but only as long as the connection lives. */
@@ -312,7 +388,8 @@ class Recovery {
       return report.bookmarkUnreadable(source.name, error);
     }
     const { ours, ends, pending, nameless, generation, bound } = this;
-    const parts = { ...asking, bookmark, ours, ends, pending, nameless, generation, bound };
+    const loadJobs = (at: number | undefined) => this.loadJobs(asking, at, signal);
+    const parts = { ...asking, bookmark, ours, ends, pending, nameless, generation, bound, loadJobs };
     const result = await catchUp({ ...options, ...parts, gateway: source.name, liveRuns: this.liveRuns(), signal });
     if (signal.aborted) return;
     this.isBehind = result.failed;

@@ -31,6 +31,8 @@ export interface RowEventsOptions {
   readonly ends: ReportEnds;
   readonly nameless: NamelessRuns;
   readonly generation: Generation;
+  /** Told of every row. */
+  readonly onRow: (row: SessionRow, sessionKey: string) => void;
   /** Absent where the source only listens. */
   readonly subscriptions?: Subscriptions | undefined;
 }
@@ -118,6 +120,7 @@ export class RowEvents {
     if (session === undefined || read === undefined) return;
     const row = this.named(read, session.sessionKey);
     if (read.runId === undefined && row.runId !== undefined) this.options.nameless.hearRow(row.runId, row);
+    this.options.onRow(row, session.sessionKey);
     const { sessionKey, address, fingerprint, sessionId } = session;
     this.learnOrigin(sessionKey, row);
     const heard = { place: placeOfRow(row, sessionId), fingerprint };

@@ -82,6 +82,14 @@ export const counters = {
     metric: "sessions_over_limit_total",
     help: "Times that a session of ours was not subscribed to because of `maxSessions`.",
   },
+  jobAlarms: {
+    metric: "job_alarms_total",
+    help: "Times that a cron job was due and said nothing within `jobGraceMs`; not again until it is heard.",
+  },
+  jobsOverLimit: {
+    metric: "jobs_over_limit_total",
+    help: "Times that a cron job was told of that is not followed: 10,000 of its Gateway are already.",
+  },
   delivered: { metric: "messages_delivered_total", help: "Messages that the handler took." },
   retried: { metric: "delivery_retries_total", help: "Attempts that failed and are followed by another." },
   dead: { metric: "messages_dead_total", help: "Messages whose delivery gave up." },
@@ -104,6 +112,8 @@ export const counters = {
   hostErrors: { metric: "host_errors_total", help: "Times that a function of the host (`session`, `accept`) threw." },
   sessions: { metric: "sessions", help: "Sessions subscribed to." },
   recoveryPending: { metric: "recovery_pending_sessions", help: "Sessions that wait to be brought up to date." },
+  jobs: { metric: "cron_jobs", help: "Cron jobs of ours that speak, and are followed." },
+  silentJobs: { metric: "silent_jobs", help: "Cron jobs that were due, said nothing, and have not been heard since." },
   unsafe: {
     metric: "ledger_unsafe",
     help: "1 while the ledger cannot be written, so that a crash would lose messages; else 0.",

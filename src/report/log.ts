@@ -1,5 +1,5 @@
 import { errorStack, errorText } from "../errors.ts";
-import type { GatewayEvent, LinkStatus, Logger, ProactiveMessage, Rejection, RunOutcome } from "../types.ts";
+import type { GatewayEvent, JobAlarm, LinkStatus, Logger, ProactiveMessage, Rejection, RunOutcome } from "../types.ts";
 
 /** What the inbox writes to the log: one line per change of state. It always has the ids, never message text. */
 export interface Log {
@@ -25,6 +25,8 @@ export interface Log {
   requestFailed(gateway: string, method: string, params: object, error: unknown, isRepeat: boolean): void;
   historyCut(gateway: string, sessionKey: string, rows: number): void;
   bookmarkUnreadable(gateway: string, error: unknown): void;
+  jobSilent(alarm: JobAlarm): void;
+  jobHeard(alarm: JobAlarm): void;
   stopped(unfinished: number, pending: number): void;
 }
 
@@ -122,6 +124,10 @@ function logTo(log: Logger): Log {
       ),
     bookmarkUnreadable: (gateway, error) =>
       log.error({ gateway, ...thrown(error) }, "the bookmarks could not be read from the ledger: catching up waits"),
+    // Not its name, nor the Gateway's own words: they may hold what was to be said.
+    jobSilent: ({ gateway, job, due, error }) =>
+      log.warn({ gateway, job, due: new Date(due).toISOString(), error: errorText(error) }, "a cron job is silent"),
+    jobHeard: ({ gateway, job }) => log.info({ gateway, job }, "a silent cron job is heard again"),
     claimFailed: (error) => log.error(thrown(error), "could not look for undelivered messages of other processes"),
     ledgerSafe: () => log.info({}, "the ledger is on disk again"),
     stopped: (unfinished, pending) =>

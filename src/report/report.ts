@@ -6,6 +6,7 @@ import type {
   DeliveryOutcome,
   EventEffect,
   HeardEvent,
+  JobAlarm,
   LinkStatus,
   Logger,
   ProactiveMessage,
@@ -321,6 +322,43 @@ export class Report {
   /** The link is live, and catching up continues. */
   recoveryLate(gateway: string): void {
     this.log.recoveryLate(gateway, this.counts.recoveryPending);
+  }
+
+  // Cron jobs.
+
+  /** So many jobs more (or fewer, below 0) are followed. */
+  jobsFollowed(jobs: number): void {
+    this.counts.jobs += jobs;
+  }
+
+  /** A job is not followed: there are too many. */
+  jobOverLimit(): void {
+    this.counts.jobsOverLimit += 1;
+  }
+
+  /** A job was due and said nothing. */
+  jobSilent(alarm: JobAlarm): void {
+    this.counts.jobAlarms += 1;
+    this.counts.silentJobs += 1;
+    this.log.jobSilent(alarm);
+    this.alarms.next(alarm);
+  }
+
+  /** A job that was silent is heard again. */
+  jobHeard(alarm: JobAlarm): void {
+    this.counts.silentJobs -= 1;
+    this.log.jobHeard(alarm);
+    this.alarms.next(alarm);
+  }
+
+  /** A job was silent already when an earlier process was stopped. */
+  jobRemembered(): void {
+    this.counts.silentJobs += 1;
+  }
+
+  /** A silent job is gone, or not followed any more. */
+  jobForgotten(): void {
+    this.counts.silentJobs -= 1;
   }
 
   // Stop.

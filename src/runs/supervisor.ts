@@ -156,6 +156,18 @@ export class Supervisor {
     return before.mayStillSpeak ? "unspoken" : "settled";
   }
 
+  /** Where a run comes from, and the session that it is of, as far as is known. One that this host asked for is `"requested"`. */
+  sourceOf(
+    gateway: string,
+    runId: string,
+  ): { readonly origin: Origin; readonly jobId: string | undefined; readonly sessionKey: string | undefined } {
+    const run = this.runs.get(gateway, runId);
+    const hint = run ?? this.hints.get(runKey(gateway, runId));
+    const sessionKey = run?.context.sessionKey;
+    const origin = this.isSolicited(runId) ? "requested" : (hint?.origin ?? originOf(runId, sessionKey));
+    return { origin, jobId: hint?.job?.id, sessionKey };
+  }
+
   /** What a run has said so far; empty when it is not in `buffering`. */
   textSoFar(gateway: string, runId: string): string {
     return this.runs.get(gateway, runId)?.context.text ?? "";

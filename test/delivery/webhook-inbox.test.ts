@@ -1,10 +1,19 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { NEVER, Subject } from "rxjs";
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, it } from "vitest";
 import { type WebhookOptions, webhook } from "../../src/delivery/webhook/webhook.ts";
-import { createInbox, type Inbox, type InboxOptions, type Source, type SourceListener } from "../../src/index.ts";
+import {
+  type Alarm,
+  createInbox,
+  type Inbox,
+  InboxError,
+  type InboxOptions,
+  type Source,
+  type SourceListener,
+} from "../../src/index.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { settle } from "./fixture.ts";
 
@@ -88,7 +97,7 @@ describe("a receiver's refusal", () => {
 });
 
 describe("the webhook's `events`", () => {
-  const events = ["run.errored", "run.expired", "delivery.dead", "link.paused", "link.live"] as const;
+  const events = ["run.errored", "run.expired", "delivery.dead", "link.paused", "link.live", "job.silent"] as const;
 
   it("sends only messages by default", async () => {
     const { url, received } = await startReceiver(() => ({ status: 204 }));
@@ -160,6 +169,25 @@ describe("the webhook's `events`", () => {
       ["openclaw.link.live", "home", undefined],
       ["openclaw.link.paused", "home", "Pair this host."],
     ]);
+  });
+
+  it("tells of a silent cron job, and not of its coming back", async () => {
+    const { url, received } = await startReceiver(() => ({ status: 204 }));
+    const alarms = new Subject<Alarm>();
+    const deliver = webhook({ url, secret: SECRET, events });
+    deliver.attach?.({ outcomes$: NEVER, deliveries$: NEVER, links$: NEVER, alarms$: alarms } as never, () => {});
+    const job = { part: "job", gateway: "home", job: "j1", name: "Morning", due: 1_800_000_000_000 } as const;
+    const claimed = { status: "ok", ranMs: 1 };
+    alarms.next({ part: "ledger", error: new InboxError("ERR_INBOX_LEDGER", "The disk is full") });
+    alarms.next({ ...job, claimed, error: new InboxError("ERR_INBOX_JOB", "The cron job j1 is silent") });
+    alarms.next(job);
+    alarms.next({ ...job, job: "j2", error: new InboxError("ERR_INBOX_JOB", "The cron job j2 is silent") });
+    await until(() => received.length === 2);
+    const { part: _, ...ids } = job;
+    const due = "2027-01-15T08:00:00.000Z";
+    expect(received[0]?.body.type).toBe("openclaw.job.silent");
+    expect(received[0]?.body.data).toEqual({ ...ids, due, claimed, error: "The cron job j1 is silent" });
+    expect(received[1]?.body.data).toMatchObject({ job: "j2", error: "The cron job j2 is silent" });
   });
 
   it("tries an event five times and then counts and logs it", async () => {

@@ -3,7 +3,7 @@ import { errorText } from "../../errors.ts";
 import { exponential } from "../../kit/backoff.ts";
 import { Queue } from "../../kit/queue.ts";
 import { pause } from "../../kit/timer.ts";
-import type { DeliveryOutcome, LinkStatus, RunOutcome } from "../../types.ts";
+import type { DeliveryOutcome, JobAlarm, LinkStatus, RunOutcome } from "../../types.ts";
 import type { Watched } from "../deliver.ts";
 import { readFailure } from "../failure.ts";
 import type { WebhookEvent, WebhookTarget } from "./options.ts";
@@ -60,6 +60,11 @@ export class EventPoster {
     inbox.deliveries$.subscribe((outcome) => {
       if (outcome.status === "dead") tell("delivery.dead", [outcome.message.id, clock.now()], deadData(outcome));
     });
+    inbox.alarms$.subscribe((alarm) => {
+      // That it speaks again is told by its message.
+      if (alarm.part !== "job" || alarm.error === undefined) return;
+      tell("job.silent", [alarm.gateway, alarm.job, alarm.due], jobData(alarm));
+    });
     inbox.links$.subscribe((status) => {
       const { state, gateway, owner, since } = status;
       if (state === "paused" || state === "live") tell(`link.${state}`, [gateway, owner, since], linkData(status));
@@ -100,6 +105,10 @@ function runData(outcome: Exclude<RunOutcome, { status: "dispatched" }>): object
 function deadData({ message, attempts, error }: Extract<DeliveryOutcome, { status: "dead" }>): object {
   const { id, gateway, runId, sessionKey, owner } = message;
   return { id, gateway, runId, sessionKey, owner, attempts, error: errorText(error) };
+}
+
+function jobData({ gateway, job, name, due, claimed, error }: JobAlarm): object {
+  return { gateway, job, name, due: new Date(due).toISOString(), claimed, error: errorText(error) };
 }
 
 function linkData({ gateway, owner, state, reason, since }: LinkStatus): object {

@@ -2,7 +2,14 @@ import { assertKnownKeys, InboxError, optionError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../kit/clock.ts";
 
 /** Everything that {@link webhook} can report besides messages. */
-export const WEBHOOK_EVENTS = ["run.errored", "run.expired", "delivery.dead", "link.paused", "link.live"] as const;
+export const WEBHOOK_EVENTS = [
+  "run.errored",
+  "run.expired",
+  "delivery.dead",
+  "link.paused",
+  "link.live",
+  "job.silent",
+] as const;
 
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
 
@@ -45,7 +52,7 @@ export interface WebhookOptions {
   readonly maxBodyBytes?: number;
   /**
    * What to report besides messages: `"run.errored"`, `"run.expired"`, `"delivery.dead"`, `"link.paused"`,
-   * `"link.live"`. Each is posted like a message, with `type: "openclaw.run.errored"` and so on, up to 5 times. At most
+   * `"link.live"`, `"job.silent"`. Each is posted like a message, with `type: "openclaw.run.errored"` and so on, up to 5 times. At most
    * 1,000 events wait, in memory and only while the inbox runs.
    *
    * @default []

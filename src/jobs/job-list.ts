@@ -1,0 +1,27 @@
+import { fields } from "../protocol/fields.ts";
+
+/** Asks the Gateway, and resolves with its answer. */
+export type Ask = (method: string, params: object) => Promise<unknown>;
+
+/** The most that a Gateway gives at once. */
+const PAGE_JOBS = 200;
+/** 20,000 jobs: a Gateway that always says there are more does not keep us for ever. */
+const MAX_PAGES = 100;
+
+/** All jobs of a Gateway, disabled ones too, as it tells them. Rejects when it does not answer. */
+export async function listJobs(ask: Ask): Promise<readonly unknown[]> {
+  const all: unknown[] = [];
+  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+    const { jobs, hasMore } = fields(
+      await ask("cron.list", {
+        includeDisabled: true,
+        limit: PAGE_JOBS,
+        ...(all.length > 0 && { offset: all.length }),
+      }),
+    );
+    if (!Array.isArray(jobs) || jobs.length === 0) break;
+    all.push(...(jobs as unknown[]));
+    if (hasMore !== true) break;
+  }
+  return all;
+}

@@ -1,0 +1,484 @@
+import { InboxError } from "../errors.ts";
+import { inSlices } from "../kit/background.ts";
+import type { Clock } from "../kit/clock.ts";
+import { startTimer, type Timer } from "../kit/timer.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { fields, isTime, readId } from "../protocol/fields.ts";
+import { jobIdOf } from "../protocol/origin.ts";
+import type { Report } from "../report/report.ts";
+import type { Origin } from "../types.ts";
+import { type Answer, Firing } from "./firing.ts";
+import { GatewayTime } from "./gateway-time.ts";
+import { type CronJob, type MainSessions, placeOf, readClaim, readJob, readMainSessions } from "./job.ts";
+import { type Ask, listJobs } from "./job-list.ts";
+import { type RememberedJob, RememberedJobs } from "./remembered-jobs.ts";
+import { type Watched, WatchedJobs } from "./watched-jobs.ts";
+
+/** What a {@link JobWatch} needs. */
+export interface JobWatchOptions {
+  readonly gateway: string;
+  readonly clock: Clock;
+  readonly report: Report;
+  /** How long a job that is due may take to say something, in ms, above 0. */
+  readonly graceMs: number;
+  /** Whether what is said under this session key is for this host. */
+  readonly isOurs: (sessionKey: string) => boolean;
+  readonly ask: Ask;
+  readonly ledger: Pick<Ledger, "cursor" | "setCursor">;
+  /** The session keys in which somebody is speaking. */
+  readonly liveKeys: () => Iterable<string>;
+  /** What was missed is being looked for: nothing can be said about it yet. */
+  readonly isCatchingUp: () => boolean;
+}
+
+/** The end of a run, as far as jobs are concerned. */
+export interface HeardEnd {
+  readonly runId: string;
+  /** The job that it is of, where that is known. */
+  readonly jobId?: string | undefined;
+  readonly sessionKey: string | undefined;
+  readonly answer: Answer;
+  readonly origin: Origin;
+}
+
+/** A connection of which the jobs are known. */
+export interface Connected {
+  /** The Gateway's `hello-ok` payload. */
+  readonly hello: unknown;
+  /** Whether the agent may speak some time after its job has ended. */
+  readonly speaksAfterEnd: boolean;
+  /** Aborted when the connection is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** How often it is looked what is due, at most. */
+const LONGEST_SWEEP_MS = 10_000;
+/** A job that has ended later than its grace may be told of for a moment more. */
+const AFTER_END_MS = 30_000;
+/** In a session that others speak in, what comes so long after the end of a job is not the job's. */
+const SHARED_AFTER_END_MS = 10_000;
+/** Questions about single jobs in one look. */
+const MAX_LOOKUPS = 200;
+/** Who spoke was somebody else. */
+const NOT_JOBS: ReadonlySet<Origin> = new Set(["requested", "injected", "announcement"]);
+
+/**
+ * Knows which cron jobs of a Gateway should speak when, and raises an alarm for one that was due and of which neither
+ * words, nor a token of silence, nor a failure came. What the Gateway says about its jobs is no answer: it is what
+ * the alarm quotes. Nothing here throws for anything that a Gateway may send.
+ */
+export class JobWatch {
+  private readonly options: JobWatchOptions;
+  private readonly watched: WatchedJobs;
+  private readonly time: GatewayTime;
+  private readonly sweepMs: number;
+  private main: MainSessions = readMainSessions(undefined);
+  /** Aborted when the connection whose jobs are known is gone; undefined while there is none. */
+  private connection: AbortSignal | undefined;
+  private timer: Timer | undefined;
+  private isLooking = false;
+  private readonly remembered: RememberedJobs;
+  /** What an earlier process knew; undefined until it was read. */
+  private before: Map<string, RememberedJob> | undefined;
+  /** Something is to be remembered. */
+  private isChanged = false;
+  /** Whether what is said some time after a job has ended may be the job's. */
+  private speaksAfterEnd = false;
+
+  constructor(options: JobWatchOptions) {
+    this.options = options;
+    this.watched = new WatchedJobs(options.report);
+    this.sweepMs = Math.max(1, Math.min(LONGEST_SWEEP_MS, Math.floor(options.graceMs / 4)));
+    this.time = new GatewayTime(options.clock, 2 * this.sweepMs);
+    this.remembered = new RememberedJobs(options.ledger, options.gateway);
+  }
+
+  /**
+   * The Gateway has accepted a connection, and these are its jobs. What became due in the meantime has the whole grace
+   * from now on: it may be found in the history, or the Gateway may make up for it.
+   */
+  async begin(jobs: readonly unknown[], connected: Connected): Promise<void> {
+    const { hello, signal, speaksAfterEnd } = connected;
+    this.before ??= new Map((await this.remembered.read()).map((job) => [job.id, job]));
+    if (signal.aborted) return;
+    this.main = readMainSessions(hello);
+    this.speaksAfterEnd = speaksAfterEnd;
+    const listed = new Set<string>();
+    for (const raw of jobs) {
+      const job = readJob(raw, this.main);
+      if (job === undefined) continue;
+      listed.add(job.id);
+      this.reconcile(job);
+    }
+    this.before.clear();
+    for (const { job, firing } of this.watched.all()) {
+      firing?.allow(this.time.elapsed() + this.options.graceMs);
+      if (!listed.has(job.id)) this.removed(job.id);
+    }
+    this.connection = signal;
+    this.sweepLater();
+  }
+
+  /** The connection is gone: no alarm until it is back. */
+  lost(): void {
+    this.connection = undefined;
+    this.timer?.cancel();
+    this.timer = undefined;
+    for (const { firing } of this.watched.all()) firing?.miss();
+    this.remember();
+  }
+
+  /** Takes every event that is no chat event. */
+  event({ event, payload }: { readonly event: string; readonly payload: unknown }): void {
+    const raw = fields(payload);
+    if (event === "cron") this.cron(raw);
+    else if (event === "tick" || event === "health") this.time.hear(raw["ts"]);
+  }
+
+  private cron(raw: Readonly<Record<string, unknown>>): void {
+    const job = readJob(raw["job"], this.main);
+    const id = readId(raw["jobId"]) ?? job?.id;
+    if (id === undefined) return;
+    switch (raw["action"]) {
+      case "removed":
+        return this.removed(id);
+      case "started":
+        this.learn(job);
+        return this.started(id, raw["runAtMs"]);
+      case "finished":
+        this.finished(id, raw);
+        return this.learn(job);
+      default:
+        this.learn(job);
+    }
+  }
+
+  /** The Gateway's clock reads `ts`. */
+  hearTime(ts: unknown): void {
+    this.time.hear(ts);
+  }
+
+  /** A run has ended, whoever's it is. */
+  heard({ runId, jobId, sessionKey, answer, origin }: HeardEnd): void {
+    const id = jobId ?? jobIdOf(runId, sessionKey);
+    const own = id === undefined ? undefined : this.watched.get(id);
+    if (own !== undefined) return this.answered(own, answer, true);
+    if (sessionKey === undefined || NOT_JOBS.has(origin)) return;
+    for (const watched of this.watched.at(placeOf(sessionKey))) this.answered(watched, answer, false);
+  }
+
+  /** Ends everything, for good. */
+  stop(): void {
+    this.lost();
+    // What is forgotten now is remembered by the ledger.
+    for (const { job } of this.watched.all()) this.forget(job.id);
+    this.isChanged = false;
+  }
+
+  private answered(watched: Watched, answer: Answer, isOwn: boolean): void {
+    const { firing } = watched;
+    if (firing === undefined) {
+      // It is late, but there it is.
+      if (isOwn && answer === "spoke" && watched.silentSince !== undefined) this.cameBack(watched);
+      return;
+    }
+    if (!isOwn && !firing.mayHear(this.time.elapsed())) return;
+    firing.hear(answer);
+    this.conclude(watched);
+  }
+
+  private started(id: string, runAt: unknown): void {
+    const watched = this.watched.get(id);
+    if (watched === undefined) return;
+    this.open(watched, isDueBy(watched, runAt) ? watched.due : runAt).start();
+  }
+
+  private finished(id: string, raw: Readonly<Record<string, unknown>>): void {
+    const watched = this.watched.get(id);
+    if (watched === undefined) return;
+    const { graceMs } = this.options;
+    const firing = this.open(watched, raw["runAtMs"]);
+    const now = this.time.elapsed();
+    const until = this.speaksAfterEnd ? Number.POSITIVE_INFINITY : now + SHARED_AFTER_END_MS;
+    firing.end(readClaim(raw), until, now + Math.min(graceMs, AFTER_END_MS));
+    this.conclude(watched);
+  }
+
+  private removed(id: string): void {
+    const watched = this.watched.get(id);
+    if (watched === undefined) return;
+    // One that removes itself after it has run must have spoken all the same.
+    if (watched.job.runsOnce && watched.firing?.isOver === true) watched.firing.isLast = true;
+    else this.forget(id);
+  }
+
+  /** Takes what the Gateway says of a job. */
+  private learn(job: CronJob | undefined): void {
+    if (job === undefined) return;
+    const known = this.watched.get(job.id);
+    if (!job.speaks || !this.isOurs(job)) return this.forget(job.id);
+    // Before 2026.8 a job that ran once is disabled by that.
+    if (!job.isEnabled) return known?.firing?.isStarted === true ? this.update(known, job) : this.forget(job.id);
+    if (known !== undefined) return this.update(known, job);
+    // A job that ran once may be told of as due at that time.
+    const hasRun = job.nextRunAt !== undefined && job.lastRunAt !== undefined && job.lastRunAt >= job.nextRunAt;
+    this.follow(job, hasRun ? job.nextRunAt : undefined);
+  }
+
+  private follow(job: CronJob, wasDue: number | undefined): void {
+    if (this.watched.add(job, wasDue, this.time.setBackMs) !== undefined) this.isChanged = true;
+  }
+
+  private update(watched: Watched, job: CronJob): void {
+    const { job: before, firing } = watched;
+    // Somebody has changed when it is due.
+    if (before.schedule !== job.schedule && firing?.isStarted === false) watched.firing = undefined;
+    else if (before.schedule === job.schedule) this.openIfDue(watched);
+    const due = job.nextRunAt === watched.wasDue ? undefined : job.nextRunAt;
+    if (due !== watched.due) Object.assign(watched, { due, setBackMs: this.time.setBackMs });
+    this.isChanged ||= before.lastRunAt !== job.lastRunAt || before.nextRunAt !== job.nextRunAt;
+    this.watched.update(watched, job);
+  }
+
+  /** The same after a time without a connection: it may have run, or been passed over. */
+  private reconcile(job: CronJob): void {
+    this.restore(job);
+    const before = this.watched.get(job.id);
+    const { lastRunAt } = job;
+    if (before !== undefined && lastRunAt !== undefined && before.job.lastRunAt !== lastRunAt) {
+      const firing = this.open(before, isDueBy(before, lastRunAt) ? before.due : lastRunAt);
+      if (!firing.isOver) firing.start();
+      firing.miss();
+    }
+    this.learn(job);
+    const watched = this.watched.get(job.id);
+    if (watched === undefined) return;
+    if (job.runningAt !== undefined) this.started(job.id, job.runningAt);
+    else watched.firing?.stopRunning();
+  }
+
+  /** Follows a job on from where an earlier process was. */
+  private restore(job: CronJob): void {
+    const known = this.before?.get(job.id);
+    if (known === undefined || this.watched.get(job.id) !== undefined) return;
+    if (!job.speaks || !this.isOurs(job)) return;
+    const { due: nextRunAt, lastRunAt, schedule, silentSince } = known;
+    this.follow({ ...job, nextRunAt, lastRunAt, schedule }, undefined);
+    const watched = this.watched.get(job.id);
+    if (watched === undefined || silentSince === undefined) return;
+    watched.silentSince = silentSince;
+    this.options.report.jobRemembered();
+  }
+
+  private remember(): void {
+    if (!this.isChanged) return;
+    this.isChanged = false;
+    const jobs = this.watched.all().map(({ job, due, firing, silentSince }) => ({
+      id: job.id,
+      due: firing?.due ?? due,
+      lastRunAt: firing === undefined ? job.lastRunAt : firing.lastRunAt,
+      schedule: job.schedule,
+      silentSince,
+    }));
+    this.remembered.write(jobs);
+  }
+
+  private forget(id: string): void {
+    if (this.watched.remove(id)) this.isChanged = true;
+  }
+
+  private isOurs({ places }: CronJob): boolean {
+    const [first] = places;
+    return first !== undefined && this.options.isOurs(first);
+  }
+
+  /** What is awaited of the job, from now on if not before. `due`: when it should have spoken, if that can be a time. */
+  private open(watched: Watched, due: unknown): Firing {
+    const dueAt = isTime(due) ? due : this.time.now();
+    if (watched.firing === undefined) {
+      const deadline = this.time.elapsed() + this.options.graceMs;
+      watched.firing = new Firing(dueAt, watched.job.lastRunAt, deadline);
+      if (dueAt === watched.due) Object.assign(watched, { due: undefined, wasDue: dueAt });
+      this.isChanged = true;
+    }
+    return watched.firing;
+  }
+
+  private openIfDue(watched: Watched): void {
+    const { due, setBackMs, firing } = watched;
+    if (firing === undefined && due !== undefined && this.isPast(due, setBackMs)) this.open(watched, due);
+  }
+
+  /** A clock that was set back makes nothing due later, unless the host's clock says so, too: then it was put right. */
+  private isPast(due: number, setBackMs: number): boolean {
+    const { time, options } = this;
+    const now = time.now();
+    if (now >= due) return true;
+    const setBack = time.setBackMs - setBackMs;
+    return setBack > 0 && now + setBack >= due && options.clock.now() >= due;
+  }
+
+  private sweepLater(): void {
+    this.timer?.cancel();
+    this.timer = startTimer(this.options.clock, this.sweepMs, () => {
+      this.sweepLater();
+      this.time.elapsed();
+      const { connection } = this;
+      if (connection !== undefined && !this.isLooking) void this.sweep(connection);
+      this.remember();
+    });
+  }
+
+  private async sweep(signal: AbortSignal): Promise<void> {
+    this.isLooking = true;
+    const overdue: Watched[] = [];
+    await inSlices(
+      this.watched.all(),
+      (watched) => {
+        this.openIfDue(watched);
+        if (watched.firing?.isOverdue(this.time.elapsed()) === true) overdue.push(watched);
+      },
+      { signal },
+    );
+    if (!signal.aborted && !this.options.isCatchingUp()) await this.judge(overdue, signal);
+    this.isLooking = false;
+  }
+
+  private async judge(overdue: readonly Watched[], signal: AbortSignal): Promise<void> {
+    const silent = overdue.filter((watched) => {
+      const { firing, job } = watched;
+      if (firing?.isOver !== true || !firing.isAnswered(job)) return true;
+      this.settle(watched, firing);
+      return false;
+    });
+    if (silent.length > 0) await this.lookUp(silent, signal);
+  }
+
+  /** Asks the Gateway about jobs that are overdue, before anybody is alarmed. */
+  private async lookUp(overdue: readonly Watched[], signal: AbortSignal): Promise<void> {
+    const { ask, graceMs } = this.options;
+    let jobs: Map<string, CronJob>;
+    try {
+      const listed = (await listJobs(ask)).flatMap((raw) => readJob(raw, this.main) ?? []);
+      jobs = new Map(listed.map((job) => [job.id, job]));
+    } catch {
+      // Counted and logged by whoever asks.
+      for (const { firing } of overdue) firing?.allow(this.time.elapsed() + Math.min(graceMs, AFTER_END_MS));
+      return;
+    }
+    const live = new Set<string>();
+    for (const key of this.options.liveKeys()) live.add(placeOf(key)).add(jobIdOf("", key) ?? "");
+    let lookups = 0;
+    for (const watched of overdue) {
+      const { firing, job } = watched;
+      if (signal.aborted || lookups >= MAX_LOOKUPS) return;
+      if (firing === undefined || this.watched.get(job.id) !== watched) continue;
+      const listed = jobs.get(job.id);
+      if (this.mayStillSpeak(watched, firing, listed, live)) continue;
+      if (firing.isStarted && firing.claim === undefined) {
+        lookups += 1;
+        const claim = await this.claimOf(job.id);
+        if (signal.aborted || watched.firing !== firing) continue;
+        if (claim !== undefined) firing.claim ??= claim;
+      }
+      this.settle(watched, firing);
+    }
+  }
+
+  /** Whether it is too early to judge; also forgets what is not to be judged at all. */
+  private mayStillSpeak(
+    watched: Watched,
+    firing: Firing,
+    listed: CronJob | undefined,
+    live: ReadonlySet<string>,
+  ): boolean {
+    const { job } = watched;
+    if (listed === undefined) {
+      // Removed while nobody told us. One that is gone since it has run was heard of to its end.
+      if (!firing.isLast) this.forget(job.id);
+      return !firing.isLast;
+    }
+    const isEdited = !listed.isEnabled || !listed.speaks || listed.schedule !== job.schedule;
+    // What was taken for past may not be, now that the Gateway has told of its clock.
+    if (!firing.isStarted && (isEdited || !this.isPast(firing.due, watched.setBackMs))) {
+      Object.assign(watched, { firing: undefined, wasDue: undefined });
+      this.learn(listed);
+      return true;
+    }
+    if (!firing.isStarted && listed.lastRunAt !== firing.lastRunAt) {
+      // Its events were lost.
+      firing.start();
+      firing.miss();
+    }
+    const isLive = live.has(job.id) || job.places.some((place) => live.has(place));
+    if (listed.runningAt !== undefined) firing.start();
+    else firing.stopRunning();
+    if (listed.runningAt === undefined && !isLive) return false;
+    firing.allow(this.time.elapsed() + this.options.graceMs);
+    return true;
+  }
+
+  /** What the Gateway says of the last run of a job. */
+  private async claimOf(id: string): Promise<Firing["claim"]> {
+    try {
+      const { entries } = fields(await this.options.ask("cron.runs", { id, limit: 1 }));
+      const [last] = Array.isArray(entries) ? (entries as unknown[]) : [];
+      return last === undefined ? undefined : readClaim(fields(last));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Ends the waiting if the job is over and has answered. */
+  private conclude(watched: Watched): void {
+    const { firing, job } = watched;
+    // Of an end without words it is told later whether nothing was said.
+    if (firing?.isOver === true && firing.hasHeard && firing.isAnswered(job)) this.settle(watched, firing);
+  }
+
+  /** The time is up, and there is nothing more to look up. */
+  private settle(watched: Watched, firing: Firing): void {
+    const { job } = watched;
+    watched.firing = undefined;
+    this.isChanged = true;
+    if (firing.isAnswered(job)) {
+      if (watched.silentSince !== undefined) this.cameBack(watched);
+    } else if (watched.silentSince === undefined) {
+      watched.silentSince = firing.due;
+      this.alarm(watched, firing);
+    }
+    if (firing.isLast) this.forget(job.id);
+  }
+
+  private alarm({ job }: Watched, firing: Firing): void {
+    const { gateway, report } = this.options;
+    const { due, claim } = firing;
+    const error = new InboxError("ERR_INBOX_JOB", `The cron job ${job.id} ${firing.complaint(job)}`, {
+      gateway,
+      job: job.id,
+      due,
+    });
+    const { hasSummary: _, ...claimed } = claim ?? {};
+    report.jobSilent({
+      part: "job",
+      gateway,
+      job: job.id,
+      ...(job.name !== undefined && { name: job.name }),
+      due,
+      ...("status" in claimed && { claimed }),
+      error,
+    });
+  }
+
+  private cameBack(watched: Watched): void {
+    const { gateway, report } = this.options;
+    const { job, silentSince: due = 0 } = watched;
+    watched.silentSince = undefined;
+    report.jobHeard({ part: "job", gateway, job: job.id, ...(job.name !== undefined && { name: job.name }), due });
+  }
+}
+
+/** Whether the job was due when it ran, and not run by hand before. Gateways run a job some ms early. */
+function isDueBy({ due }: Watched, runAt: unknown): boolean {
+  return due !== undefined && typeof runAt === "number" && due <= runAt + 1_000;
+}

@@ -1,0 +1,121 @@
+import { createHash } from "node:crypto";
+import { fields, isTime, readId, readWords } from "../protocol/fields.ts";
+
+/** A cron job, as `cron.list` and `cron` events tell it. */
+export interface CronJob {
+  readonly id: string;
+  /** At most 500 characters of it. */
+  readonly name: string | undefined;
+  readonly isEnabled: boolean;
+  /** It has an agent say something at a time that is known beforehand. */
+  readonly speaks: boolean;
+  /** The session keys under which it may be heard, in lower case; the first is where its words belong. */
+  readonly places: readonly string[];
+  /** It is removed by itself once it has run. */
+  readonly runsOnce: boolean;
+  /** It names the channel that its words are to be sent to. */
+  readonly hasChannel: boolean;
+  /** Differs after an edit that may change when it is due. */
+  readonly schedule: string;
+  /** When it is due next, in ms since the epoch by the Gateway's clock. */
+  readonly nextRunAt: number | undefined;
+  readonly runningAt: number | undefined;
+  readonly lastRunAt: number | undefined;
+}
+
+/** What a Gateway says of a run of a job. */
+export interface Claim {
+  /** `ok`, `error`, `skipped`. */
+  readonly status: string;
+  readonly ranMs?: number;
+  /** What became of the words that were to be sent to a channel: `delivered`, `not-delivered`, `not-requested`, `unknown`. */
+  readonly delivery?: string;
+  readonly reason?: string;
+  /** Whether there is a summary: the beginning of what was said, or a token of silence. */
+  readonly hasSummary: boolean;
+}
+
+/** How the Gateway names main sessions, from its `hello-ok`. */
+export interface MainSessions {
+  readonly agentId: string;
+  readonly mainKey: string;
+}
+
+const MAX_NAME_CHARS = 500;
+/** Words of the Gateway's that are kept of a claim, in characters. */
+const MAX_CLAIM_CHARS = 500;
+const MAX_STATUS_CHARS = 40;
+
+/** Reads the names of main sessions, loosely. */
+export function readMainSessions(hello: unknown): MainSessions {
+  const defaults = fields(fields(fields(hello)["snapshot"])["sessionDefaults"]);
+  return { agentId: readId(defaults["defaultAgentId"]) ?? "main", mainKey: readId(defaults["mainKey"]) ?? "main" };
+}
+
+/** Reads a job, loosely; undefined where it has no id. */
+export function readJob(raw: unknown, main: MainSessions): CronJob | undefined {
+  const job = fields(raw);
+  const id = readId(job["id"]);
+  if (id === undefined) return undefined;
+  const { kind } = fields(job["payload"]);
+  const { mode, channel } = fields(job["delivery"]);
+  const state = fields(job["state"]);
+  const isMain = job["sessionTarget"] === "main";
+  // Heartbeats are mostly silent. A job that waits for one is due when that beats.
+  const waits = isMain && job["wakeMode"] !== "now";
+  return {
+    id,
+    name: readWords(job["name"], MAX_NAME_CHARS),
+    isEnabled: job["enabled"] !== false,
+    speaks: (kind === "agentTurn" || kind === "systemEvent") && !waits,
+    places: placesOf(id, job, main),
+    runsOnce: job["deleteAfterRun"] === true,
+    hasChannel: mode === "announce" && typeof channel === "string" && channel !== "" && channel !== "last",
+    schedule: digest(job["schedule"]),
+    nextRunAt: timeOf(state["nextRunAtMs"] ?? job["nextRunAtMs"]),
+    runningAt: timeOf(state["runningAtMs"]),
+    lastRunAt: timeOf(state["lastRunAtMs"]),
+  };
+}
+
+/** Reads a `finished` event, or an entry of `cron.runs`. */
+export function readClaim(raw: Readonly<Record<string, unknown>>): Claim {
+  const { status, durationMs, deliveryStatus, error, deliveryError, summary } = raw;
+  const words = readWords(error, MAX_CLAIM_CHARS) ?? readWords(deliveryError, MAX_CLAIM_CHARS);
+  const delivery = readWords(deliveryStatus, MAX_STATUS_CHARS);
+  return {
+    status: readWords(status, MAX_STATUS_CHARS) ?? "unknown",
+    ...(typeof durationMs === "number" && Number.isFinite(durationMs) && { ranMs: durationMs }),
+    ...(delivery !== undefined && { delivery }),
+    ...(words !== undefined && { reason: words }),
+    hasSummary: typeof summary === "string" && summary.trim() !== "",
+  };
+}
+
+/** A session key as the places of jobs are written. */
+export function placeOf(sessionKey: string): string {
+  return sessionKey.toLowerCase().replace(/:heartbeat$/, "");
+}
+
+function placesOf(id: string, job: Readonly<Record<string, unknown>>, main: MainSessions): readonly string[] {
+  const agent = readId(job["agentId"]) ?? main.agentId;
+  const target = readId(job["sessionTarget"]) ?? "";
+  const own = `agent:${agent}:cron:${id}`;
+  const bound = readId(job["sessionKey"]);
+  const mains = [`agent:${agent}:${main.mainKey}`, "global"];
+  const places = [...(bound === undefined ? [] : [bound]), ...(target === "main" ? mains : [])];
+  if (target.startsWith("session:")) {
+    const key = target.slice("session:".length);
+    places.unshift(key.startsWith("agent:") ? key : `agent:${agent}:${key}`);
+  }
+  return [...places, own].map(placeOf);
+}
+
+function timeOf(value: unknown): number | undefined {
+  return isTime(value) ? value : undefined;
+}
+
+function digest(value: unknown): string {
+  const text = JSON.stringify(value) ?? "";
+  return createHash("sha1").update(text).digest("base64url").slice(0, 12);
+}

@@ -1,0 +1,500 @@
+import { describe, expect, it } from "vitest";
+import { createMemoryLedger } from "../../src/ledger/memory.ts";
+import type { Alarm } from "../../src/types.ts";
+import {
+  CONVERSATION,
+  GRACE_MS,
+  HOUR_MS,
+  MINUTE_MS,
+  openScheduling,
+  RELEASES,
+  type Target,
+} from "./scheduling-gateway.ts";
+
+const TARGETS: readonly Target[] = ["main", "isolated", "named", "current"];
+const OF_EACH = RELEASES.flatMap((release) => TARGETS.map((target) => [release, target] as const));
+/** Until a job that is due in ten minutes is due. */
+const DUE_MS = 10 * MINUTE_MS;
+/** The longest that an alarm comes after the grace. */
+const LATEST_MS = 30_000;
+
+describe("a job that is due", () => {
+  it.each(OF_EACH)("is no alarm when it speaks (%s, %s)", async (release, target) => {
+    const { add, run, pass, told, inbox } = await openScheduling(release);
+    add("a", { target });
+    await pass(DUE_MS);
+    run("a", { says: "words" });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+    expect(inbox.stats().jobAlarms).toBe(0);
+  });
+
+  it.each(OF_EACH)("is no alarm when it says a token of silence (%s, %s)", async (release, target) => {
+    const { add, run, pass, told } = await openScheduling(release);
+    add("a", { target });
+    await pass(DUE_MS);
+    run("a", { says: "silence" });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it.each(OF_EACH)("is no alarm when its run fails (%s, %s)", async (release, target) => {
+    const { add, run, pass, told } = await openScheduling(release);
+    add("a", { target });
+    await pass(DUE_MS);
+    run("a", { says: "failure", claims: { status: "error" } });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it.each(OF_EACH)("is an alarm when it is ok in 1 ms and said nothing (%s, %s)", async (release, target) => {
+    const { add, run, pass, alarms, now, inbox } = await openScheduling(release);
+    add("a", { target });
+    const due = now() + DUE_MS;
+    await pass(DUE_MS);
+    run("a", { ranMs: 1, claims: { summary: "" } });
+    await pass(GRACE_MS - 1_000);
+    expect(alarms).toEqual([]);
+    await pass(LATEST_MS);
+    expect(alarms).toMatchObject([
+      {
+        part: "job",
+        gateway: "one",
+        job: "a",
+        name: "Job a",
+        due,
+        claimed: { status: "ok", ranMs: 1, delivery: "not-requested" },
+        error: { code: "ERR_INBOX_JOB" },
+      },
+    ]);
+    expect(inbox.stats()).toMatchObject({ jobAlarms: 1, silentJobs: 1 });
+  });
+
+  it.each(OF_EACH)("is an alarm when its agent answers nothing (%s, %s)", async (release, target) => {
+    const { add, run, pass, told } = await openScheduling(release);
+    add("a", { target });
+    await pass(DUE_MS);
+    run("a", { says: "nothing" });
+    await pass(GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["a silent"]);
+  });
+
+  it.each(RELEASES)("is an alarm when it is not run (%s)", async (release) => {
+    const { add, pass, alarms } = await openScheduling(release);
+    add("a");
+    await pass(DUE_MS + GRACE_MS - 1_000);
+    expect(alarms).toEqual([]);
+    await pass(LATEST_MS);
+    expect(alarms).toHaveLength(1);
+    expect(alarms[0]?.error?.message).toContain("has not run");
+    expect(alarms[0]).not.toHaveProperty("claimed");
+  });
+
+  it("is an alarm when the Gateway passes it over", async () => {
+    const { add, edit, pass, told, now } = await openScheduling();
+    add("a", { everyMs: HOUR_MS });
+    await pass(DUE_MS + 1_000);
+    edit("a", { state: { nextRunAtMs: now() + HOUR_MS } });
+    await pass(GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["a silent"]);
+  });
+
+  it("is an alarm when its session refuses it, with what the Gateway claims", async () => {
+    const { add, run, pass, alarms } = await openScheduling();
+    add("a", { target: "named" });
+    await pass(DUE_MS);
+    run("a", { ranMs: 19, claims: { status: "error", summary: undefined, error: "The session is archived." } });
+    await pass(GRACE_MS + LATEST_MS);
+    expect(alarms).toMatchObject([{ claimed: { status: "error", ranMs: 19, reason: "The session is archived." } }]);
+  });
+
+  it("is an alarm when its words do not reach the channel that it names", async () => {
+    const { add, run, pass, alarms } = await openScheduling();
+    add("a", { delivery: { mode: "announce", channel: "telegram", to: "1" } });
+    add("b", { delivery: { mode: "announce" } });
+    await pass(DUE_MS);
+    run("a", { says: "words", claims: { deliveryStatus: "not-delivered" } });
+    run("b", { says: "words", claims: { status: "error", deliveryStatus: "unknown" } });
+    await pass(GRACE_MS + LATEST_MS);
+    expect(alarms).toMatchObject([{ job: "a", claimed: { status: "ok", delivery: "not-delivered" } }]);
+  });
+
+  it("is an alarm when it deletes itself after a run that said nothing", async () => {
+    const { add, run, pass, told, inbox } = await openScheduling();
+    add("a", { deleteAfterRun: true });
+    await pass(DUE_MS);
+    run("a");
+    await pass(GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["a silent"]);
+    expect(inbox.stats()).toMatchObject({ jobs: 0, silentJobs: 0 });
+  });
+
+  it("is one alarm however often it is silent, and one when it is heard again", async () => {
+    const { add, run, pass, told, inbox } = await openScheduling();
+    add("a", { everyMs: 20 * MINUTE_MS });
+    await pass(DUE_MS);
+    run("a");
+    await pass(20 * MINUTE_MS);
+    run("a");
+    await pass(20 * MINUTE_MS);
+    expect(told()).toEqual(["a silent"]);
+    run("a", { says: "words" });
+    await pass(1_000);
+    expect(told()).toEqual(["a silent", "a heard"]);
+    expect(inbox.stats()).toMatchObject({ jobAlarms: 1, silentJobs: 0 });
+    await pass(20 * MINUTE_MS);
+    run("a");
+    await pass(GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["a silent", "a heard", "a silent"]);
+  });
+
+  it("is heard again by words that come late", async () => {
+    const { add, run, pass, told, final } = await openScheduling();
+    add("a");
+    await pass(DUE_MS);
+    run("a");
+    await pass(GRACE_MS + LATEST_MS);
+    final("agent:main:cron:a:run:session-a", "Sorry for the delay.");
+    await pass(1_000);
+    expect(told()).toEqual(["a silent", "a heard"]);
+  });
+
+  it("is not answered by others in its session", async () => {
+    const { add, run, pass, told, final, source } = await openScheduling();
+    add("a", { target: "named" });
+    await pass(DUE_MS);
+    final(CONVERSATION, "Said before.");
+    run("a");
+    await pass(1_000);
+    source.event("chat", { runId: "asked", sessionKey: CONVERSATION, state: "status", phase: "starting_model" });
+    final(CONVERSATION, "Somebody asked.", { runId: "asked" });
+    await pass(MINUTE_MS);
+    final(CONVERSATION, "Said a minute later.");
+    await pass(GRACE_MS);
+    expect(told()).toEqual(["a silent"]);
+  });
+});
+
+describe("no alarm", () => {
+  it("of a disabled job", async () => {
+    const { add, edit, pass, told } = await openScheduling();
+    add("a", { enabled: false });
+    add("b");
+    await pass(DUE_MS - 1_000);
+    edit("b", { enabled: false });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it.each([
+    ["a command", { payload: { kind: "command", command: "date" } }],
+    ["a heartbeat", { target: "main", payload: { kind: "heartbeat" }, wakeMode: "next-heartbeat" }],
+    ["a reminder that waits for the next heartbeat", { target: "main", wakeMode: "next-heartbeat" }],
+    ["a payload of an unknown kind", { payload: { kind: "hologram" } }],
+  ] as const)("of %s", async (_, options) => {
+    const { add, run, pass, told, inbox } = await openScheduling();
+    add("a", options);
+    await pass(DUE_MS);
+    run("a");
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+    expect(inbox.stats().jobs).toBe(0);
+  });
+
+  it.each([true, false])("of a deleted job (untold: %s)", async (untold) => {
+    const { add, remove, pass, told } = await openScheduling();
+    add("a");
+    await pass(DUE_MS + MINUTE_MS);
+    remove("a", { untold });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it("of a job that was put off", async () => {
+    const { add, edit, pass, told, now } = await openScheduling();
+    add("a");
+    await pass(DUE_MS - 1_000);
+    const at = now() + 2 * HOUR_MS;
+    edit("a", { schedule: { kind: "at", at: new Date(at).toISOString() }, state: { nextRunAtMs: at } });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it("of a job that is still running", async () => {
+    const { add, start, end, pass, told } = await openScheduling();
+    add("a");
+    await pass(DUE_MS);
+    start("a");
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+    end("a", { says: "words" });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it("of a job whose agent is still speaking", async () => {
+    const { add, run, pass, told, source } = await openScheduling("2026.7.35");
+    add("a", { target: "main" });
+    await pass(DUE_MS);
+    run("a");
+    const key = "agent:main:cron:a:run:1";
+    source.event("chat", { runId: "run-a", sessionKey: key, seq: 1, state: "delta", deltaText: "I think" });
+    await pass(20 * MINUTE_MS);
+    expect(told()).toEqual([]);
+    source.event("chat", { runId: "run-a", sessionKey: key, seq: 9, state: "final" });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it("of a job of a conversation that is not ours", async () => {
+    const session = (key: string) => (key === CONVERSATION ? {} : undefined);
+    const { add, pass, told, inbox } = await openScheduling("2026.9.6", { session });
+    add("a");
+    add("b", { target: "current" });
+    await pass(DUE_MS + GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["b silent"]);
+    expect(inbox.stats().jobs).toBe(1);
+  });
+
+  it("of a message that another host has taken on", async () => {
+    const ledger = createMemoryLedger();
+    const shared = { ...ledger, take: async () => "known" as const };
+    const { add, run, pass, told, inbox } = await openScheduling("2026.9.6", { ledger: shared });
+    add("a");
+    await pass(DUE_MS);
+    run("a", { says: "words" });
+    await pass(HOUR_MS);
+    expect(inbox.stats().alreadyTaken).toBe(1);
+    expect(told()).toEqual([]);
+  });
+
+  it("with a grace of 0", async () => {
+    const { add, pass, told, inbox } = await openScheduling("2026.9.6", { jobGraceMs: 0 });
+    add("a");
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+    expect(inbox.stats().jobs).toBe(0);
+  });
+});
+
+describe("while the link was down", () => {
+  it("a job that spoke is no alarm", async () => {
+    const { add, run, pass, told, cut, comeBack } = await openScheduling();
+    add("a", { everyMs: HOUR_MS });
+    cut();
+    await pass(DUE_MS);
+    run("a", { says: "words" });
+    await pass(30 * MINUTE_MS);
+    expect(told()).toEqual([]);
+    await comeBack();
+    await pass(GRACE_MS + LATEST_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it("a job that spoke and deleted itself is no alarm", async () => {
+    const { add, run, pass, told, cut, comeBack } = await openScheduling();
+    add("a", { deleteAfterRun: true });
+    cut();
+    await pass(DUE_MS);
+    run("a", { says: "words" });
+    await comeBack();
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it("a job that began before and spoke is no alarm", async () => {
+    const { add, start, end, pass, told, cut, comeBack } = await openScheduling();
+    add("a");
+    await pass(DUE_MS);
+    start("a");
+    cut();
+    await pass(MINUTE_MS);
+    end("a", { says: "words" });
+    await comeBack();
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it("a job that refused is an alarm after we are back, with what the Gateway claims", async () => {
+    const { add, run, pass, alarms, cut, comeBack } = await openScheduling();
+    add("a", { everyMs: HOUR_MS });
+    cut();
+    await pass(DUE_MS);
+    run("a", { claims: { status: "error", summary: "" } });
+    await pass(GRACE_MS + LATEST_MS);
+    expect(alarms).toEqual([]);
+    await comeBack();
+    await pass(GRACE_MS + LATEST_MS);
+    expect(alarms).toMatchObject([{ job: "a", claimed: { status: "error" } }]);
+  });
+
+  it("a job that was passed over is an alarm after we are back", async () => {
+    const { add, edit, pass, told, cut, comeBack, now } = await openScheduling();
+    add("a", { everyMs: HOUR_MS });
+    cut();
+    await pass(DUE_MS + MINUTE_MS);
+    edit("a", { state: { nextRunAtMs: now() + HOUR_MS } });
+    await comeBack();
+    await pass(GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["a silent"]);
+  });
+
+  it("a job that the Gateway makes up for within the grace is no alarm", async () => {
+    const { add, edit, run, pass, told, cut, comeBack, now } = await openScheduling();
+    add("a");
+    cut();
+    await pass(DUE_MS + HOUR_MS);
+    edit("a", { state: { nextRunAtMs: now() + 2 * MINUTE_MS } });
+    await comeBack();
+    await pass(2 * MINUTE_MS);
+    run("a", { says: "words" });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+});
+
+describe("clocks", () => {
+  it.each([
+    ["ahead", 5 * HOUR_MS],
+    ["behind", -5 * HOUR_MS],
+  ])("a Gateway that is hours %s gives no false alarm, and a true one in time", async (_, byMs) => {
+    const { add, run, pass, told, setClock } = await openScheduling();
+    setClock(byMs);
+    await pass(MINUTE_MS);
+    add("a");
+    add("b");
+    await pass(DUE_MS - 1_000);
+    expect(told()).toEqual([]);
+    await pass(1_000);
+    run("a", { says: "words" });
+    await pass(GRACE_MS - 1_000);
+    expect(told()).toEqual([]);
+    await pass(LATEST_MS);
+    expect(told()).toEqual(["b silent"]);
+  });
+
+  it.each([5, -5])("jobs from before the start of a Gateway that is %i hours off are no alarm", async (hours) => {
+    const first = await openScheduling();
+    first.setClock(hours * HOUR_MS);
+    first.add("a");
+    first.cut();
+    const { run, pass, told } = await first.restart();
+    await pass(DUE_MS - 1_000);
+    expect(told()).toEqual([]);
+    run("a", { says: "words" });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it("a scheduler whose clock is set back is an alarm", async () => {
+    const { add, pass, told, setClock } = await openScheduling();
+    add("a");
+    await pass(8 * MINUTE_MS);
+    setClock(-2 * HOUR_MS);
+    await pass(2 * MINUTE_MS + GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["a silent"]);
+  });
+
+  it("a scheduler whose clock is put right is none", async () => {
+    const { add, run, pass, told, setClock, now } = await openScheduling();
+    setClock(2 * HOUR_MS);
+    await pass(MINUTE_MS);
+    add("a", { inMs: DUE_MS });
+    const due = now() + DUE_MS;
+    await pass(MINUTE_MS);
+    setClock(0);
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+    await pass(due - now());
+    run("a", { says: "words" });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+});
+
+describe("after a restart", () => {
+  const lasting = () => {
+    const ledger = createMemoryLedger();
+    return { ...ledger, close: async () => {} };
+  };
+
+  it("a job that should have spoken meanwhile is an alarm", async () => {
+    const first = await openScheduling("2026.9.6", { ledger: lasting() });
+    first.add("a", { everyMs: HOUR_MS });
+    await first.pass(MINUTE_MS);
+    await first.inbox.stop();
+    await first.pass(HOUR_MS);
+    first.edit("a", { state: { nextRunAtMs: first.now() + HOUR_MS } });
+    const { pass, told } = await first.restart();
+    await pass(GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["a silent"]);
+  });
+
+  it("a job that spoke meanwhile is none", async () => {
+    const first = await openScheduling("2026.9.6", { ledger: lasting() });
+    first.add("a", { everyMs: HOUR_MS });
+    await first.pass(MINUTE_MS);
+    await first.inbox.stop();
+    await first.pass(DUE_MS);
+    first.run("a", { says: "words" });
+    const { pass, told } = await first.restart();
+    await pass(30 * MINUTE_MS);
+    expect(told()).toEqual([]);
+  });
+
+  it("a silent job is known, and told of when it is heard again", async () => {
+    const first = await openScheduling("2026.9.6", { ledger: lasting() });
+    first.add("a", { everyMs: 20 * MINUTE_MS });
+    await first.pass(DUE_MS);
+    first.run("a");
+    await first.pass(GRACE_MS + LATEST_MS);
+    expect(first.told()).toEqual(["a silent"]);
+    const { pass, told, run, inbox } = await first.restart();
+    expect(inbox.stats()).toMatchObject({ silentJobs: 1, jobAlarms: 0 });
+    run("a");
+    await pass(GRACE_MS + LATEST_MS);
+    expect(told()).toEqual([]);
+    run("a", { says: "words" });
+    await pass(1_000);
+    expect(told()).toEqual(["a heard"]);
+    expect(inbox.stats().silentJobs).toBe(0);
+  });
+
+  it("nothing is known without a ledger, and what is overdue is an alarm", async () => {
+    const first = await openScheduling();
+    first.add("a", { everyMs: HOUR_MS });
+    await first.pass(DUE_MS);
+    const { pass, told } = await first.restart();
+    await pass(GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["a silent"]);
+  });
+});
+
+describe("limits", () => {
+  it("follows 10,000 jobs, counts the rest, and asks page by page", async () => {
+    const first = await openScheduling();
+    for (let n = 0; n < 10_050; n += 1) first.add(`job-${n}`, { inMs: HOUR_MS });
+    expect(first.inbox.stats()).toMatchObject({ jobs: 10_000, jobsOverLimit: 50 });
+    const { inbox, source } = await first.restart();
+    expect(inbox.stats()).toMatchObject({ jobs: 10_000, jobsOverLimit: 50 });
+    const offsets = source.asked.flatMap(([method, params]) => (method === "cron.list" ? [params["offset"] ?? 0] : []));
+    expect(offsets).toContain(10_000);
+  });
+
+  it("tells neither the name of a job nor the Gateway's words to the log", async () => {
+    const lines: string[] = [];
+    const line = (fields: object, text: string) => lines.push(JSON.stringify(fields) + text);
+    const { add, run, pass, alarms } = await openScheduling("2026.9.6", {
+      logger: { debug: line, info: line, warn: line, error: line },
+    });
+    add("a", { name: `${"secret ".repeat(100)}` });
+    await pass(DUE_MS);
+    run("a", { claims: { error: "secret words ".repeat(1_000), status: "error" } });
+    await pass(GRACE_MS + LATEST_MS);
+    const [alarm] = alarms as Extract<Alarm, { part: "job" }>[];
+    expect(alarm?.name).toHaveLength(500);
+    expect(alarm?.claimed?.reason).toHaveLength(500);
+    expect(lines.join("\n")).toContain("a cron job is silent");
+    expect(lines.join("\n")).not.toContain("secret");
+  });
+});
