@@ -40,27 +40,14 @@ describe("the variations", () => {
     }
   });
 
-  it("remove the message from deltas only", () => {
-    const changed = withoutDeltaMessages(tenAtOnce);
-    expect(
-      changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.message === undefined),
-    ).toBe(true);
-    expect(
-      changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.deltaText !== undefined),
-    ).toBe(true);
-    expect(changed.filter((frame) => !isChat(frame, "delta"))).toEqual(
-      tenAtOnce.filter((frame) => !isChat(frame, "delta")),
-    );
-  });
-
-  it("remove deltaText from deltas only", () => {
-    const changed = withoutDeltaTexts(tenAtOnce);
-    expect(
-      changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.deltaText === undefined),
-    ).toBe(true);
-    expect(
-      changed.filter((frame) => isChat(frame, "delta")).every(({ frame }) => frame.payload?.message !== undefined),
-    ).toBe(true);
+  it.each([
+    ["message", "deltaText", withoutDeltaMessages],
+    ["deltaText", "message", withoutDeltaTexts],
+  ] as const)("remove %s from deltas only", (removed, kept, vary) => {
+    const changed = vary(tenAtOnce);
+    const deltas = changed.filter((frame) => isChat(frame, "delta"));
+    expect(deltas.every(({ frame }) => frame.payload?.[removed] === undefined)).toBe(true);
+    expect(deltas.every(({ frame }) => frame.payload?.[kept] !== undefined)).toBe(true);
     expect(changed.filter((frame) => !isChat(frame, "delta"))).toEqual(
       tenAtOnce.filter((frame) => !isChat(frame, "delta")),
     );

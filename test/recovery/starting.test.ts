@@ -1,7 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { asked, heard, lastingLedger, listen, openGateway, topic, until } from "./hearing.ts";
+import type { InboxOptions } from "../../src/options.ts";
+import { asked, type Fake, type Hearing, heard, lastingLedger, listen, openGateway, topic, until } from "./hearing.ts";
 
 const HOUR_MS = 3_600_000;
+
+/** A Gateway, and a way to start one inbox after the other on one ledger that listens to it. */
+async function openLasting(options: InboxOptions = {}) {
+  const fake = await openGateway();
+  const ledger = lastingLedger(fake.clock, options.retainMs);
+  return { ...fake, start: () => listen(fake, { ledger, ...options }) };
+}
+
+/** Has the inbox keep in its ledger that all was heard, and stops it. */
+async function stopHeard(hearing: Hearing, { gateway, clock }: Fake): Promise<void> {
+  gateway.emit("tick", { ts: clock.now() });
+  await heard(gateway, hearing);
+  await hearing.inbox.stop();
+}
 
 describe("an inbox that starts", () => {
   it("hands over nothing from before its first start", async () => {
@@ -50,10 +65,8 @@ describe("an inbox that starts", () => {
   });
 
   it("catches up after a restart with its ledger", async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    const ledger = lastingLedger(clock);
-    const first = await listen(fake, { ledger });
+    const { gateway, clock, start } = await openLasting();
+    const first = await start();
     gateway.say("Told by the first.", { sessionKey: topic(1) });
     const run = gateway.run({ sessionKey: topic(2), runId: "cut-in-two" });
     run.delta("Begun before, ");
@@ -65,65 +78,53 @@ describe("an inbox that starts", () => {
     gateway.say("Said between.", { sessionKey: topic(3), origin: "wake" });
     clock.advance(20 * 60_000);
 
-    const second = await listen(fake, { ledger });
+    const second = await start();
     expect([...second.told()].sort()).toEqual([
       [topic(2), "Begun before, ended between."],
       [topic(3), "Said between."],
     ]);
     expect(second.messages.every(({ recovered }) => recovered)).toBe(true);
     await second.inbox.stop();
-    const third = await listen(fake, { ledger });
+    const third = await start();
     await heard(gateway, third);
     expect(third.messages).toEqual([]);
   });
 
   it("hands over what was pending when it was stopped", async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    const ledger = lastingLedger(clock);
-    const first = await listen(fake, { ledger });
+    const { gateway, clock, start } = await openLasting();
+    const first = await start();
     clock.advance(60_000);
     gateway.say("Only a row so far.", { sessionKey: topic(1), origin: "wake" });
     await heard(gateway, first);
     clock.advance(900);
-    gateway.emit("tick", { ts: clock.now() });
-    await heard(gateway, first);
-    await first.inbox.stop();
+    await stopHeard(first, { gateway, clock });
     expect(first.messages).toEqual([]);
-    const second = await listen(fake, { ledger });
+    const second = await start();
     expect(second.told()).toEqual([[topic(1), "Only a row so far."]]);
   });
 
   it("reports no failure twice", async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    const ledger = lastingLedger(clock);
-    const first = await listen(fake, { ledger });
+    const { gateway, clock, start } = await openLasting();
+    const first = await start();
     clock.advance(1_000);
     gateway.say("Oh.", { sessionKey: topic(1), end: "error" });
-    gateway.emit("tick", { ts: clock.now() });
     await until(() => first.outcomes.length === 1, "the failure");
-    await heard(gateway, first);
-    await first.inbox.stop();
-    const second = await listen(fake, { ledger });
+    await stopHeard(first, { gateway, clock });
+    const second = await start();
     await heard(gateway, second);
     expect(second.outcomes).toEqual([]);
   });
 
   it("repeats nothing that its ledger has forgotten", async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    const ledger = lastingLedger(clock, HOUR_MS);
-    const first = await listen(fake, { ledger, retainMs: HOUR_MS });
+    const { gateway, clock, start } = await openLasting({ retainMs: HOUR_MS });
+    const first = await start();
     clock.advance(60_000);
     gateway.say("Told and forgotten.", { sessionKey: topic(1) });
     await first.toldOf(1);
-    gateway.emit("tick", { ts: clock.now() });
-    await heard(gateway, first);
-    await first.inbox.stop();
+    await stopHeard(first, { gateway, clock });
     clock.advance(2 * HOUR_MS);
     gateway.say("New.", { sessionKey: topic(1) });
-    const second = await listen(fake, { ledger, retainMs: HOUR_MS });
+    const second = await start();
     expect(second.told()).toEqual([[topic(1), "New."]]);
   });
 

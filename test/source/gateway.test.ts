@@ -1,56 +1,30 @@
-import { createHash, createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { createServer } from "node:http";
 import { connect, createServer as createTcpServer } from "node:net";
-import { buildDeviceAuthPayloadV3 } from "@openclaw/gateway-client";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { gatewaySource } from "../../src/source/gateway/gateway.ts";
 import type { GatewayOptions } from "../../src/source/gateway/options.ts";
-import type { Source } from "../../src/source/source.ts";
 import { createFakeGateway } from "../../src/testing/fake-gateway.ts";
 import type { FakeGateway } from "../../src/testing/fake-gateway-api.ts";
 import { listening } from "../helpers/listening.ts";
 import {
-  type Answerer,
   accept,
   chatFrame,
   createHandshakeServer,
   type HandshakeServer,
   helloPayload,
+  lockOutOnce,
   refuse,
-  sayHello,
   sendChat,
 } from "./handshake-server.ts";
-import { createHeard, type Heard } from "./heard.ts";
+import { createHeard } from "./heard.ts";
 
-const token = "a-token-that-nobody-may-see";
-const open: { close(): Promise<unknown> }[] = [];
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()));
-});
-
-async function listen(
-  answer?: Answerer,
-  options: Partial<GatewayOptions> = {},
-): Promise<{ server: HandshakeServer; source: Source & Required<Pick<Source, "request">>; heard: Heard }> {
-  const server = await createHandshakeServer(answer);
-  const source = gatewaySource({ url: server.url, token, ...options }) as Source & Required<Pick<Source, "request">>;
-  const heard = createHeard();
-  open.push(source, server);
-  source.open(heard);
-  return { server, source, heard };
-}
+import { closeAfterTest, listen, refuseWith, token } from "./open-source.ts";
 
 function socket(server: HandshakeServer, attempt = 1) {
   const ws = server.sockets[attempt - 1];
   if (ws === undefined) throw new Error(`no connection ${attempt} yet`);
   return ws;
 }
-
-const refuseWith =
-  (error: object): Answerer =>
-  ({ id }, ws) =>
-    refuse(id, ws, error);
 
 describe("a Gateway source", () => {
   it("reports connect and hello and then events", async () => {
@@ -142,15 +116,7 @@ describe("a Gateway source", () => {
   });
 
   it("waits until a lockout is over", async () => {
-    const { heard } = await listen(({ id }, ws, attempt) => {
-      if (attempt > 1) return accept(id, ws, helloPayload);
-      refuse(id, ws, {
-        code: "INVALID_REQUEST",
-        message: "slow down",
-        retryAfterMs: 1,
-        details: { code: "AUTH_RATE_LIMITED" },
-      });
-    });
+    const { heard } = await listen(lockOutOnce(1));
     await heard.linked("hello");
     expect(heard.order).toEqual(["connect", "lost", "connect", "hello"]);
     expect(heard.reasons[0]).toContain("too many failed sign-ins");
@@ -230,7 +196,7 @@ describe("a Gateway source", () => {
     expect(heard.order).toEqual(["connect", "ended"]);
     // No socket was made behind the closed source's back: the next one to come is the first.
     const later = gatewaySource({ url: server.url, token });
-    open.push(later);
+    closeAfterTest(later);
     const heardLater = createHeard();
     later.open(heardLater);
     await heardLater.linked("hello");
@@ -362,14 +328,14 @@ describe("a Gateway source behind a proxy or CDN", () => {
   function start(options: GatewayOptions) {
     const source = gatewaySource(options);
     const heard = createHeard();
-    open.unshift(source);
+    closeAfterTest(source);
     source.open(heard);
     return heard;
   }
 
   it("retries when a CDN answers 403 for a moment", async () => {
     const server = await createHandshakeServer();
-    open.push(server);
+    closeAfterTest(server);
     const proxy = await proxied(server.url, http("403 Forbidden"), undefined);
     const heard = start({ url: proxy.url, token });
     await heard.linked("hello");
@@ -402,7 +368,7 @@ describe("a Gateway source behind a proxy or CDN", () => {
 
   it("says what to try at a port that speaks TLS or does not", async () => {
     const plain = await createHandshakeServer();
-    open.push(plain);
+    closeAfterTest(plain);
     const wrong = start({ url: plain.url.replace("ws:", "wss:"), token });
     await wrong.linked("lost");
     expect(wrong.reasons[0]).toContain("does not speak TLS");
@@ -416,11 +382,11 @@ describe("a Gateway source behind a proxy or CDN", () => {
 describe("a Gateway source with allowInsecure", () => {
   it("connects to a host name over plain ws://", async () => {
     const server = await createHandshakeServer();
-    open.push(server);
+    closeAfterTest(server);
     const url = `ws://gateway.example.com:${new URL(server.url).port}`;
     const heard = createHeard();
     const source = gatewaySource({ url, token, allowInsecure: true });
-    open.unshift(source);
+    closeAfterTest(source);
     source.open(heard);
     // The name leads nowhere from here, but it was tried.
     expect(await Promise.race([heard.linked("lost"), heard.linked("refused")])).toMatchObject({ type: "lost" });
@@ -447,7 +413,7 @@ describe("a Gateway source and the fake Gateway", () => {
     prepare(gateway);
     const source = gatewaySource({ url: gateway.url, token: gateway.token });
     const heard = createHeard();
-    open.push(source, gateway);
+    closeAfterTest(source, gateway);
     source.open(heard);
     return { gateway, source, heard };
   }
@@ -474,258 +440,5 @@ describe("a Gateway source and the fake Gateway", () => {
     await heard.framed(2);
     expect(heard.reasons).toEqual([`${gateway.url} closed the connection (1012 service restart).`]);
     expect(heard.frames).toContainEqual(expect.objectContaining({ event: "chat" }));
-  });
-});
-
-describe("a request to a Gateway", () => {
-  const answer: Answerer = ({ id, method, params }, ws) => {
-    if (method === "connect") accept(id, ws, helloPayload);
-    if (method === "echo") accept(id, ws, params);
-    if (method === "bad")
-      refuse(id, ws, { code: "INVALID_REQUEST", message: `no ${token}`, retryable: true, retryAfterMs: 5 });
-    if (method === "scoped") {
-      refuse(id, ws, {
-        code: "FORBIDDEN",
-        message: "no",
-        details: { code: "MISSING_SCOPE", missingScope: "operator.write", requiredScopes: ["operator.write"] },
-      });
-    }
-    if (method === "old-scoped") refuse(id, ws, { code: "INVALID_REQUEST", message: "missing scope: operator.admin" });
-    if (method === "cut") ws.terminate();
-  };
-
-  it("resolves with the payload, even within the hello", async () => {
-    await using server = await createHandshakeServer(answer);
-    const source = gatewaySource({ url: server.url, token });
-    open.push(source);
-    let asked: Promise<unknown> | undefined;
-    const heard = createHeard((event) => {
-      if (event.type === "hello") asked = source.request?.("echo", { a: 1 });
-    });
-    source.open(heard);
-    await heard.linked("hello");
-    expect(await asked).toEqual({ a: 1 });
-  });
-
-  it("rejects before the hello and after the close", async () => {
-    const { source, heard } = await listen(answer);
-    await expect(source.request("echo", {})).rejects.toMatchObject({
-      code: "ERR_INBOX_NO_LINK",
-      details: { method: "echo" },
-    });
-    await heard.linked("hello");
-    await source.close();
-    await expect(source.request("echo", {})).rejects.toMatchObject({ code: "ERR_INBOX_NO_LINK" });
-  });
-
-  it("rejects when the connection breaks", async () => {
-    const { source, heard } = await listen(answer);
-    await heard.linked("hello");
-    await expect(source.request("cut", {})).rejects.toMatchObject({ code: "ERR_INBOX_NO_LINK" });
-  });
-
-  it("rejects with the Gateway's code and without the token", async () => {
-    const { source, heard } = await listen(answer);
-    await heard.linked("hello");
-    const error: unknown = await source.request("bad", {}).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({
-      code: "ERR_INBOX_REQUEST",
-      message: "The Gateway refused bad (INVALID_REQUEST): no ***",
-      details: { gatewayCode: "INVALID_REQUEST", retryable: true, retryAfterMs: 5 },
-    });
-    expect((error as Error).cause).toBeUndefined();
-  });
-
-  it.each([
-    ["scoped", "operator.write"],
-    ["old-scoped", "operator.admin"],
-  ])("rejects with ERR_INBOX_SCOPE for a missing scope (%s)", async (method, scope) => {
-    const { source, heard } = await listen(answer);
-    await heard.linked("hello");
-    await expect(source.request(method, {})).rejects.toMatchObject({ code: "ERR_INBOX_SCOPE", details: { scope } });
-  });
-
-  it("rejects with ERR_INBOX_REQUEST when no answer comes in time", async () => {
-    const { source, heard } = await listen(answer, { requestTimeoutMs: 20 });
-    await heard.linked("hello");
-    await expect(source.request("silence", {})).rejects.toMatchObject({
-      code: "ERR_INBOX_REQUEST",
-      details: { timeoutMs: 20 },
-    });
-  });
-
-  it("ends at once when its signal is aborted", async () => {
-    const { source, heard } = await listen(answer);
-    await heard.linked("hello");
-    const aborted = { code: "ERR_INBOX_REQUEST", details: { aborted: true } };
-    await expect(source.request("silence", {}, { signal: AbortSignal.abort() })).rejects.toMatchObject(aborted);
-    const stop = new AbortController();
-    const asked = source.request("silence", {}, { signal: stop.signal });
-    stop.abort();
-    await expect(asked).rejects.toMatchObject(aborted);
-  });
-
-  it("rejects what cannot be sent", async () => {
-    const { source, heard } = await listen(answer);
-    await heard.linked("hello");
-    const circle: { self?: object } = {};
-    circle.self = circle;
-    await expect(source.request("echo", circle)).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
-  });
-});
-
-describe("a Gateway source with a device", () => {
-  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const raw = Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url");
-  const keys = {
-    deviceId: createHash("sha256").update(raw).digest("hex"),
-    publicKeyPem: publicKey.export({ type: "spki", format: "pem" }) as string,
-    privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
-  };
-
-  it("signs the challenge", async () => {
-    const { server, heard } = await listen(undefined, { device: keys });
-    await heard.linked("hello");
-    const device = server.connects[0]?.params["device"] as Record<string, string> & { signedAt: number };
-    expect(device).toMatchObject({ id: keys.deviceId, publicKey: raw.toString("base64url"), nonce: "a-nonce" });
-    const payload = buildDeviceAuthPayloadV3({
-      deviceId: keys.deviceId,
-      clientId: "gateway-client",
-      clientMode: "backend",
-      role: "operator",
-      scopes: ["operator.read"],
-      signedAtMs: device.signedAt,
-      token,
-      nonce: "a-nonce",
-      platform: process.platform,
-    });
-    const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: device["publicKey"] ?? "" }, format: "jwk" });
-    expect(verify(null, Buffer.from(payload), key, Buffer.from(device["signature"] ?? "", "base64url"))).toBe(true);
-  });
-
-  it("keeps the device token and signs in with it", async () => {
-    let kept: { token: string; scopes: readonly string[] } | undefined;
-    const device = {
-      ...keys,
-      loadToken: () => kept,
-      storeToken(value: string, scopes: readonly string[]) {
-        kept = { token: value, scopes };
-      },
-    };
-    const { heard } = await listen(undefined, { device });
-    await heard.linked("hello");
-    expect(kept).toEqual({ token: "a-device-token", scopes: ["operator.read"] });
-
-    await using later = await createHandshakeServer(sayHello);
-    const source = gatewaySource({ url: later.url, device });
-    open.push(source);
-    const heardLater = createHeard();
-    source.open(heardLater);
-    await heardLater.linked("hello");
-    expect(later.connects[0]?.params["auth"]).toMatchObject({ deviceToken: "a-device-token" });
-  });
-
-  it("says why the kept token cannot be read", async () => {
-    const loadToken = () => {
-      throw new Error("EACCES: permission denied");
-    };
-    const { heard } = await listen(undefined, { device: { ...keys, loadToken } });
-    await heard.linked("refused");
-    expect(heard.reasons[0]).toBe("The sign-in could not be made: EACCES: permission denied.");
-  });
-
-  it("connects when the device token cannot be kept", async () => {
-    const storeToken = () => {
-      throw new Error("ENOSPC");
-    };
-    await using server = await createHandshakeServer();
-    const source = gatewaySource({ url: server.url, token, device: { ...keys, storeToken } });
-    open.push(source);
-    const told: unknown[] = [];
-    const heard = { ...createHeard(), hostError: (option: string) => told.push(option) };
-    source.open(heard);
-    await heard.linked("hello");
-    expect(told).toEqual(["device.storeToken"]);
-  });
-
-  it.each([
-    [{ ...keys, deviceId: "0".repeat(64) }, "a `deviceId` that is not the public key's SHA-256"],
-    [{ ...keys, privateKeyPem: "-----BEGIN" }, "keys that cannot be read"],
-    [
-      {
-        ...keys,
-        privateKeyPem: generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }) as string,
-      },
-      "a private key that does not belong to the public key",
-    ],
-    [
-      {
-        ...keys,
-        publicKeyPem: generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({
-          type: "spki",
-          format: "pem",
-        }) as string,
-      },
-      "keys that cannot be read",
-    ],
-    [null, "keys that cannot be read"],
-  ])("is checked at once", (device, words) => {
-    expect(() => gatewaySource({ url: "ws://127.0.0.1:1", device: device as never })).toThrow(
-      expect.objectContaining({ code: "ERR_INBOX_OPTION", message: expect.stringContaining(words) as string }),
-    );
-  });
-});
-
-describe("the options of a Gateway source", () => {
-  const url = "ws://127.0.0.1:18789";
-  const fingerprint = "ab".repeat(32);
-
-  it.each([
-    [{}, "Expected `url` to be a ws:// or wss:// address, got `undefined`"],
-    [
-      { url: "http://localhost:1" },
-      "Expected `url` to be a ws:// or wss:// address, got `http://localhost:1` (string)",
-    ],
-    [
-      { url: `nonsense ${token}` },
-      "Expected `url` to be a ws:// or wss:// address, got a string that is not an address",
-    ],
-    [
-      { url: `http://u:${token}@h/?t=${token}` },
-      "Expected `url` to be a ws:// or wss:// address, got `http://h` (string)",
-    ],
-    [
-      { url: "ws://h/#a" },
-      "Expected `url` to be a ws:// or wss:// address without a #fragment, got `ws://h#...` (string)",
-    ],
-    [{ url, token: 5 }, "Expected `token` to be a string that is not blank, got number"],
-    [{ url, token: " " }, "Expected `token` to be a string that is not blank, got a blank string"],
-    [{ url, password: null }, "Expected `password` to be a string that is not blank, got object"],
-    [{ url, name: "" }, "Expected `name` to be a string that is not empty, got `` (string)"],
-    [{ url, owner: 7 }, "Expected `owner` to be a string, got `7` (number)"],
-    [{ url, allowInsecure: "yes" }, "Expected `allowInsecure` to be true or false, got `yes` (string)"],
-    [{ url, scopes: [] }, "Expected `scopes` to be an array of one or more scope names, got an array"],
-    [
-      { url, requestTimeoutMs: -5 },
-      "Expected `requestTimeoutMs` to be an integer from 1 to 2147483647, got `-5` (number)",
-    ],
-    [
-      { url, tlsFingerprint: fingerprint },
-      `Expected \`tlsFingerprint\` to be absent, since \`url\` is not wss://, got \`${fingerprint}\` (string)`,
-    ],
-    [
-      { url: "wss://h", tlsFingerprint: "ab" },
-      "Expected `tlsFingerprint` to be a SHA-256 fingerprint (64 hex digits, colons allowed), got `ab` (string)",
-    ],
-    [{ url, tokn: token }, "Expected an option of gatewaySource(), got `tokn`; did you mean `token`?"],
-  ])("are checked at once: %j", (options, message) => {
-    let thrown: unknown;
-    try {
-      gatewaySource(options as unknown as GatewayOptions);
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toMatchObject({ code: "ERR_INBOX_OPTION", message });
-    expect(String(thrown)).not.toContain(token);
   });
 });

@@ -79,3 +79,16 @@ export function sendChat(ws: WebSocket, seq: number): void {
 export function chatFrame(seq: number): string {
   return JSON.stringify({ type: "event", event: "chat", payload: { runId: "r", state: "delta", seq }, seq });
 }
+
+/** Turns the first connection away as too many failed sign-ins do, and accepts the next. */
+export function lockOutOnce(retryAfterMs: number): Answerer {
+  return ({ id }, ws, attempt) => {
+    if (attempt > 1) return accept(id, ws, helloPayload);
+    refuse(id, ws, {
+      code: "INVALID_REQUEST",
+      message: "slow down",
+      retryAfterMs,
+      details: { code: "AUTH_RATE_LIMITED" },
+    });
+  };
+}

@@ -4,7 +4,14 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
-import { accept, createHandshakeServer, type HandshakeServer, helloPayload, refuse } from "./handshake-server.ts";
+import {
+  accept,
+  createHandshakeServer,
+  type HandshakeServer,
+  helloPayload,
+  lockOutOnce,
+  refuse,
+} from "./handshake-server.ts";
 
 const script = fileURLToPath(new URL("./child.ts", import.meta.url));
 const children: ChildProcessByStdio<null, Readable, null>[] = [];
@@ -91,15 +98,7 @@ describe("a process that listens to a Gateway", () => {
   });
 
   it("stays alive during a lockout", async () => {
-    const server = await serve(({ id }, ws, attempt) => {
-      if (attempt > 1) return accept(id, ws, helloPayload);
-      refuse(id, ws, {
-        code: "INVALID_REQUEST",
-        message: "no",
-        retryAfterMs: 1_000,
-        details: { code: "AUTH_RATE_LIMITED" },
-      });
-    });
+    const server = await serve(lockOutOnce(1_000));
     const { printed, lines } = listenInChild(server.url);
     expect(await printed(4)).toBe(true);
     expect(lines).toEqual(["connect", "lost", "connect", "hello"]);

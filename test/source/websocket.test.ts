@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
-import type { Source } from "../../src/source/source.ts";
 import { type WebSocketSourceOptions, webSocketSource } from "../../src/source/websocket/websocket.ts";
 import {
   type Answerer,
@@ -12,6 +11,7 @@ import {
   refuse,
 } from "./handshake-server.ts";
 import { createHeard, type Heard } from "./heard.ts";
+import { type AskingSource, expectEndWithSignal } from "./open-source.ts";
 
 const servers: HandshakeServer[] = [];
 
@@ -32,7 +32,7 @@ async function connect(answer?: Answerer) {
 
 async function listen(answer?: Answerer, options?: WebSocketSourceOptions) {
   const { ws, peer } = await connect(answer);
-  const source = webSocketSource(ws, options) as Source & Required<Pick<Source, "request">>;
+  const source = webSocketSource(ws, options) as AskingSource;
   const heard: Heard = createHeard();
   source.open(heard);
   return { ws, peer, source, heard };
@@ -183,12 +183,7 @@ describe("a request over a host's socket", () => {
 
   it("ends at once when its signal is aborted", async () => {
     const { source } = await listen(answer, { requests: true });
-    const aborted = { code: "ERR_INBOX_REQUEST", details: { aborted: true } };
-    await expect(source.request("silence", {}, { signal: AbortSignal.abort() })).rejects.toMatchObject(aborted);
-    const stop = new AbortController();
-    const asked = source.request("silence", {}, { signal: stop.signal });
-    stop.abort();
-    await expect(asked).rejects.toMatchObject(aborted);
+    await expectEndWithSignal(source);
   });
 
   it("rejects what cannot be sent", async () => {
