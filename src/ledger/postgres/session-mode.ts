@@ -51,6 +51,8 @@ export async function prepareSession(client: PoolClient): Promise<number> {
       ('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end),
       ('idle_session_timeout', '0'), ('statement_timeout', '0'), ('lock_timeout', '0'),
       ('standard_conforming_strings', 'on'),
+      -- Of tables that come and go the planner knows no sizes: without these it sorts a million rows to forget the oldest 500.
+      ('enable_bitmapscan', 'off'), ('enable_seqscan', 'off'),
       -- A host that lost its power is noticed within 11 seconds.
       ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3')
     ) w(name, value) join pg_settings s on s.name = w.name`,
