@@ -11,8 +11,8 @@ import { createSqliteLedger } from "../src/index.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import { postgresLedger } from "../src/ledger/postgres/postgres.ts";
 import { createTestClock } from "../src/testing/clock.ts";
+import { messageOf } from "../test/helpers/message.ts";
 import { usePostgres } from "../test/helpers/postgres.ts";
-import { messageOf } from "../test/ledger/messages.ts";
 
 const { values } = parseArgs({
   options: { messages: { type: "string", default: "1000000" }, only: { type: "string" } },

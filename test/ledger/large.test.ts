@@ -4,8 +4,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { postgresLedger } from "../../src/ledger/postgres/postgres.ts";
 import { sqliteSchema, sqliteStatements } from "../../src/ledger/sqlite/statements.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
+import { messageOf } from "../helpers/message.ts";
 import { usePostgres } from "../helpers/postgres.ts";
-import { messageOf } from "./messages.ts";
 
 const postgres = await usePostgres("A LARGE LEDGER IN POSTGRES");
 afterAll(() => postgres?.stop());
