@@ -12,7 +12,7 @@ const run = promisify(execFile);
 const worker = fileURLToPath(new URL("./worker.js", import.meta.url));
 const OPTIONS = ["--expose-gc", "--max-old-space-size=6144"];
 
-/** Measures one thing in a process of its own: no rival inherits another's heap or compiled code. */
+/** Measures one thing in its own process, so that no rival inherits another's heap or compiled code. */
 async function ask<Q extends Question>(question: Q, task: TaskOf<Q>): Promise<AnswerTo<Q>> {
   const { stdout } = await run(process.execPath, [...OPTIONS, worker, question, JSON.stringify(task)], {
     timeout: 600_000,
@@ -21,8 +21,8 @@ async function ask<Q extends Question>(question: Q, task: TaskOf<Q>): Promise<An
 }
 
 /**
- * Asks for every task in turn, `rounds` times over: whatever slows the machine down for a while slows
- * all of them. Of what is `slow`, one round has to do.
+ * Measures every task in turn, `rounds` times. A slowdown of the machine then slows all of them. Tasks that are `slow`
+ * are measured in one round only.
  */
 export async function askInRounds<Q extends Question>(
   question: Q,

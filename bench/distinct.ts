@@ -5,15 +5,15 @@ import { type Cost, Stopwatch } from "./stopwatch.ts";
 /** What to measure in one process. */
 export interface DistinctTask {
   readonly rival: "distinctWithin" | "distinctWithin by group" | "distinct with flush" | "naive filter";
-  /** How many keys fall within the window. */
+  /** How many keys fall into the window. */
   readonly keys: number;
   readonly events: number;
 }
 
 export interface Distinct extends Cost {
-  /** What it holds when it is full, in bytes a key. */
+  /** How much memory the operator holds when it is full, in bytes per key. */
   readonly bytesPerKey: number;
-  /** Repeats that were let through, of those inside the window: they should be none. */
+  /** Repeats inside the window that were passed. There should be none. */
   readonly missed: number;
   readonly repeats: number;
 }
@@ -22,7 +22,7 @@ const WINDOW_MS = 30_000;
 /** Every tenth event repeats one of the last window. */
 const REPEAT_EVERY = 10;
 
-/** A million keys in the window, one new key after the other at even times, and every tenth event a repeat. */
+/** A million keys in the window: new keys at even times, and every tenth event a repeat. */
 export async function measureDistinct({ rival, keys, events }: DistinctTask): Promise<Distinct> {
   let now = 0;
   const clock = { now: () => now, setTimeout: () => 1, clearTimeout() {} };
@@ -57,7 +57,7 @@ export async function measureDistinct({ rival, keys, events }: DistinctTask): Pr
     const batch: string[] = [];
     for (let i = 0; i < count; i++) {
       const isRepeat = i % REPEAT_EVERY === REPEAT_EVERY - 1 && fresh > keys / 2;
-      // Half a window back: still remembered, and now and then on the other side of a flush.
+      // Half a window back. Such a key is still remembered, and sometimes there was a flush in between.
       batch.push(keyOf(isRepeat ? fresh - Math.floor(keys / 2) : fresh++));
       if (isRepeat) repeats += 1;
     }
@@ -84,7 +84,7 @@ export async function measureDistinct({ rival, keys, events }: DistinctTask): Pr
   return { ...stopwatch.per(events), bytesPerKey, missed: passed - fresh, repeats };
 }
 
-/** As wide as a run id with state and `seq`; a hundred keys a run. */
+/** As long as a run id with state and `seq`. Each run has a hundred keys. */
 function keyOf(i: number): string {
   const run = String(Math.floor(i / 100)).padStart(12, "0");
   return Buffer.from(`5ad1c2f0-9c3e-4d17-8a52-${run}/${i % 100}`).toString("latin1");

@@ -16,7 +16,7 @@ export interface DurableTask {
   readonly sessions: number;
   readonly chars: number;
   readonly messages: number;
-  /** Of the Redis or Postgres that the rival needs. */
+  /** The address of the Redis or Postgres that the rival needs. */
   readonly url?: string;
 }
 
@@ -28,20 +28,20 @@ interface Said {
   readonly text: string;
 }
 
-/** Something that takes messages on, hands each to a handler, and records that. */
+/** A rival: it stores messages, gives each to a handler, and records that. */
 interface Keeper {
-  /** How the messages come to it: a Gateway's frames, say, which are not its own to make. */
+  /** Makes the input of the rival, e.g. a Gateway's frames. This work is not measured. */
   frames?(messages: readonly Said[]): readonly string[];
-  /** Resolves when all are handed over and recorded. */
+  /** Resolves when all messages are handled and recorded. */
   say(messages: readonly Said[], frames: readonly string[]): Promise<void>;
   close(): Promise<unknown>;
 }
 
 type Open = (handler: (text: string) => void, task: DurableTask, folder: string) => Promise<Keeper>;
 
-/** As many at once as an inbox's `concurrency`. */
+/** The same as an inbox's `concurrency`. */
 const CONCURRENCY = 16;
-/** So many messages come at once; the next come when these are done. */
+/** How many messages come at once. The next ones come when these are done. */
 const BURST = 250;
 
 const rivals = {
@@ -58,7 +58,7 @@ const rivals = {
   "bare Postgres": openPostgres,
 } satisfies Record<string, Open>;
 
-/** What a message costs from its arrival to the record that its handler has returned. */
+/** The cost of a message, from its arrival to the record that its handler has returned. */
 export async function measureDurable(task: DurableTask): Promise<Cost> {
   const folder = mkdtempSync(join(tmpdir(), "inbox-durable-"));
   const text = "x".repeat(task.chars);
@@ -123,7 +123,7 @@ function frameOf({ id, session, text }: Said): string {
   return JSON.stringify({ type: "event", event: "chat", payload });
 }
 
-/** Counts what has been recorded, and lets one wait for it. */
+/** Counts what was recorded, and lets a caller wait for a number. */
 function createCount() {
   let count = 0;
   let expected = 0;
@@ -168,7 +168,7 @@ async function openBullMq(handler: (text: string) => void, { url = "" }: Durable
 
 async function openGraphileWorker(handler: (text: string) => void, { url = "" }: DurableTask): Promise<Keeper> {
   const pgPool = new pg.Pool({ connectionString: url, max: CONCURRENCY + 2 });
-  // Without one it warns.
+  // Without this listener the pool prints a warning.
   pgPool.on("error", () => {});
   const options = { pgPool, schema: `bench_graphile_${process.pid}`, logger: new Logger(() => () => {}) };
   const utils = await makeWorkerUtils(options);
@@ -186,7 +186,7 @@ async function openGraphileWorker(handler: (text: string) => void, { url = "" }:
   return {
     async say(messages) {
       const all = recorded.reaches(messages.length);
-      // A queue a session keeps its order.
+      // One queue per session keeps its order.
       await Promise.all(
         messages.map((message) => utils.addJob("message", message, { queueName: message.session, jobKey: message.id })),
       );
@@ -221,7 +221,7 @@ async function openPgBoss(handler: (text: string) => void, { url = "" }: Durable
     async say(messages) {
       const all = handled.reaches(messages.length);
       await Promise.all(messages.map((message) => boss.send("message", message)));
-      // Else it would look for jobs twice a second only.
+      // Without this it would look for jobs only twice per second.
       boss.notifyWorker(worker);
       await all;
       while ((await pool.query(open)).rowCount !== 0) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -234,7 +234,7 @@ async function openPgBoss(handler: (text: string) => void, { url = "" }: Durable
   };
 }
 
-/** Two writes of a message, each on disk before the next: what a disk can do for one who waits. */
+/** Writes a message twice, and waits for the disk each time. This is the best that a disk can do for one writer. */
 async function openFile(handler: (text: string) => void, _task: DurableTask, folder: string): Promise<Keeper> {
   const file = openSync(join(folder, "log"), "a");
   return {
@@ -251,7 +251,7 @@ async function openFile(handler: (text: string) => void, _task: DurableTask, fol
   };
 }
 
-/** An insert and an update of a message, each a transaction that is on disk. */
+/** One insert and one update per message, each in a transaction that is flushed to disk. */
 async function openSqlite(handler: (text: string) => void, _task: DurableTask, folder: string): Promise<Keeper> {
   const db = new DatabaseSync(join(folder, "bare.db"));
   db.exec("pragma journal_mode = wal; pragma synchronous = full");

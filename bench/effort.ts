@@ -1,10 +1,10 @@
-/** How much is measured: enough for the tables of the documentation, or just enough to notice a missed budget. */
+/** How much is measured: enough for the tables of the documentation, or only enough to notice a missed budget. */
 export interface Effort {
   readonly rounds: number;
   readonly fewRounds: number;
-  /** Events that are measured, after a third as many to warm up. */
+  /** How many events are measured. A third as many warm up before. */
   readonly events: number;
-  /** Live runs, for the throughput table. The budgets are about 100 and 100,000. */
+  /** Numbers of live runs for the throughput table. The budgets are for 100 and 100,000. */
   readonly live: readonly number[];
   /** For the idiomatic supervisor: events to measure, by live runs. */
   readonly idiomaticEvents: Readonly<Record<number, number>>;
@@ -12,9 +12,9 @@ export interface Effort {
   readonly memoryLive: number;
   readonly latencySeconds: number;
   readonly words: readonly number[];
-  /** Messages of each rival in the section about what is on disk. */
+  /** How many messages each rival handles in the section about durable messages. */
   readonly durableMessages: number;
-  /** Sockets, the whole inbox, the ledger file and `distinctWithin`: of no budget. */
+  /** Also measure sockets, the whole inbox, the ledger file and `distinctWithin`, which have no budget. */
   readonly everything: boolean;
 }
 

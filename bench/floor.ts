@@ -20,10 +20,9 @@ interface Frame {
 const REMEMBERED_MS = 60_000;
 
 /**
- * What no one can beat: `JSON.parse` and the model's algorithm in a bare `Map`. It buffers by run,
- * lets the final's own text win and remembers for a minute what it has handed over. It has no
- * timeouts, no dedup of events, no limits, no counters, no states and no ids for messages, and
- * knows one generation of the wire only.
+ * A lower bound: `JSON.parse` and the model's algorithm in a bare `Map`. It buffers by run, prefers the final's own
+ * text, and remembers for a minute what it has delivered. It has no timeouts, dedup, limits, counters, states or
+ * message ids, and knows only one generation of the wire.
  */
 export function createFloor(): Rival {
   const runs = new Map<string, Buffered>();

@@ -34,7 +34,7 @@ type SupervisorEvent =
   | { readonly type: "tell"; readonly runId: string; readonly event: RunEvent }
   | { readonly type: "xstate.done.actor.*"; readonly actorId: string; readonly output: RunOutput };
 
-/** The parent that the XState documentation leads to: it spawns a child for each run and stops it when it is done. */
+/** A parent as the XState documentation suggests: it spawns a child for each run and stops it when it is done. */
 function createParent(onOutput: (output: RunOutput) => void) {
   const { assign, createMachine } = setup({
     types: { events: {} as SupervisorEvent },
@@ -49,7 +49,7 @@ function createParent(onOutput: (output: RunOutput) => void) {
           input: ({ event }) => (event as Begin).input,
         }),
       },
-      // For the bench alone: children by the thousand in one step, since one by one would take minutes or hours.
+      // Only for the bench: it begins thousands of children in one step. One by one would take minutes or hours.
       beginMany: {
         actions: assign(({ spawn, event }) => {
           for (const input of (event as BeginMany).inputs) spawn("run", { id: input.runId, input });
@@ -69,7 +69,7 @@ function createParent(onOutput: (output: RunOutput) => void) {
   });
 }
 
-/** What people would write: an XState parent with `spawnChild`, fed by a `groupBy` over the parsed frames. */
+/** The usual code: an XState parent with `spawnChild`, fed by a `groupBy` over the parsed frames. */
 export function createIdiomatic(): Rival {
   let said: Said[] = [];
   const parent = createActor(

@@ -7,12 +7,12 @@ import type { InspectedInbox } from "./inspection.ts";
 import { startPeer } from "./peer.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
-// One of the inboxes of `inspection.ts`. For each line on stdin, which is a number of events, it hears so many and
-// prints how much CPU time each took, in microseconds.
+// One of the inboxes of `inspection.ts`. Each line on stdin is a number of events. It hears that many, and prints the
+// CPU time of each in microseconds.
 const { rival, live, eventsPerSecond } = JSON.parse(process.argv[2] ?? "{}") as InspectedInbox;
 
 const gateway = startPeer("./socket-peer.js", String(live));
-// For every rival, and before there is much in memory: starting a process makes all of that dearer to write to.
+// Started for every rival, and before memory is in use: starting a process makes later writes to memory slower.
 const page = startPeer("./inspection-page.js");
 const [address] = (await once(gateway.stdout, "data")) as [Buffer];
 const clock = createTestClock(Date.now());
@@ -36,7 +36,7 @@ async function hear(events: number): Promise<void> {
   }
 }
 
-// Every run has spoken before anyone looks.
+// Every run has spoken before a page opens.
 await hear(live * 6);
 const inspector = rival === "no inspector" ? undefined : await createInspector(inbox, { clock });
 if (rival === "one page" && inspector !== undefined) {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 
-// A page of the inspector without a browser, in a process of its own: it reads every update from the address that
-// it is told on stdin, and says so once it has the first.
+// A page of the inspector without a browser, in its own process. It gets the address on stdin, reads every update, and
+// prints a line when it has the first.
 const [address] = (await once(process.stdin, "data")) as [Buffer];
 const response = await fetch(String(address).trim());
 let isFirst = true;

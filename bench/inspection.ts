@@ -3,16 +3,16 @@ import { startPeer } from "./peer.ts";
 
 export interface InspectionTask {
   readonly live: number;
-  /** By the inboxes' clocks. */
+  /** Measured by the inboxes' clocks. */
   readonly eventsPerSecond: number;
-  /** How often each rival's turn comes, and how many events it hears in one. */
+  /** How many turns each rival has, and how many events it hears in one turn. */
   readonly turns: number;
   readonly eventsPerTurn: number;
-  /** The place among the {@link inspected} of the one that is started first. */
+  /** The index in {@link inspected} of the rival that is started first. */
   readonly first: number;
 }
 
-/** An inbox in a process of its own: whether it has an inspector, and a page that looks. */
+/** An inbox in its own process: whether it has an inspector, and a page. */
 export interface InspectedInbox extends Pick<InspectionTask, "live" | "eventsPerSecond"> {
   readonly rival: Inspected;
 }
@@ -21,16 +21,16 @@ export type Inspected = "no inspector" | "no page" | "one page";
 
 export const inspected: readonly Inspected[] = ["no inspector", "no page", "one page"];
 
-/** By then everything is compiled, and who was started first has no more advantage or disadvantage. */
+/** After this many turns everything is compiled, and the order of starting does not matter any more. */
 const WARM_UP_TURNS = 12;
 
 /**
- * What an event costs each rival's process, in microseconds of CPU time, while a Gateway in another one speaks over a
- * real WebSocket; the page is a process of its own, too, and reads what it is sent.
+ * The CPU time of an event in each rival's process, in microseconds. A Gateway in another process speaks over a real
+ * WebSocket. The page is a separate process, too, and reads what it is sent.
  *
- * The rivals are all there at once, and each has a tenth of a second or so before it is the next one's turn: whatever
- * slows the machine down meets all of them. Within a turn the inbox's clock moves by the events that have come, not by
- * the time they took: a process that waits most of the time finds its caches emptied by whatever else the host does.
+ * All rivals run at once, and each has a turn of about a tenth of a second. So a slowdown of the machine slows all of
+ * them. Within a turn the inbox's clock moves by the number of events and not by real time. Otherwise a process that
+ * waits most of the time would find its caches emptied by other work.
  */
 export async function measureInspection(task: InspectionTask): Promise<Readonly<Record<Inspected, number>>> {
   const { live, eventsPerSecond, turns, eventsPerTurn, first } = task;
@@ -47,7 +47,7 @@ export async function measureInspection(task: InspectionTask): Promise<Readonly<
       const [cpuUs] = (await once(process.stdout, "data")) as [Buffer];
       if (turn >= 0) costs[rival] += Number(cpuUs) / turns;
     }
-    // In six turns they come in each of their six orders.
+    // In six turns the rivals come in each of their six orders.
     inboxes.push(...inboxes.splice(0, 1));
     if (turn % 3 === 0) inboxes.reverse();
   }

@@ -11,14 +11,14 @@ export interface LatencyTask {
   readonly ledger: "memory" | "file";
 }
 
-/** From a final's arrival to the handler's call, in ms. */
+/** The time from a final's arrival to the handler's call, in ms. */
 export interface Percentiles {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
 }
 
-/** Each by a clock of its own, in a run of its own. */
+/** One measurement for each clock, in separate runs. */
 export interface Latency {
   readonly wall: Percentiles;
   readonly cpu: Percentiles;
@@ -26,14 +26,14 @@ export interface Latency {
 
 type ClockMs = () => number;
 
-/** The CPU time of this process: it stands still while others have the processor. */
+/** The CPU time of this process. It stands still while other processes run. */
 const cpuClock: ClockMs = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
 };
 
 const LIVE = 100;
-// Runs end every 20 deltas here, so that a few seconds hold enough finals for a p99.9.
+// Runs end after 20 deltas here, so that a few seconds have enough finals for a p99.9.
 const STEPS = 20;
 const WARM_UP_EVENTS = 30_000;
 
@@ -46,8 +46,8 @@ export async function measureLatency(task: LatencyTask): Promise<Latency> {
 }
 
 /**
- * A final arrives when it is due, whether this process has time for it or not: an event that has to
- * wait for a garbage collection, or for those before it, is late by that much.
+ * A final arrives when it is due, even if this process has no time for it. If an event waits for a garbage collection
+ * or for earlier events, that wait is counted.
  */
 async function measureBy(clock: ClockMs, { eventsPerSecond, seconds, ledger }: LatencyTask): Promise<Percentiles> {
   const folder = mkdtempSync(join(tmpdir(), "inbox-bench-"));
@@ -73,7 +73,7 @@ async function measureBy(clock: ClockMs, { eventsPerSecond, seconds, ledger }: L
     for (let next = 0; next < count; ) {
       const now = clock();
       for (; next < count && begin + next * gapMs <= now; next++) {
-        // Made now, in microseconds: a second's worth of frames that wait would be work for the collector.
+        // The frames are made when they are due. A second's worth of waiting frames would be work for the collector.
         const { frame, ends } = traffic.one();
         if (ends !== undefined) dueAt.set(ends, begin + next * gapMs);
         take(frame);
@@ -82,7 +82,7 @@ async function measureBy(clock: ClockMs, { eventsPerSecond, seconds, ledger }: L
     }
     while (dueAt.size > 0) await nextTurn();
   };
-  // As in a process that has been running for a while: its code is compiled.
+  // Warm up, so that the code is compiled as in a process that has run for a while.
   for (let done = 0; done < WARM_UP_EVENTS; done += 1_000) await play(1_000, 0);
   lateness.length = 0;
   for (let second = 0; second < seconds; second++) await play(eventsPerSecond, 1_000 / eventsPerSecond);
@@ -93,7 +93,7 @@ async function measureBy(clock: ClockMs, { eventsPerSecond, seconds, ledger }: L
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A source that is handed its frames. */
+/** A source that gets its frames by a call. */
 function createHandSource(): { readonly source: Source; readonly take: (frame: string) => void } {
   let listener: SourceListener | undefined;
   const source: Source = {

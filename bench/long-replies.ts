@@ -13,18 +13,18 @@ export interface LongReply {
   /** Size of the last delta's frame, in characters. */
   readonly frameChars: number;
   readonly parseUs: number;
-  /** All that we do but `JSON.parse`. */
+  /** All our work except `JSON.parse`. */
   readonly oursUs: number;
-  /** The same for a delta of a few words, in between. */
+  /** The same for a delta of a few words in between. */
   readonly besideUs: number;
 }
 
 const DELTAS = 200;
 
-/** Written over before each delta, so that all of them meet the processor's caches equally cold. */
+/** Overwritten before each delta, so that the processor's caches are equally cold for all. */
 const cold = new Uint8Array(4 * 2 ** 20);
 
-/** One reply of `words` words in 200 deltas, each of which repeats the text so far, as protocol 4 does. */
+/** One reply of `words` words in 200 deltas. Each delta repeats the text so far, as protocol 4 does. */
 export async function measureLongReply({ words, rounds }: LongReplyTask): Promise<LongReply> {
   const ours = createOurs();
   const parse: number[] = [];
@@ -33,7 +33,7 @@ export async function measureLongReply({ words, rounds }: LongReplyTask): Promis
   let frameChars = 0;
   let asides = 0;
 
-  /** A delta of a run of few words, parsed already. */
+  /** A parsed delta of a run with few words. */
   function aside(): unknown {
     asides += 1;
     return JSON.parse(frameOf("aside", asides, "a few words", " words"));
@@ -57,11 +57,12 @@ export async function measureLongReply({ words, rounds }: LongReplyTask): Promis
       const begin = process.hrtime.bigint();
       const parsed: unknown = JSON.parse(frame);
       const parseNs = process.hrtime.bigint() - begin;
-      // What comes first after a large parse pays for its garbage, whatever it is: so that is neither of the two.
+      // The first work after a large parse pays for its garbage. This call takes that cost, so that neither measurement
+      // has it.
       time(aside());
       const [oursNs, asideNs] =
         seq % 2 === 0 ? [time(parsed), time(aside())] : ([time(aside()), time(parsed)].reverse() as [bigint, bigint]);
-      // The first deltas are short in every reply: what grows with the text shows in the second half.
+      // The first deltas are short in every reply. Costs that grow with the text show in the second half.
       if (!measured || seq <= DELTAS / 2) continue;
       parse.push(Number(parseNs) / 1_000);
       beyond.push(Number(oursNs) / 1_000);

@@ -13,11 +13,11 @@ export interface MemoryTask {
 
 /** In bytes. */
 export interface Memory {
-  /** Per live run above its text, while the keys of its events are remembered. */
+  /** Per live run, without its text, while the keys of its events are remembered. */
   readonly perRun: number;
-  /** The same, once they are forgotten: what a run costs that has not spoken for `dedupWindowMs`. */
+  /** The same when the keys are forgotten: a run that has not spoken for `dedupWindowMs`. */
   readonly perQuietRun: number;
-  /** What is left of each run after all were finished and every window has passed. */
+  /** What remains of each run after all have ended and every window is over. */
   readonly leftPerRun: number;
 }
 
@@ -35,7 +35,7 @@ export async function measureMemory({ rival, live }: MemoryTask): Promise<Memory
   return rival === "ours" ? ofOurs(live) : ofBare(live);
 }
 
-/** The plainest of root actors: one state, one `after`, and the id of its run in the context. */
+/** The simplest root actor: one state, one `after`, and its run's id in the context. */
 function ofBare(live: number): Memory {
   const { createMachine } = setup({
     types: { context: {} as { readonly runId: string }, input: {} as { readonly runId: string } },
@@ -56,7 +56,7 @@ function ofBare(live: number): Memory {
   return { perRun, perQuietRun: perRun, leftPerRun: Number.NaN };
 }
 
-/** The system's clock, which can be put forward: nothing waits in this bench for windows to pass. */
+/** The system's clock, but it can be moved forward, so that the bench need not wait for windows. */
 function createForwardClock() {
   let aheadMs = 0;
   return {
@@ -90,13 +90,13 @@ function ofOurs(live: number): Memory {
   return { perRun, perQuietRun, leftPerRun };
 }
 
-// Each in a function of its own: a function's registers keep what it worked on last from being collected.
+// In separate functions, because a function's registers keep its last objects from being collected.
 
 function open(ours: Ours, traffic: Traffic): void {
   for (const frames of traffic.opening()) for (const frame of frames) ours.take(frame);
 }
 
-/** Texts of one byte a character, with their headers. */
+/** The size of texts at one byte per character, with their headers. */
 function bytesOfTexts({ supervisor }: Ours): number {
   return supervisor.live().reduce((sum, { text }) => sum + text.length + 16, 0);
 }
@@ -109,7 +109,7 @@ function finishAll(ours: Ours): void {
   checkMessages(ours.messages(), ids, kind.text);
 }
 
-/** One run from beginning to end: code is compiled, and what has aged is forgotten. */
+/** One run from beginning to end: code is compiled, and expired entries are removed. */
 function warmUp(ours: Ours): void {
   const kind = deltaHeavy();
   const runId = `warm-up-${performance.now()}`;

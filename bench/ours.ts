@@ -6,10 +6,10 @@ import { Report } from "../src/report/report.ts";
 import { Supervisor } from "../src/runs/supervisor.ts";
 import type { Rival, Said } from "./rival.ts";
 
-// A million dedup keys would only measure how far the limit is: see `distinct.ts` for those.
+// A million dedup keys would only measure the limit. `distinct.ts` measures those.
 const limits = { ...defaults, maxRuns: 1_000_000, maxBufferedBytes: Number.MAX_SAFE_INTEGER };
 
-/** Our pipeline and supervisor, put together as the inbox does, with its defaults. */
+/** Our pipeline and supervisor, connected as in the inbox, with its defaults. */
 export function createOurs({ clock = systemClock }: { readonly clock?: Clock } = {}): Rival & {
   readonly supervisor: Supervisor;
   readonly payload: (frame: unknown) => void;
@@ -37,7 +37,7 @@ export function createOurs({ clock = systemClock }: { readonly clock?: Clock } =
   };
 }
 
-/** The whole inbox: with ledger (in memory), delivery to a handler that does nothing, logbook and subjects. */
+/** The whole inbox: with a ledger in memory, delivery to a handler that does nothing, the log and the observables. */
 export function createWholeInbox(): Rival {
   let said: Said[] = [];
   let listener = (_: unknown) => {};

@@ -8,7 +8,7 @@ import { measureSockets } from "./sockets.ts";
 import { measureSpawn } from "./spawn.ts";
 import { measureThroughput } from "./throughput.ts";
 
-/** Everything that is measured in a process of its own. */
+/** Everything that is measured in its own process. */
 export const questions = {
   throughput: measureThroughput,
   spawn: measureSpawn,

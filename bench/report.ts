@@ -1,18 +1,21 @@
 import { digits, type Spread, withSpread } from "./spread.ts";
 
-/** A promise about a figure, and what it came to. */
+/** A limit for a figure, and the measured value. */
 export interface Budget {
   readonly name: string;
   readonly limit: number;
-  /** Whether `limit` is the most or the least that it may be. */
+  /** Whether `limit` is an upper or a lower bound. */
   readonly keeps: "at most" | "at least";
   readonly unit: "x" | " ms";
-  /** What a brief run lets pass: where the limit is not reached (`notes.md` says why), or where other processes decide. */
+  /**
+   * What a brief run accepts instead: where the limit is not reached (`notes.md` says why), or where other processes
+   * decide.
+   */
   readonly accepted?: number;
   readonly measured: Spread;
 }
 
-/** One question's answer. */
+/** The result of one section. */
 export interface Section {
   readonly title: string;
   readonly text: string;
@@ -25,7 +28,7 @@ export function isKept({ measured: { median }, limit, keeps }: Budget): boolean 
   return keeps === "at most" ? median <= limit : median >= limit;
 }
 
-/** Whether the budget is kept with `slack`: 1.25 lets a quarter more pass. */
+/** Whether the budget is kept with `slack`: 1.25 accepts a quarter more. */
 export function isKeptWithSlack({ accepted, ...budget }: Budget, slack: number): boolean {
   const limit = accepted ?? (budget.keeps === "at most" ? budget.limit * slack : budget.limit / slack);
   return isKept({ ...budget, limit });

@@ -19,10 +19,10 @@ import { digits } from "./spread.ts";
 import { cpuTimes, stolenSince } from "./steal.ts";
 import { throughputSection } from "./throughput-section.ts";
 
-/** By how much a brief run may miss a budget: it measures little, and beside whatever else the machine does. */
+/** By how much a brief run may miss a budget. It measures little, while the machine does other work. */
 const SLACK = 1.25;
 
-/** How often a brief run measures a section that misses a budget: something else may have been at work. */
+/** How often a brief run repeats a section that misses a budget, since other work may have disturbed it. */
 const BRIEF_ATTEMPTS = 3;
 
 const root = new URL("../../", import.meta.url);
@@ -59,7 +59,7 @@ function isMissed(budget: Budget): boolean {
   return !(values.check ? isKeptWithSlack(budget, SLACK) : isKept(budget));
 }
 
-/** What is measured is what was compiled: the commit is that of the beginning. */
+/** The commit at the start, since the code was compiled from it. */
 function currentCommit(): string {
   return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: fileURLToPath(root) })
     .toString()

@@ -107,7 +107,7 @@ lesser.`,
   };
 }
 
-/** Many, for a difference of a few per cent; so often with each rival started first. */
+/** Many rounds, because the difference is a few per cent. Each rival is started first equally often. */
 const INSPECTION_ROUNDS = 4;
 
 export async function inspectionSection(): Promise<Section> {

@@ -7,13 +7,13 @@ import { createInterface } from "node:readline";
 import pg from "pg";
 import { freePort } from "../test/helpers/free-port.ts";
 
-/** A server that the bench started, or found. */
+/** A server that the bench has started or found. */
 export interface BenchServer {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** A `redis-server` with an append-only file, in a folder of its own; undefined where there is none. */
+/** A `redis-server` with an append-only file in its own folder; undefined without one. */
 export async function startRedis(fsync: "everysec" | "always"): Promise<BenchServer | undefined> {
   const folder = mkdtempSync(join(tmpdir(), "inbox-redis-"));
   const port = await freePort();
@@ -36,7 +36,7 @@ export async function startRedis(fsync: "everysec" | "always"): Promise<BenchSer
   };
 }
 
-/** The Postgres at `DATABASE_URL`, or the local one, if it writes each commit to disk; else undefined. */
+/** The Postgres at `DATABASE_URL`, or the local one. Undefined when there is none that writes each commit to disk. */
 export async function findPostgres(): Promise<BenchServer | undefined> {
   const url = process.env["DATABASE_URL"] ?? `postgres://${process.env["USER"] ?? "root"}@127.0.0.1:5432/postgres`;
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });

@@ -1,8 +1,8 @@
 import { createFakeGateway } from "../src/testing/index.ts";
 import { deltaHeavy, Traffic } from "./traffic.ts";
 
-// The Gateway of `sockets.ts` and `inspected-inbox.ts`, in a process of its own. It prints its address, waits for a client
-// and for a line on stdin, and sends as many frames as that line says.
+// The Gateway of `sockets.ts` and `inspected-inbox.ts`, in its own process. It prints its address and waits for a
+// client. Each line on stdin is a number of frames, which it sends.
 const gateway = await createFakeGateway({ token: "bench" });
 const traffic = new Traffic(deltaHeavy(), Number(process.argv[2] ?? 100), 5);
 process.stdout.write(`${gateway.url}\n`);

@@ -24,7 +24,7 @@ const hello = {
   },
 };
 
-/** Counts the frames that came, by an event that tells so. */
+/** Counts the frames that came. An event reports each. */
 interface Listener {
   readonly count: () => number;
   readonly close: () => Promise<void> | void;
@@ -49,7 +49,7 @@ export async function measureSockets({ rival, frames }: SocketTask): Promise<Cos
   return stopwatch.per(frames);
 }
 
-/** A socket past the handshake. */
+/** A socket after the handshake. */
 async function connected(url: string): Promise<WebSocket> {
   const ws = new WebSocket(url);
   await once(ws, "message");

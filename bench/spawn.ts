@@ -7,12 +7,12 @@ import { short } from "./traffic.ts";
 /** What to measure in one process. */
 export interface SpawnTask {
   readonly rival: "ours" | "idiomatic";
-  /** Runs that go on meanwhile. */
+  /** How many other runs are live. */
   readonly live: number;
   readonly runs: number;
 }
 
-/** What one run costs from its first delta to its final, frames parsed and all, beside `live` others. */
+/** The cost of one run from its first delta to its final, with parsing, among `live` others. */
 export async function measureSpawn({ rival, live, runs }: SpawnTask): Promise<Cost> {
   const kind = short();
   const [first, final] = [kind.frames[0], kind.frames.at(-1)].map(
@@ -36,7 +36,7 @@ export async function measureSpawn({ rival, live, runs }: SpawnTask): Promise<Co
     checkMessages(contender.messages(), [runId], kind.text);
   }
   const cost = stopwatch.per(runs);
-  // Stopping ten thousand children takes the parent as long again: the process just ends.
+  // Stopping ten thousand children takes this parent as long again. So the process simply ends.
   if (rival === "ours") await contender.close();
   return cost;
 }

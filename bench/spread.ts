@@ -1,4 +1,4 @@
-/** The middle of several measurements, and how far apart they were. */
+/** The median of several measurements, and their range. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -13,12 +13,12 @@ export function spread(values: readonly number[]): Spread {
   return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
 }
 
-/** The ratios of measurements that were made in the same round. */
+/** The ratios of measurements from the same round. */
 export function ratios<T>(above: readonly T[], below: readonly T[], of: (value: T) => number): Spread {
   return spread(above.map((value, round) => of(value) / of(below[round] as T)));
 }
 
-/** Three significant digits: more would be noise. */
+/** Three significant digits. More would be noise. */
 export function digits(value: number): string {
   if (!Number.isFinite(value)) return "-";
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");

@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
 
-/** The place of the stolen time among the numbers of {@link cpuTimes}. */
+/** The index of the stolen time in {@link cpuTimes}. */
 const STEAL = 7;
 
-/** The share of its time that the machine's host gave to other machines since `before`, in percent; undefined where it does not say. */
+/**
+ * The share of time that the machine's host gave to other machines since `before`, in percent. Undefined when the
+ * system does not say.
+ */
 export function stolenSince(before: readonly number[] | undefined): number | undefined {
   const now = cpuTimes();
   if (before === undefined || now === undefined) return undefined;
@@ -11,7 +14,7 @@ export function stolenSince(before: readonly number[] | undefined): number | und
   return (100 * (spent[STEAL] ?? 0)) / spent.slice(0, STEAL + 1).reduce((sum, time) => sum + time, 0);
 }
 
-/** user, nice, system, idle, iowait, irq, softirq, steal, ...; only Linux tells. */
+/** user, nice, system, idle, iowait, irq, softirq, steal, ...; known on Linux only. */
 export function cpuTimes(): number[] | undefined {
   try {
     return readFileSync("/proc/stat", "utf8").split("\n", 1)[0]?.trim().split(/\s+/).slice(1).map(Number);

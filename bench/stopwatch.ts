@@ -1,4 +1,4 @@
-/** Adds up what stretches of work cost. */
+/** Adds up the cost of pieces of work. */
 export class Stopwatch {
   private cpu = 0;
   private wall = 0;
@@ -18,7 +18,10 @@ export class Stopwatch {
     this.wall = 0;
   }
 
-  /** In microseconds per item. CPU time is that of the whole process: the garbage collector's threads are in it. */
+  /**
+   * The cost per item in microseconds. CPU time is that of the whole process, including the garbage collector's
+   * threads.
+   */
   per(items: number): Cost {
     return { cpuUs: this.cpu / items, wallUs: (this.wall * 1_000) / items };
   }

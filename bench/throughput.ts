@@ -21,10 +21,10 @@ const rivals: Record<ThroughputTask["rival"], () => Rival> = {
   idiomatic: createIdiomatic,
 };
 
-// Few enough that the frames that wait are no load on the garbage collector.
+// Small enough that the waiting frames do not burden the garbage collector.
 const CHUNK = 500;
 
-/** Frames as text in, messages out, while `live` runs go on. Making the frames is not counted. */
+/** Frames as text in, messages out, among `live` runs. Making the frames is not counted. */
 export async function measureThroughput(task: ThroughputTask): Promise<Cost> {
   const { live, warmUpEvents, events } = task;
   const kind = task.traffic === "short" ? short() : deltaHeavy();
@@ -47,7 +47,7 @@ export async function measureThroughput(task: ThroughputTask): Promise<Cost> {
   stopwatch.reset();
   for (let done = 0; done < events; done += CHUNK) await play(traffic.next(CHUNK));
   const cost = stopwatch.per(events);
-  // Stopping ten thousand children takes the idiomatic parent minutes: the process just ends.
+  // Stopping ten thousand children takes the idiomatic parent minutes. So the process simply ends.
   if (rival.beginMany === undefined) await rival.close();
   return cost;
 }

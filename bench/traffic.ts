@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The words that a slow model was recorded saying one by one, and what two short runs said. */
+/** Recordings of a slow model that speaks word by word, and of two short runs. */
 const folder = new URL("../../src/testing/recordings/", import.meta.url);
 
 interface ChatPayload {
@@ -17,12 +17,12 @@ interface ChatFrame {
   readonly seq: number;
 }
 
-/** One kind of run: what its frames are, whatever its id. */
+/** One kind of run, and its frames for any run id. */
 export interface RunKind {
   readonly name: "delta-heavy" | "short";
   /** How many deltas come before the final. */
   readonly deltas: number;
-  /** The text that every run of this kind must come to. */
+  /** The text that every run of this kind must have in the end. */
   readonly text: string;
   /** Each frame, as the text before and after the run's id. */
   readonly frames: readonly (readonly [string, string])[];
@@ -30,7 +30,7 @@ export interface RunKind {
 
 const ID = "@run-id@";
 
-/** The chat frames of the first run of a recording that was heard from its first delta to its final. */
+/** The chat frames of the first run in a recording that was heard from its first delta to its final. */
 function recordedRun(name: string): readonly ChatFrame[] {
   const lines = readFileSync(fileURLToPath(new URL(`${name}.ndjson`, folder)), "utf8").split("\n");
   const chats = lines
@@ -49,8 +49,8 @@ function withText(frame: ChatFrame, seq: number, text: string, deltaText?: strin
 }
 
 /**
- * A run of `deltas` deltas and a final, out of a recorded one: its pieces follow each other, from the
- * start again where the recording ends, and each delta repeats the text so far, as protocol 4 does.
+ * A run of `deltas` deltas and a final, made from a recorded run. Its pieces follow each other and start again at the
+ * end. Each delta repeats the text so far, as protocol 4 does.
  */
 function runKind(name: RunKind["name"], recording: string, deltas: number): RunKind {
   const frames = recordedRun(recording);
@@ -65,18 +65,18 @@ function runKind(name: RunKind["name"], recording: string, deltas: number): RunK
     text += piece;
     made.push(withText(frame, i + 3, text, piece));
   }
-  // As on the wire: the final may share its `seq` with the last delta.
+  // As on the wire, the final may share its `seq` with the last delta.
   made.push(withText(last, deltas + 2, text));
   return { name, deltas, text, frames: made };
 }
 
-/** Two hundred deltas a run, word by word: `n1` is a model that says a word every 250 ms. */
+/** Two hundred deltas per run, word by word. In `n1` a model says a word every 250 ms. */
 export const deltaHeavy = (): RunKind => runKind("delta-heavy", "n1-sigterm-mid-run", 200);
 
-/** Two deltas and a final, as `c6` was recorded. */
+/** Two deltas and a final, as recorded in `c6`. */
 export const short = (): RunKind => runKind("short", "c6-wake-custom-session", 2);
 
-/** One frame, and the id of the run that it ends, if it does. */
+/** One frame, and the id of the run that it ends, if any. */
 export interface Spoken {
   readonly frame: string;
   readonly ends: string | undefined;
@@ -84,15 +84,15 @@ export interface Spoken {
 
 interface Speaker {
   runId: string;
-  /** The next frame to come. */
+  /** The index of the next frame. */
   step: number;
 }
 
 const scratch = Buffer.alloc(64 * 1_024);
 
 /**
- * One flat string, by way of bytes as from a socket. Strings that are joined with `+` would be
- * flattened at the cost of whoever reads them first, and leave garbage behind.
+ * One flat string, made from bytes like text from a socket. A string joined with `+` would be flattened by its first
+ * reader, who would pay for it, and would leave garbage.
  */
 function joined(...parts: readonly string[]): string {
   let end = 0;
@@ -100,9 +100,9 @@ function joined(...parts: readonly string[]): string {
   return scratch.toString("latin1", 0, end);
 }
 
-/** The frames of many runs that go on at the same time, endlessly: a run that has ended is replaced by a new one. */
+/** Endless frames of many runs at the same time. A run that has ended is replaced by a new one. */
 export class Traffic {
-  /** The ids of the runs whose final was given out, since `takeEnded` was last called. */
+  /** The ids of the runs that have ended since the last call of `takeEnded`. */
   private ended: string[] = [];
   private readonly speakers: Speaker[] = [];
   private begun = 0;
@@ -115,12 +115,12 @@ export class Traffic {
     for (let i = 0; i < live; i++) this.speakers.push({ runId: this.newId(), step: this.below(kind.deltas) });
   }
 
-  /** The ids of the runs that go on now. */
+  /** The ids of the current runs. */
   get runIds(): string[] {
     return this.speakers.map(({ runId }) => runId);
   }
 
-  /** One delta of every run, each run being somewhere between its beginning and its end. */
+  /** One delta of every run. Each run is somewhere between its beginning and its end. */
   *opening(chunk = 5_000): Generator<string[]> {
     for (let from = 0; from < this.speakers.length; from += chunk) {
       yield this.speakers.slice(from, from + chunk).map((speaker) => this.speak(speaker).frame);
@@ -158,14 +158,14 @@ export class Traffic {
     return { frame: joined(before, runId, after), ends: isLast ? runId : undefined };
   }
 
-  /** Shaped like the UUIDs of real runs. */
+  /** Has the shape of the UUIDs of real runs. */
   private newId(): string {
     this.begun += 1;
     const digits = this.begun.toString(16).padStart(12, "0");
     return `${((this.begun * 2_654_435_761) >>> 0).toString(16).padStart(8, "0")}-9c3e-4d17-8a52-${digits}`;
   }
 
-  /** A number from 0 to `limit - 1`; the same row of numbers for every rival. */
+  /** A number from 0 to `limit - 1`, from the same sequence for every rival. */
   private below(limit: number): number {
     this.random = (Math.imul(this.random, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((this.random / 4_294_967_296) * limit);
