@@ -48,7 +48,7 @@ export type RunEvent =
       readonly sessionKey?: string | undefined;
       readonly message?: ProactiveMessage | undefined;
       readonly discard?: DiscardReason | undefined;
-      /** What it has besides text; with one of these it is not empty. */
+      /** What it has besides text. With an attachment the final is not empty. */
       readonly attachments?: readonly Attachment[] | undefined;
     }
   /** The agent failed. `error` is the Gateway's reason, `text` what the agent had said. */

@@ -78,12 +78,13 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
    */
   ask(request: AskRequest): Promise<Answer>;
   /**
-   * The bytes of an attachment, by its `id`: of a new message, or of one that a ledger has kept. They are read from the
-   * Gateway that the message came from, over the inbox's connection and that Gateway's address, and from nowhere else.
+   * Reads the bytes of the attachment with this `id`, at once or later for a message from the ledger. They come only from
+   * the message's Gateway: over the inbox's connection, or from that Gateway's address.
    *
-   * @throws {InboxError} `ERR_INBOX_OPTION` if `id` is no such id; `ERR_INBOX_NO_LINK` while not connected;
-   * `ERR_INBOX_REQUEST` if the Gateway refuses, no longer has the file, or takes longer than `timeoutMs`, and if the file
-   * has more than `maxBytes` or is elsewhere; `ERR_INBOX_SCOPE`; `ERR_INBOX_STOPPED`; the reason of `signal`.
+   * @throws {InboxError} `ERR_INBOX_OPTION` if `id` is not an attachment's id. `ERR_INBOX_NO_LINK` while not connected.
+   * `ERR_INBOX_REQUEST` if the Gateway refuses, does not have the file any longer, or takes longer than `timeoutMs`, and
+   * if the file is larger than `maxBytes` or elsewhere. `ERR_INBOX_SCOPE`. `ERR_INBOX_STOPPED`. Rejects with the reason of
+   * `signal` when that is aborted.
    * @example
    * for (const { id } of message.attachments) {
    *   if (id !== undefined) await store(message.id, await inbox.download(id, { maxBytes: 10_000_000 }));

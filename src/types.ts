@@ -43,17 +43,17 @@ export type Origin = "cron" | "heartbeat" | "announcement" | "injected" | "reque
 /** Something besides text that an agent said: an image, a file, a recording. Its bytes stay with the Gateway. */
 export interface Attachment {
   /**
-   * By which `inbox.download()` reads the bytes, now or later. Absent where the Gateway does not give the file out:
-   * then the agent has only named it.
+   * The id for `inbox.download()`, valid now and later. Absent when the Gateway does not serve the file: then the agent
+   * has only named it.
    */
   readonly id?: string;
-  /** `"other"`: something of the Gateway's that is no file, such as a canvas. */
+  /** `"other"`: something that is not a file, such as a canvas. */
   readonly kind: "image" | "audio" | "video" | "file" | "other";
   /** The file's name, without a path; at most 255 characters. */
   readonly name?: string;
-  /** Its media type, e.g. `"image/png"`, where the Gateway tells it. */
+  /** Its media type, e.g. `"image/png"`; absent when unknown. */
   readonly type?: string;
-  /** In bytes, where the Gateway tells it. */
+  /** Its size in bytes; absent when unknown. */
   readonly size?: number;
 }
 
@@ -78,7 +78,7 @@ export interface ProactiveMessage<S extends Session = Session> {
   readonly session: S;
   /** The whole text. It is empty only when there are attachments. */
   readonly text: string;
-  /** What was said besides text, at most 100; an empty array where there is nothing. */
+  /** What the agent said besides text, at most 100 attachments. May be empty. */
   readonly attachments: readonly Attachment[];
   /** When the run's first event arrived, in ms since the epoch by this host's clock. */
   readonly startedAt: number;
@@ -110,7 +110,7 @@ export interface UnsentRun {
   readonly sessionKey?: string;
   readonly owner?: string;
   readonly text: string;
-  /** What its final had besides text; absent where there was nothing. */
+  /** What its final had besides text; absent when it had nothing. */
   readonly attachments?: readonly Attachment[];
 }
 
@@ -210,7 +210,7 @@ export interface ChatEvent {
    * agent's.
    */
   readonly messageText?: string;
-  /** What `message` has besides text, such as an image. Absent when it has nothing, or when that is not known. */
+  /** What `message` has besides text, such as an image. Absent when there is nothing, or it is unknown. */
   readonly attachments?: readonly Attachment[];
   /** `message` is a whole row of the transcript. The Gateway sends one when the text was not streamed. */
   readonly isRow?: boolean;
@@ -280,25 +280,28 @@ export type Activity =
       readonly delayMs: number;
     };
 
-/** A part that is in trouble, or, without an `error`, is well again. */
+/** Something a person should look at. With an `error` there is a problem; without one, the problem is over. */
 export type Alarm =
-  /** Messages cannot be written down (`ERR_INBOX_LEDGER`), or can again. */
+  /** Messages cannot be written to the ledger (`ERR_INBOX_LEDGER`), or can be written again. */
   | { readonly part: "ledger"; readonly error?: InboxError }
-  /** A cron job was due, and neither words nor a token of silence nor a failure came (`ERR_INBOX_JOB`); or it is heard again. */
+  /**
+   * A cron job was due and nothing came: no words, no token of silence, no failure (`ERR_INBOX_JOB`). Without an error it
+   * is heard again.
+   */
   | {
       readonly part: "job";
       /** The `name` of the Gateway that has the job. */
       readonly gateway: string;
       /** The job's id. */
       readonly job: string;
-      /** At most 500 characters of the job's name, where it has one. */
+      /** The job's name, at most 500 characters; absent without one. */
       readonly name?: string;
       /** When it should have spoken, in ms since the epoch by the Gateway's clock. */
       readonly due: number;
       /**
-       * What the Gateway says of that run; absent where it tells of none. `status` is its word: `ok`, `error`, `skipped`.
-       * `delivery` is what became of words that were to go to a channel: `delivered`, `not-delivered`, `not-requested`,
-       * `unknown`. `reason` is at most 500 characters of its words.
+       * What the Gateway says about that run; absent when it says nothing. `status` is the Gateway's word: `ok`,
+       * `error`, `skipped`. `delivery` says what happened to words for a channel: `delivered`, `not-delivered`,
+       * `not-requested`, `unknown`. `reason` is the Gateway's words, at most 500 characters.
        */
       readonly claimed?: {
         readonly status: string;

@@ -41,7 +41,7 @@ export interface SettledRow extends RunRow {
   readonly reason?: string | undefined;
   readonly messageId?: string | undefined;
   readonly origin?: Origin | undefined;
-  /** What its message has besides text: how many of which kind. */
+  /** What its message has besides text: the number of each kind. */
   readonly attached?: string | undefined;
   /** The state of its delivery; absent without a message. */
   readonly delivery?: DeliveryState | undefined;
@@ -67,7 +67,7 @@ export interface DeadRow {
   readonly at: number;
   readonly attempts: number;
   readonly chars: number;
-  /** What it has besides text: how many of which kind. */
+  /** What it has besides text: the number of each kind. */
   readonly attached?: string;
   readonly error?: string;
 }

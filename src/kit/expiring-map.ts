@@ -6,7 +6,7 @@ interface Aged<V> {
   readonly key: string;
   readonly value: V;
   readonly at: number;
-  /** It was replaced or deleted, and is left in the queue. */
+  /** It was replaced or deleted, and is still in the queue. */
   isGone: boolean;
 }
 

@@ -1,30 +1,30 @@
 import type { Attachment } from "../types.ts";
 import { fields, readId } from "./fields.ts";
 
-/** An attachment as a row or a final tells of it: without the id by which a host reads it. */
+/** An attachment as a row or a final describes it, without the id for a host. */
 export interface ToldAttachment extends Omit<Attachment, "id"> {
-  /** The Gateway's own id of the file. */
+  /** The Gateway's id of the file. */
   readonly artifactId?: string;
-  /** The Gateway has the file, but only its list of artifacts has an id of it. */
+  /** The Gateway has the file, but its id is only in the list of artifacts. */
   readonly isListed?: boolean;
 }
 
-/** Where a message was said: what an attachment's id is made of. */
+/** Where the message was said. An attachment's id holds this. */
 export interface SaidAt {
   readonly gateway: string;
   readonly sessionKey: string;
   readonly runId: string;
-  /** Where the key names no agent. */
+  /** Set when the key names no agent. */
   readonly agentId?: string | undefined;
 }
 
-/** More of one message are left out, and so is more of a name, in characters. */
+/** The most attachments of one message, and the most characters of a name. More are left out. */
 const MAX_ATTACHMENTS = 100;
 const MAX_NAME_CHARS = 255;
 /** A frame of the largest size cannot hold more blocks. */
 const MAX_BLOCKS = 1_000_000;
 
-/** Blocks that are neither text nor something to be seen or heard. */
+/** Blocks that are neither text nor media. */
 const NOT_ATTACHED = new Set(
   "text input_text output_text thinking reasoning redacted_thinking toolCall tool_call toolUse tool_use toolResult tool_result".split(
     " ",
@@ -44,7 +44,7 @@ const KINDS: ReadonlyMap<string, Attachment["kind"]> = new Map([
   ["document", "file"],
 ]);
 
-/** The blocks of a message's content that are no text: images, files, recordings. Undefined where there is none. */
+/** The blocks of a message's content that are not text: images, files, recordings. Undefined when there is none. */
 export function contentAttachments(content: unknown): readonly ToldAttachment[] | undefined {
   if (!Array.isArray(content)) return undefined;
   let found: ToldAttachment[] | undefined;
@@ -81,19 +81,19 @@ function readBlock(block: object, type: string): ToldAttachment {
     ...(name !== undefined && { name }),
     ...(mime !== undefined && { type: mime }),
     ...(size !== undefined && { size }),
-    // The Gateway could not find or read the file: nobody can.
+    // The Gateway could not find or read the file, so it cannot be downloaded.
     ...(type !== "attachment_error" && (artifactId === undefined ? isThere && { isListed: true } : { artifactId })),
   };
 }
 
-/** The kind of a block whose type does not say: what it says of itself, or its media type does. */
+/** The kind of a block, when its type does not say it: by what the block says, or by its media type. */
 function kindOf(kind: unknown, mime = "", name = "", isFile: boolean): Attachment["kind"] {
   const told = typeof kind === "string" ? KINDS.get(kind) : undefined;
   const [family = ""] = mime.split("/");
   return told ?? KINDS.get(family) ?? kindOfName(name) ?? (isFile || mime !== "" ? "file" : "other");
 }
 
-/** Files that a text names in `MEDIA:` lines, or that a run has announced: a path or an address each. */
+/** The files named in the `MEDIA:` lines of a text, or announced by a run. Each reference is a path or an address. */
 export function namedAttachments(references: readonly unknown[]): readonly ToldAttachment[] | undefined {
   const found: ToldAttachment[] = [];
   for (let i = 0; i < references.length && found.length < MAX_ATTACHMENTS; i++) {
@@ -113,7 +113,7 @@ function kindOfName(name: string): Attachment["kind"] | undefined {
   return ENDINGS.find(([, ending]) => ending.test(name))?.[0];
 }
 
-/** The last part of a path or an address: the folders of the Gateway's machine, and what follows a `?`, are nobody's business. */
+/** The last part of a path or an address. The rest may show folders of the Gateway's machine, or a ticket after `?`. */
 function readName(candidates: readonly unknown[]): string | undefined {
   const told = candidates.find((one) => typeof one === "string" && one.trim() !== "");
   if (typeof told !== "string" || /^data:/i.test(told)) return undefined;
@@ -131,7 +131,7 @@ function readSize(value: unknown): number | undefined {
   return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
 }
 
-/** The attachments of a message as a host gets them: each with an id, where the Gateway has the file. */
+/** The attachments of a message for the host. Each has an id if the Gateway has the file. */
 export function attachmentsOf(told: readonly ToldAttachment[], at: SaidAt): readonly Attachment[] {
   const likes = new Map<string, number>();
   return told.slice(0, MAX_ATTACHMENTS).map(({ artifactId, isListed, ...attachment }) => {
@@ -144,16 +144,16 @@ export function attachmentsOf(told: readonly ToldAttachment[], at: SaidAt): read
   });
 }
 
-/** What an attachment's id says: where the Gateway has the file. */
+/** The content of an attachment's id: where the Gateway has the file. */
 export interface AttachmentPlace extends SaidAt {
   readonly artifactId?: string | undefined;
-  /** Without an `artifactId`: which of the run's artifacts it is, the `nth` (from 0) of this kind and name. */
+  /** Used without an `artifactId`: which of the run's artifacts with this kind and name it is, the `nth` from 0. */
   readonly kind?: Attachment["kind"] | undefined;
   readonly name?: string | undefined;
   readonly nth?: number | undefined;
 }
 
-/** Longer than any id made here. */
+/** Longer than every id that is made here. */
 const MAX_WRITTEN_CHARS = 16_384;
 
 function writeId({ gateway, sessionKey, runId, agentId, artifactId, kind, name, nth }: AttachmentPlace): string {
@@ -162,7 +162,7 @@ function writeId({ gateway, sessionKey, runId, agentId, artifactId, kind, name, 
   return Buffer.from(JSON.stringify([gateway, sessionKey, runId, agent, ...rest])).toString("base64url");
 }
 
-/** Reads the id of an attachment; undefined for what is none. */
+/** Reads the id of an attachment. Undefined when it is not one. */
 export function readAttachmentId(id: unknown): AttachmentPlace | undefined {
   if (typeof id !== "string" || id.length > MAX_WRITTEN_CHARS) return undefined;
   try {
@@ -190,7 +190,7 @@ const PLURALS: Readonly<Record<Attachment["kind"], string>> = {
   other: "other",
 };
 
-/** How many of which kind: `2 images, 1 file`. Empty for none. */
+/** The number of each kind: `2 images, 1 file`. Empty when there are none. */
 export function countedKinds(attachments: readonly Attachment[]): string {
   const counts = new Map<Attachment["kind"], number>();
   for (const { kind } of attachments) counts.set(kind, (counts.get(kind) ?? 0) + 1);

@@ -4,9 +4,9 @@ import { fields, isTooLongAnId, readId, readWords } from "./fields.ts";
 import { contentText, isCut } from "./text.ts";
 
 /**
- * Reads the payload of a `chat` event, loosely. Unknown keys are ignored, and fields of a wrong type are left out. The
- * event is rejected only when a required field is missing. Never throws: a host may pass objects with getters, proxies,
- * or anything else. `gateway`: whose event it is.
+ * Reads the payload of a `chat` event from `gateway`, loosely. Unknown keys are ignored, and fields of a wrong type are
+ * left out. The event is rejected only when a required field is missing. Never throws: a host may pass objects with
+ * getters, proxies, or anything else.
  */
 export function readChatEvent(payload: unknown, gateway: string): ChatEvent | RejectReason {
   try {

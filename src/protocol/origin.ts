@@ -8,7 +8,7 @@ export function originOf(runId: string, sessionKey: string | undefined): Origin 
   return "unknown";
 }
 
-/** The id of the cron job that a run is of, as far as its id and its session key tell. */
+/** The id of the run's cron job, as far as the run id and the session key say it. */
 export function jobIdOf(runId: string, sessionKey: string | undefined): string | undefined {
   return /^agent:[^:]+:cron:([^:]+)/i.exec(sessionKey ?? "")?.[1] ?? /^cron:(.+?):\d+(?::|$)/.exec(runId)?.[1];
 }

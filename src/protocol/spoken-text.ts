@@ -51,14 +51,14 @@ function withoutReasoning(text: string): string {
 const MEDIA_WORD = /media:/i;
 const MEDIA_LINE = /^\s*MEDIA:\s*`?([^\n]+)$/i;
 
-/** What the `MEDIA:` lines of a row name: a path or an address each. */
+/** The references in the `MEDIA:` lines of a row. Each is a path or an address. */
 export function mediaReferences(row: string): readonly string[] {
   const references: string[] = [];
   if (MEDIA_WORD.test(row)) withoutMedia(row, references);
   return references;
 }
 
-/** `references`: what is taken out is added here. */
+/** Removes `MEDIA:` lines. Their references are added to `references`. */
 function withoutMedia(text: string, references: string[] = []): string {
   const blocks = codeRegions(text).filter(({ isBlock }) => isBlock);
   const lines: string[] = [];

@@ -20,13 +20,13 @@ export type SessionRowKind = "prompt" | "step" | "reply" | "failed" | "aborted" 
 export interface SessionRow {
   readonly kind: SessionRowKind;
   /**
-   * The run that the row belongs to. On a prompt, it is the run that answers. Cron prompts have none, nor has any row
+   * The run that the row belongs to. On a prompt, it is the run that answers. Absent on cron prompts, and on all rows
    * before 2026.8.
    */
   readonly runId?: string;
   /** The text blocks of the row, as `chat` events have them: see {@link spokenText}. */
   readonly text: string;
-  /** What the row has besides text: its other blocks, or the files that its `MEDIA:` lines name. */
+  /** What the row has besides text: its other blocks, or the files in its `MEDIA:` lines. */
   readonly attachments?: readonly ToldAttachment[];
   /** The Gateway has cut the text for display. */
   readonly truncated: boolean;
@@ -38,7 +38,7 @@ export interface SessionRow {
   readonly at?: number;
   /** On a prompt: who spoke to the agent. On an automation or injected row: where the run comes from. */
   readonly origin?: Origin;
-  /** The cron job that a prompt is of, where the prompt names it. */
+  /** The cron job that a prompt names. */
   readonly job?: Job;
 }
 
@@ -58,7 +58,7 @@ export function readSessionRow(message: unknown): SessionRow | undefined {
   if (known === undefined) return undefined;
   const at = [mark["recordTimestampMs"], raw["timestamp"]].find((time) => Number.isFinite(time)) as number | undefined;
   const written = messageText(raw) ?? "";
-  // What `chat.inject` says is told as it is written.
+  // What `chat.inject` says is sent as it is written.
   const text = known.kind === "injected" ? written : spokenText(written);
   const attachments =
     known.kind === "prompt" ? undefined : attachmentsIn(raw, known.kind === "injected" ? "" : written);
@@ -73,7 +73,7 @@ export function readSessionRow(message: unknown): SessionRow | undefined {
   };
 }
 
-/** A Gateway that keeps a file puts a block in the place of its line. */
+/** When a Gateway keeps a file, it replaces the line with a block. */
 function attachmentsIn(raw: Fields, written: string): readonly ToldAttachment[] | undefined {
   const blocks = contentAttachments(raw["content"]);
   const named = namedAttachments(mediaReferences(written));

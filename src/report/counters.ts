@@ -84,11 +84,11 @@ export const counters = {
   },
   jobAlarms: {
     metric: "job_alarms_total",
-    help: "Times that a cron job was due and said nothing within `jobGraceMs`; not again until it is heard.",
+    help: "Times that a cron job was due and said nothing within `jobGraceMs`. It is counted again only after it was heard.",
   },
   jobsOverLimit: {
     metric: "jobs_over_limit_total",
-    help: "Times that a cron job was told of that is not followed: 10,000 of its Gateway are already.",
+    help: "Times that a cron job was not followed, because 10,000 others of its Gateway are.",
   },
   delivered: { metric: "messages_delivered_total", help: "Messages that the handler took." },
   retried: { metric: "delivery_retries_total", help: "Attempts that failed and are followed by another." },
@@ -99,7 +99,7 @@ export const counters = {
   },
   damaged: {
     metric: "ledger_damaged_messages_total",
-    help: "Messages in the ledger that cannot be read any more: the file, or the row, is damaged.",
+    help: "Messages in the ledger that cannot be read because the file or the row is damaged.",
   },
   leaseLost: {
     metric: "messages_lease_lost_total",
@@ -112,7 +112,7 @@ export const counters = {
   hostErrors: { metric: "host_errors_total", help: "Times that a function of the host (`session`, `accept`) threw." },
   sessions: { metric: "sessions", help: "Sessions subscribed to." },
   recoveryPending: { metric: "recovery_pending_sessions", help: "Sessions that wait to be brought up to date." },
-  jobs: { metric: "cron_jobs", help: "Cron jobs of ours that speak, and are followed." },
+  jobs: { metric: "cron_jobs", help: "Cron jobs of ours that are followed because they should speak." },
   silentJobs: { metric: "silent_jobs", help: "Cron jobs that were due, said nothing, and have not been heard since." },
   unsafe: {
     metric: "ledger_unsafe",

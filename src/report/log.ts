@@ -53,7 +53,7 @@ export interface CaughtUp {
 /** A Gateway's sentence may quote a provider at length. The rest is cut off. */
 const MAX_CAUSE_CHARS = 500;
 
-/** Writes to `logger`; without one, nothing is put together for it. */
+/** Writes to `logger`. Without one it does nothing, and builds no fields. */
 export function createLog(logger: Logger | undefined): Log {
   const log = logTo(logger ?? { debug() {}, info() {}, warn() {}, error() {} });
   if (logger !== undefined) return log;
@@ -124,7 +124,7 @@ function logTo(log: Logger): Log {
       ),
     bookmarkUnreadable: (gateway, error) =>
       log.error({ gateway, ...thrown(error) }, "the bookmarks could not be read from the ledger: catching up waits"),
-    // Not its name, nor the Gateway's own words: they may hold what was to be said.
+    // The name and the Gateway's words are left out, because they may hold the text of the job.
     jobSilent: ({ gateway, job, due, error }) =>
       log.warn({ gateway, job, due: new Date(due).toISOString(), error: errorText(error) }, "a cron job is silent"),
     jobHeard: ({ gateway, job }) => log.info({ gateway, job }, "a silent cron job is heard again"),

@@ -241,7 +241,7 @@ export class Report {
     this.alarms.next({ part: "ledger", ...(error !== undefined && { error }) });
   }
 
-  /** What was recorded cannot be read any more, so many messages among it. */
+  /** This many recorded messages cannot be read, because the ledger is damaged. */
   damaged(error: InboxError, messages: number): void {
     this.counts.damaged += messages;
     this.log.ledgerError(error);
@@ -326,12 +326,12 @@ export class Report {
 
   // Cron jobs.
 
-  /** So many jobs more (or fewer, below 0) are followed. */
+  /** The number of followed jobs grew by this much; below 0, it shrank. */
   jobsFollowed(jobs: number): void {
     this.counts.jobs += jobs;
   }
 
-  /** A job is not followed: there are too many. */
+  /** A job is not followed, because too many others are. */
   jobOverLimit(): void {
     this.counts.jobsOverLimit += 1;
   }
@@ -351,12 +351,12 @@ export class Report {
     this.alarms.next(alarm);
   }
 
-  /** A job was silent already when an earlier process was stopped. */
+  /** A job was silent already when an earlier process stopped. */
   jobRemembered(): void {
     this.counts.silentJobs += 1;
   }
 
-  /** A silent job is gone, or not followed any more. */
+  /** A silent job was removed, or is not followed any longer. */
   jobForgotten(): void {
     this.counts.silentJobs -= 1;
   }

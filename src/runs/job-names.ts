@@ -1,9 +1,9 @@
 import type { Job } from "../types.ts";
 
-/** As many jobs as a Gateway may have in all likelihood, over all Gateways. */
+/** More jobs than all Gateways together are likely to have. */
 const MAX_NAMES = 20_000;
 
-/** What the cron jobs of all Gateways are called. One more than 20,000 forgets the one that was learned first. */
+/** The names of the cron jobs of all Gateways. Beyond 20,000 the first one that was learned is dropped. */
 export class JobNames {
   private readonly names = new Map<string, string>();
 
@@ -16,7 +16,7 @@ export class JobNames {
     if (this.names.size > MAX_NAMES && first !== undefined) this.names.delete(first);
   }
 
-  /** The job with its name, where that is known. */
+  /** The job with its name, if that is known. */
   named(gateway: string, job: Job | undefined): Job | undefined {
     if (job === undefined || job.name !== undefined) return job;
     const name = this.names.get(jobKey(gateway, job.id));

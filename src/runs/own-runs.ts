@@ -29,9 +29,9 @@ export interface AskRequest extends SendRequest {
 export interface Answer {
   readonly runId: string;
   readonly sessionKey: string;
-  /** The whole text; blank only where there are attachments. */
+  /** The whole text. It is blank only when there are attachments. */
   readonly text: string;
-  /** What was answered besides text; an empty array where there is nothing. */
+  /** What the agent answered besides text. May be empty. */
   readonly attachments: readonly Attachment[];
 }
 

@@ -11,7 +11,7 @@ export class Run implements RunProgress {
   deltas = 0;
   /** An upper bound of the text's size, in bytes of UTF-8. */
   private mostBytes = 0;
-  /** Its name among all Gateways. */
+  /** Identifies the run among all Gateways. */
   readonly key: string;
   readonly number: number;
   readonly startedAt: number;
@@ -19,7 +19,7 @@ export class Run implements RunProgress {
   recovered = false;
   origin: Origin;
   agentId: string | undefined;
-  /** The cron job that it is of. */
+  /** Its cron job, if it has one. */
   job: Job | undefined;
   /** What the deltas had said before the run became late. */
   lateText = "";
@@ -67,7 +67,10 @@ export class Run implements RunProgress {
     return begunAgain;
   }
 
-  /** Learns where the run comes from. `"requested"` is only a guess. A key, a prompt or a heartbeat proves the origin and wins. */
+  /**
+   * Records where the run comes from. `"requested"` is only a guess. A key, a prompt or a heartbeat proves the origin
+   * and wins.
+   */
   learn({ origin, job }: { readonly origin?: Origin; readonly job?: Job }): void {
     if (origin !== undefined && (origin !== "requested" || this.origin === "unknown")) this.origin = origin;
     if (job !== undefined) this.job = job;

@@ -46,7 +46,7 @@ export interface SupervisorOptions extends OutcomeOptions {
 const MAX_LATE_BYTES = 16_777_216;
 const MAX_SAID_BYTES = 4_194_304;
 
-/** Where a run comes from, as the Gateway told beside its chat events. */
+/** Where a run comes from, from other sources than its chat events. */
 interface Hint {
   readonly origin?: Origin;
   readonly job?: Job;
@@ -140,7 +140,7 @@ export class Supervisor {
     else run.learn(hint);
   }
 
-  /** Notes what a cron job is called. */
+  /** Records the name of a cron job. */
   learnJob(gateway: string, job: Job): void {
     this.jobNames.learn(gateway, job);
   }
@@ -156,7 +156,9 @@ export class Supervisor {
     return before.mayStillSpeak ? "unspoken" : "settled";
   }
 
-  /** Where a run comes from, and the session that it is of, as far as is known. One that this host asked for is `"requested"`. */
+  /**
+   * Where a run comes from, and its session, as far as they are known. A run that this host asked for is `"requested"`.
+   */
   sourceOf(
     gateway: string,
     runId: string,

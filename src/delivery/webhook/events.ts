@@ -61,7 +61,7 @@ export class EventPoster {
       if (outcome.status === "dead") tell("delivery.dead", [outcome.message.id, clock.now()], deadData(outcome));
     });
     inbox.alarms$.subscribe((alarm) => {
-      // That it speaks again is told by its message.
+      // When the job speaks again, its message says so.
       if (alarm.part !== "job" || alarm.error === undefined) return;
       tell("job.silent", [alarm.gateway, alarm.job, alarm.due], jobData(alarm));
     });

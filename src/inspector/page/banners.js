@@ -44,7 +44,7 @@ const states = {
   offline: "is offline",
   connecting: "is connecting",
   recovering: "is catching up",
-  paused: "is paused: nothing is tried until a person mends it",
+  paused: "is paused until a person fixes it",
 };
 
 /**
