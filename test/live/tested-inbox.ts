@@ -1,5 +1,6 @@
 import {
   createInbox,
+  type Inbox,
   type InboxOptions,
   type LinkStatus,
   type ProactiveMessage,
@@ -19,6 +20,8 @@ export interface LocalInbox extends TestedInbox {
   readonly outcomes: Heard<RunOutcome>;
   /** Resolves when the link is live, now or later. `what` names the occasion in the error. */
   live(what: string): Promise<void>;
+  /** The bytes of an attachment. */
+  readonly download: Inbox["download"];
   stop(): Promise<void>;
 }
 
@@ -49,5 +52,11 @@ export async function openInbox(url: string, token: string, options: InboxOption
   };
   await within(START_TIMEOUT_MS, "the inbox to start", inbox.start());
   await live("at its start");
-  return { messages, outcomes, live, stop: () => inbox.stop() };
+  return {
+    messages,
+    outcomes,
+    live,
+    download: (id, options) => inbox.download(id, options),
+    stop: () => inbox.stop(),
+  };
 }

@@ -1,5 +1,6 @@
 import type { Scenario } from "../scenario.ts";
 import { scenariosOf } from "../way.ts";
+import { attachmentScenarios } from "./attachments.ts";
 import { cutScenarios } from "./cut.ts";
 import { gatewayRestartScenarios } from "./gateway-restart.ts";
 import { ownRestartScenarios } from "./own-restart.ts";
@@ -12,6 +13,7 @@ export const scenarios: readonly Scenario[] = [
   // First: from the sixth wake within a minute on the Gateway holds them back, and silence is waited for.
   ...silenceScenarios,
   ...scenariosOf(ways),
+  ...attachmentScenarios,
   ...cutScenarios,
   ...ownRestartScenarios,
   ...gatewayRestartScenarios,
