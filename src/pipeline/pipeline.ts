@@ -8,6 +8,7 @@ import { type EventFrame, readFrame } from "../protocol/frame.ts";
 import type { Report } from "../report/report.ts";
 import type { GatewayEvent, HeardEvent } from "../types.ts";
 import { distinctWithin } from "./distinct-within.ts";
+import { DriftWatch } from "./drift-watch.ts";
 import { createEventKey } from "./event-key.ts";
 
 /** A frame as it came, and its connection. */
@@ -29,7 +30,7 @@ export interface InboundEvent extends InboundPayload, EventFrame {}
 
 export interface PipelineOptions {
   readonly clock: Clock;
-  readonly report: Pick<Report, "frame" | "heard" | "duplicate" | "dedupEvicted" | "rejected">;
+  readonly report: Pick<Report, "frame" | "heard" | "duplicate" | "dedupEvicted" | "rejected" | "drifted">;
   readonly dedupWindowMs: number;
   readonly maxDedupKeys: number;
   readonly maxFrameBytes: number;
@@ -55,6 +56,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const payloads$ = new Subject<InboundPayload>();
   const recovered$ = new Subject<HeardEvent>();
   const eventKey = createEventKey();
+  const drift = new DriftWatch(report);
 
   // An error inside an operator would end the stream. So nothing here may throw.
 
@@ -64,6 +66,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (frame === undefined) return undefined;
     if ("reason" in frame) return void report.rejected({ gateway, ...frame });
     const { event, payload } = frame;
+    drift.look(gateway, event, payload);
     return owner === undefined ? { gateway, event, payload } : { gateway, owner, event, payload };
   }
 

@@ -14,6 +14,8 @@ export interface Log {
   linked(status: LinkStatus): void;
   rejected(rejection: Rejection): void;
   unknownState(event: GatewayEvent): void;
+  /** `what` is of a fixed list, and `name` looks like a name. */
+  drifted(gateway: string, what: string, name: string, isLast: boolean): void;
   hostError(option: string, error: unknown): void;
   ledgerError(error: unknown): void;
   ledgerSafe(): void;
@@ -99,6 +101,10 @@ function logTo(log: Logger): Log {
       log[level]({ gateway, owner, state, reason }, `link ${state}`);
     },
     rejected: (rejection) => log.warn({ ...rejection }, "unreadable frame or event"),
+    drifted(gateway, what, name, isLast) {
+      log.warn({ gateway, what, name }, "the Gateway sends something that no tested version has sent");
+      if (isLast) log.warn({ gateway }, "it sends more that no tested version has sent: the rest is not told");
+    },
     unknownState: ({ gateway, event: { runId, state } }) =>
       log.debug({ gateway, runId, state: state.slice(0, 40) }, "event of an unknown state ignored"),
     hostError: (option, error) => log.error({ option, ...thrown(error) }, `the \`${option}\` function threw`),

@@ -87,6 +87,11 @@ export class Report {
     this.counts.afterStop += 1;
   }
 
+  /** A Gateway sends something that no tested one has sent. `isLast`: nothing more of this is told. */
+  drifted(gateway: string, what: string, name: string, isLast: boolean): void {
+    this.log.drifted(gateway, what, name, isLast);
+  }
+
   // Runs.
 
   /** An event changed its run, which is still in `buffering`. */

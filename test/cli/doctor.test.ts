@@ -216,6 +216,7 @@ describe("doctor", () => {
       "clocks ok",
       "sessions ok",
       "jobs ok",
+      "wire ok",
       "ledger ok",
       "webhook ok",
     ]);
@@ -232,6 +233,30 @@ describe("doctor", () => {
     expect(findings.filter(({ status }) => status !== "ok")).toEqual([
       expect.objectContaining({ check: "version", status: "warning", text: expect.stringContaining(words) as string }),
     ]);
+    expect(code).toBe(0);
+  });
+
+  it("warns of what no tested Gateway has sent, by names only", async () => {
+    const gateway = await fakeGateway();
+    vi.stubEnv("OPENCLAW_GATEWAY_TOKEN", gateway.token);
+    const sessionKey = "agent:main:main";
+    gateway.say("Confidential.", { sessionKey });
+    const odd = { role: "assistant", mood: "Confidential.", content: [{ type: "hologram", text: "Confidential." }] };
+    gateway.transcripts.add(sessionKey, { ...odd, "Confidential words": 1 });
+    gateway.respond("cron.list", () => ({
+      jobs: [
+        { id: "j", payload: { kind: "opera" } },
+        { id: "k", colour: "red" },
+      ],
+    }));
+    const { code, findings } = await doctor("--url", gateway.url);
+    const wire = findings.find(({ check }) => check === "wire");
+    expect(wire).toMatchObject({ status: "warning" });
+    expect(wire?.text).toBe(
+      "It sends what no tested version has sent: cron job kind opera, cron job field colour, message field mood, " +
+        "message field (not shown), content block hologram.",
+    );
+    expect(JSON.stringify(findings)).not.toContain("Confidential");
     expect(code).toBe(0);
   });
 

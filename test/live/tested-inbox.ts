@@ -3,6 +3,7 @@ import {
   type Inbox,
   type InboxOptions,
   type LinkStatus,
+  type Logger,
   type ProactiveMessage,
   type RunOutcome,
 } from "../../src/index.ts";
@@ -28,6 +29,21 @@ export interface LocalInbox extends TestedInbox {
 /** The Gateway's name in every inbox of the live tests. */
 export const GATEWAY_NAME = "live";
 
+const told = new Set<string>();
+
+/** Prints what a Gateway sends that no tested one has sent, each once for all inboxes. */
+const driftPrinter: Logger = {
+  debug() {},
+  info() {},
+  error() {},
+  warn(fields, text) {
+    const { what, name } = fields as { readonly what?: string; readonly name?: string };
+    if (what === undefined || name === undefined || told.has(`${what} ${name}`)) return;
+    told.add(`${what} ${name}`);
+    process.stdout.write(`DRIFT: ${text}: ${what} ${name}\n`);
+  },
+};
+
 const START_TIMEOUT_MS = 120_000;
 
 /** Starts an inbox as a host would, and resolves when its link is live. */
@@ -38,6 +54,7 @@ export async function openInbox(url: string, token: string, options: InboxOption
   const inbox = createInbox({
     gateway: { url, token, name: GATEWAY_NAME },
     deliver: (message) => messages.add(message),
+    logger: driftPrinter,
     ...options,
   });
   inbox.outcomes$.subscribe((outcome) => outcomes.add(outcome));

@@ -4,6 +4,7 @@ import { gatewaySource } from "../../source/gateway/gateway.ts";
 import type { GatewayOptions } from "../../source/gateway/options.ts";
 import type { Source } from "../../source/source.ts";
 import { checkAddress } from "./address.ts";
+import { checkDrift } from "./drift.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
 
 /** The oldest and the newest Gateway that this package is tested with. */
@@ -93,6 +94,7 @@ async function afterHello(source: Source, hello: Hello, options: GatewayOptions)
     await checkClocks(options),
     await count("sessions", source, "sessions.list", "session"),
     await count("jobs", source, "cron.list", "job"),
+    await checkDrift(source, hello),
   ];
 }
 
