@@ -1,6 +1,6 @@
 // Prints what agents say on their own, each message when it is complete.
-// Watch for: one line a message, though the Gateway sends every frame three times. Left out are the answer to
-// another program's question, and what was said before this program first met the Gateway.
+// Watch for: one line per message, though the Gateway sends every frame three times. Two texts are left out: the answer
+// to another program's question, and what was said before this program first met the Gateway.
 import { createInbox } from "openclaw-inbox";
 import { createFakeGateway } from "openclaw-inbox/testing";
 import { lastValueFrom, take } from "rxjs";

@@ -1,5 +1,5 @@
 // A host is killed while it handles a message, and started again with the same ledger file.
-// Watch for: the second host gets that message again, under the same id, then the one that nobody heard.
+// Watch for: the second host gets that message again, under the same id, and then the message that was missed.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,6 +1,6 @@
 // A Fastify app that writes what agents say into its comments, as Collavre does.
-// Watch for: a session key becomes the creative, topic and user of a comment; what is said in a conversation
-// that is no creative's is not handed over.
+// Watch for: a session key becomes the creative, topic and user of a comment. A conversation without a creative
+// is left out.
 import Fastify from "fastify";
 import { type CollavreJob, collavre, collavreJob, createInbox } from "openclaw-inbox";
 import { createFakeGateway } from "openclaw-inbox/testing";

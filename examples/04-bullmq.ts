@@ -1,5 +1,5 @@
 // Two hosts hear the same Gateway and share a queue; each has a worker of its own.
-// Watch for: both hand over all three messages, and Redis holds three jobs; each is done by one worker.
+// Watch for: both deliver all three messages, and Redis holds three jobs. One worker does each job.
 // Needs Redis: at REDIS_URL, else on this machine.
 import { randomUUID } from "node:crypto";
 import { Queue, Worker } from "bullmq";
@@ -28,7 +28,7 @@ for (const { inbox } of hosts) await inbox.start();
 for (const text of ["One.", "Two.", "Three."]) gateway.say(text, { sessionKey: "agent:main:team", origin: "cron" });
 
 await Promise.all([allDone, ...hosts.map(({ handedOver }) => handedOver)]);
-for (const { host, inbox } of hosts) console.log(`Host ${host} handed over ${inbox.stats().delivered}`);
+for (const { host, inbox } of hosts) console.log(`Host ${host} delivered ${inbox.stats().delivered}`);
 await Promise.all(hosts.flatMap(({ inbox, worker }) => [inbox.stop(), worker.close()]));
 console.log(`Jobs in Redis: ${await queue.getJobCountByTypes("completed", "waiting", "active", "failed")}`);
 await queue.obliterate(); // An example cleans up; an app keeps finished jobs, which is how repeats are known.

@@ -1,6 +1,6 @@
-// A host that already speaks with the Gateway over a WebSocket of its own lets the inbox listen in.
-// Watch for: the host does the handshake and keeps its socket; with `requests` the inbox may subscribe
-// over it, and hears a heartbeat in the main session, which a Gateway tells subscribers only.
+// A host has its own WebSocket to the Gateway, and the inbox listens on it.
+// Watch for: the host does the handshake and keeps its socket. With `requests` the inbox may subscribe over it. So it
+// hears a heartbeat in the main session, which a Gateway sends only to subscribers.
 import { once } from "node:events";
 import { createInbox, webSocketSource } from "openclaw-inbox";
 import { createFakeGateway } from "openclaw-inbox/testing";

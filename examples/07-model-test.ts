@@ -1,6 +1,6 @@
-// Walks a whole inbox along every simple path of the machine of a run, with both editions of XState's model
-// tester: after each step it must be in the state that the machine is in.
-// Watch for: the TTL is no event that is sent; the clock is moved. Leave a step out, and its paths fail.
+// Walks a whole inbox along every simple path of the run's machine, with both versions of XState's model tester. After
+// each step the inbox must be in the same state as the machine.
+// Watch for: the TTL is not an event that is sent; the clock is moved instead. If you leave a step out, its paths fail.
 import { strictEqual } from "node:assert";
 import { TestModel as BetaTestModel } from "@xstate/test";
 import { createInbox } from "openclaw-inbox";

@@ -1,6 +1,6 @@
 // Shows each run, each delivery and the link as an actor in Stately's inspector, live.
-// Watch for: the address leads to a page of this process, which frames https://stately.ai/inspect. That needs a
-// browser and the internet; the inbox needs neither. Texts are shown by their length. Ends with Ctrl-C.
+// Watch for: the address is a page of this process, which frames https://stately.ai/inspect. The page needs a browser and
+// the internet, the inbox does not. Only the lengths of texts are shown. Ends with Ctrl-C.
 import { once } from "node:events";
 import { createInbox } from "openclaw-inbox";
 import { createStatelyInspector } from "openclaw-inbox/inspector";
@@ -11,7 +11,7 @@ const stately = await createStatelyInspector();
 const inbox = createInbox({
   gateway: { url: gateway.url, token: gateway.token },
   inspect: stately.inspect,
-  deliver: ({ runId }) => console.log(`run ${runId} was handed over`),
+  deliver: ({ runId }) => console.log(`run ${runId} was delivered`),
 });
 await inbox.start();
 console.log(`Open ${stately.url} and press Ctrl-C to end.`);

@@ -1,5 +1,5 @@
-// An Express app that boots at once, whatever the Gateway does, and says when it is ready.
-// Watch for: it answers while the Gateway is silent; it is ready once the Gateway is there; the message arrives.
+// An Express app that boots at once, even if the Gateway does not answer, and says when it is ready.
+// Watch for: it answers while the Gateway is silent, it is ready when the Gateway answers, and the message arrives.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import express from "express";
@@ -8,7 +8,7 @@ import { createFakeGateway } from "openclaw-inbox/testing";
 import { filter, firstValueFrom } from "rxjs";
 
 const gateway = await createFakeGateway();
-gateway.stall(); // It takes connections, and says nothing.
+gateway.stall(); // It accepts connections, and sends nothing.
 const inbox = createInbox({
   gateway: { url: gateway.url, token: gateway.token },
   deliver: ({ text }) => console.log(`handler: ${text}`),

@@ -113,7 +113,7 @@ describe("the examples", { timeout: 60_000 }, () => {
       'A worker posts "Three."',
       'A worker posts "Two."',
     ]);
-    expect(lines.slice(3)).toEqual(["Host a handed over 3", "Host b handed over 3", "Jobs in Redis: 3"]);
+    expect(lines.slice(3)).toEqual(["Host a delivered 3", "Host b delivered 3", "Jobs in Redis: 3"]);
   });
 
   it("post webhooks", async () => {
@@ -159,10 +159,10 @@ describe("the examples", { timeout: 60_000 }, () => {
     const example = start("08-stately.ts");
     const [, url = ""] = /Open (\S+)/.exec(await example.printed("Open http")) ?? [];
     expect((await fetch(url)).status).toBe(200);
-    await example.printed("was handed over");
+    await example.printed("was delivered");
     example.interrupt();
     const lines = await example.output;
-    const shown = lines.filter((line) => line.endsWith("was handed over")).length;
+    const shown = lines.filter((line) => line.endsWith("was delivered")).length;
     expect(lines.at(-1)).toBe(`${shown} runs were shown`);
   });
 });
