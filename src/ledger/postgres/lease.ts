@@ -20,6 +20,8 @@ export interface LeaseOptions {
   readonly id: string | undefined;
   /** There may be something to claim. */
   readonly onClaimable: () => void;
+  /** The lock is held at last: until now others could take over what is ours. */
+  readonly onHeld: () => void;
   /** The connection is of no more use. Told once. */
   readonly onLost: (error: unknown) => void;
 }
@@ -193,9 +195,9 @@ export class Lease {
 
   /** Looks who is gone, and gives up what they owned. */
   private async look(): Promise<void> {
-    const { names, clock, id, onClaimable } = this.options;
+    const { names, id, onClaimable } = this.options;
     const { prefix } = names;
-    if (!this.isHeld) this.isHeld = (await register(this.life, names, this.id, clock.now())) !== null;
+    if (!this.isHeld) await this.hold();
     const { rows } = await this.ask(
       this.life,
       ANSWER_MS,
@@ -216,6 +218,14 @@ export class Lease {
     for (const one of [...stopped, ...dead]) released += await this.release(one);
     this.suspects = new Set(crashed);
     if (claimable || released > 0) onClaimable();
+  }
+
+  /** Waits in line for the lock: it is ours in the moment in which the server ends our earlier session, and nobody sees us gone. */
+  private async hold(): Promise<void> {
+    const { names, clock, onHeld } = this.options;
+    await this.ask(this.life, STATEMENT_MS, "select pg_advisory_lock($1, $2)", [names.lifeKey, Number(this.id)]);
+    this.isHeld = (await register(this.life, names, this.id, clock.now())) !== null;
+    onHeld();
   }
 
   private async release(dead: string): Promise<number> {

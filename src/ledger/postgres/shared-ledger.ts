@@ -128,6 +128,8 @@ export class SharedLedger implements PostgresLedger {
       clock,
       id: this.id,
       onClaimable: () => onClaimable(),
+      // A connection that breaks is told as such.
+      onHeld: () => void this.findRobbed(lease).catch(() => {}),
       onLost: (error) => this.lost(lease, error),
     });
     if (this.closed !== undefined) return lease.end(CLOSE_MS);
