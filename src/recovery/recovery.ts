@@ -259,18 +259,17 @@ class Recovery {
     return true;
   }
 
-  /** A final whose text the Gateway has cut for display is completed first, from its deltas or from the history. */
-  private keepsCut({ event, ...from }: GatewayEvent): boolean {
-    const { supervisor, source, emit } = this.options;
-    const { runId, sessionKey, messageText: text = "", truncated, agentId, spawnedBy } = event;
+  /**
+   * A final whose text the Gateway has cut for display is completed from the history first: its deltas have more of it
+   * than it has itself, but not always all.
+   */
+  private keepsCut({ event }: GatewayEvent): boolean {
+    const { supervisor, source } = this.options;
+    const { runId, sessionKey, messageText: cut = "", truncated, agentId, spawnedBy } = event;
     if (truncated !== true || this.asking === undefined || sessionKey === undefined) return false;
     if (!this.ours.has(sessionKey, spawnedBy) || supervisor.knows(source.name, runId) === "settled") return false;
     const soFar = supervisor.textSoFar(source.name, runId).trimEnd();
-    if (soFar.length >= text.length && soFar.startsWith(cutBeginning(text))) {
-      const { seq: _, truncated: __, ...whole } = event;
-      emit({ ...from, event: { ...whole, messageText: soFar } });
-      return true;
-    }
+    const text = soFar.length > cut.length && soFar.startsWith(cutBeginning(cut)) ? soFar : cut;
     const address = this.generation.historyOf(addressOf(sessionKey, agentId));
     const final = { kind: "reply", runId, text, truncated: true } as const;
     this.bookmark.hear(address, { opens: runId });

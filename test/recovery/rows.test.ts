@@ -432,13 +432,29 @@ describe("a final that the Gateway has cut", () => {
     expect(hearing.messages[0]).toMatchObject({ runId: `inject-${id}`, origin: "injected" });
   });
 
-  it("is completed from its own deltas without a request", async () => {
+  it("is completed from the history though its deltas have more of it", async () => {
     const { fake, gateway, hearing } = await openHearing();
-    gateway.emit("chat", { runId: "run-1", sessionKey: topic(1), seq: 1, state: "delta", deltaText: words });
+    const deltaText = words.slice(0, -500);
+    gateway.emit("chat", { runId: "run-1", sessionKey: topic(1), seq: 1, state: "delta", deltaText });
+    gateway.transcripts.add(
+      topic(1),
+      { role: "assistant", content: text(words), stopReason: "stop" },
+      { runId: "run-1" },
+    );
     hearCut(fake, "run-1");
-    await hearing.toldOf(1);
+    await later(fake, hearing);
     expect(hearing.told()).toEqual([[topic(1), words]]);
-    expect(asked(gateway, "chat.history")).toEqual([]);
+  });
+
+  it("ends as an error with what its deltas have where the Gateway withholds the rest", async () => {
+    const fake = await openGateway();
+    fake.gateway.respond("chat.history", () => ({ messages: [], hasMore: false }));
+    const hearing = await listen(fake);
+    const deltaText = words.slice(0, -500);
+    fake.gateway.emit("chat", { runId: "run-1", sessionKey: topic(1), seq: 1, state: "delta", deltaText });
+    hearCut(fake, "run-1");
+    await later(fake, hearing);
+    expect(hearing.outcomes).toMatchObject([{ status: "errored", errorKind: "truncated", text: deltaText.trimEnd() }]);
   });
 
   it("ends as an error with its text where the Gateway withholds the rest", async () => {
