@@ -1,17 +1,17 @@
 // Plays scenarios against real Gateways and checks what the inbox handed over:
 //
-//   npm run test:live [-- --openclaw VERSIONS] [--only NAMES]   the newest release and all scenarios, unless told otherwise
-//   npm run test:matrix [-- --openclaw VERSIONS] [--only NAMES] all releases of the matrix; puts each into docs/gateway-versions.md
+//   npm run test:live [-- --openclaw VERSIONS] [--only NAMES] [--smoke VERSIONS]   the newest release, unless told otherwise
+//   npm run test:matrix [-- ...]   all releases of the matrix; puts each into docs/gateway-versions.md as soon as it is played
 //
 // VERSIONS is a list, separated by commas, of versions and of oldest, middle, newest and all. NAMES is a list, separated by
-// semicolons, of parts of names, and of smoke: those that CI plays with the oldest and the middle release.
+// semicolons, of parts of the names of scenarios. Of the releases after --smoke one scenario of each kind is played.
 // Exit code 0: all passed, or what failed cannot work with that release, or no Gateway could be installed here. 1: anything else.
 import { parseArgs } from "node:util";
 import { type Installation, InstallError, installGateway } from "./install.ts";
 import { playRelease, type Result, resultNames } from "./play.ts";
 import { chosenReleases } from "./releases.ts";
 import { merged, readMatrix, writeMatrix } from "./report.ts";
-import { chosenScenarios, scenarios } from "./scenarios/index.ts";
+import { chosenScenarios, scenarios, smoke } from "./scenarios/index.ts";
 
 /** Downloads at once. */
 const MAX_INSTALLS = 2;
@@ -20,17 +20,20 @@ const { values } = parseArgs({
   options: {
     openclaw: { type: "string", default: "newest" },
     only: { type: "string" },
+    smoke: { type: "string" },
     report: { type: "boolean", default: false },
   },
 });
 
 process.once("SIGINT", () => process.exit(130));
 
-const chosen = chosenScenarios(values.only);
-const versions = chosenReleases(values.openclaw);
-const installing = installAll(versions);
+const plan = new Map([
+  ...chosenReleases(values.openclaw).map((version) => [version, chosenScenarios(values.only)] as const),
+  ...(values.smoke === undefined ? [] : chosenReleases(values.smoke).map((version) => [version, smoke] as const)),
+]);
+const installing = installAll([...plan.keys()]);
 const all: Result[] = [];
-for (const version of versions) {
+for (const [version, chosen] of plan) {
   const installation = await installing.get(version);
   if (installation === undefined) continue;
   print(`\nopenclaw ${version}`);

@@ -20,7 +20,6 @@ export const scenarios: readonly Scenario[] = [
   ...pairingScenarios,
 ];
 
-/** Of each kind of run one, heard and missed: what CI plays with releases other than the newest. */
 const SMOKE: ReadonlySet<string> = new Set([
   "cron, main session",
   "missed: cron, main session",
@@ -31,9 +30,11 @@ const SMOKE: ReadonlySet<string> = new Set([
   "abort",
 ]);
 
+/** Of each kind of run one: what CI plays with releases other than the newest. */
+export const smoke: readonly Scenario[] = scenarios.filter(({ name }) => SMOKE.has(name));
+
 /**
- * The scenarios that a flag asks for: a list, separated by semicolons, of parts of names and of the word `smoke`.
- * Undefined: all.
+ * The scenarios that a flag asks for: a list, separated by semicolons, of parts of names. Undefined: all.
  *
  * @throws {Error} where no scenario has such a name.
  */
@@ -44,7 +45,7 @@ export function chosenScenarios(list: string | undefined): readonly Scenario[] {
 }
 
 function named(part: string): readonly Scenario[] {
-  const found = scenarios.filter(({ name }) => (part === "smoke" ? SMOKE.has(name) : name.includes(part)));
+  const found = scenarios.filter(({ name }) => name.includes(part));
   if (found.length > 0) return found;
   throw new Error(
     `there is no scenario called ${part}; there are:\n  ${scenarios.map(({ name }) => name).join("\n  ")}`,
