@@ -20,6 +20,8 @@ export interface Operator {
 }
 
 const HELLO_TIMEOUT_MS = 60_000;
+/** An old Gateway on a busy machine takes long to answer. */
+const REQUEST_TIMEOUT_MS = 120_000;
 
 /** Connects with all rights and subscribes to every session. */
 export function connectOperator(url: string, token: string): Operator {
@@ -52,7 +54,7 @@ export function connectOperator(url: string, token: string): Operator {
     heard,
     async request<T>(method: string, params: object) {
       await within(HELLO_TIMEOUT_MS, "the driving connection", live.promise);
-      return client.request<T>(method, params).catch((error: unknown) => {
+      return client.request<T>(method, params, { timeoutMs: REQUEST_TIMEOUT_MS }).catch((error: unknown) => {
         broken ??= breakageIn((error as Error).message);
         throw error;
       });

@@ -153,12 +153,16 @@ describe("the rows of a recorded Gateway", () => {
 
 describe("the origin of a row's run", () => {
   const prompt = (content: string, more: object = {}) =>
-    readSessionRow({ role: "user", content, ...more, __openclaw: { id: "a" } });
+    readSessionRow({ role: "user", content, __openclaw: { id: "a" }, ...more });
 
   it.each([
     ["[cron:cf1af704-9c94 jd3c694] Say hello.\nCurrent time: noon", {}, "cron"],
     ["[Thu 2026-11-26 07:27 UTC] [cron:cf1af704 name] Say hello.", {}, "cron"],
     ["[cron:cf1af704 name] Say hello.", { idempotencyKey: "run-1:user" }, "requested"],
+    // Somebody in a channel: as 2026.7 and as 2026.9.6 tell it.
+    ["Say hello.", { __openclaw: { id: "1", seq: 1, senderIsOwner: false } }, "requested"],
+    ["Say hello.", { __openclaw: { id: "1", transport: { channel: "telegram" } } }, "requested"],
+    ["[cron:cf1af704 name] Say hello.", { __openclaw: { id: "1", senderIsOwner: false } }, "requested"],
     ["Hello?", { idempotencyKey: "run-1:user" }, "requested"],
     ["Hello?", {}, undefined],
     ["What is [cron:1 a]?", {}, undefined],

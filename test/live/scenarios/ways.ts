@@ -8,6 +8,7 @@ import type { Speech, Spoken, Way } from "../way.ts";
 /** Each way an agent can speak, alone and in the background as well as asked by somebody else. */
 export const ways: readonly Way[] = [
   { name: "cron, main session", place: "quiet", prepare: cronMain },
+  { name: "cron, main session, 20,000 characters", place: "quiet", prepare: cronMainLong },
   { name: "wake with a session key", place: "quiet", prepare: wake },
   {
     name: "heartbeat that speaks",
@@ -17,7 +18,6 @@ export const ways: readonly Way[] = [
     prepare: heartbeat,
   },
   { name: "sub-agent's report", place: "quiet", prepare: subagent },
-  { name: "cron, main session, 20,000 characters", place: "quiet", prepare: cronMainLong },
   { name: "cron, isolated", place: "crowd", prepare: cronIsolated },
   { name: "cron, named session", place: "crowd", prepare: cronNamed },
   { name: "cron, current", place: "crowd", prepare: cronCurrent },
