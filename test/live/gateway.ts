@@ -102,7 +102,12 @@ export async function createGateway(installation: Installation, modelUrl: string
 
 function spawnGateway(installation: Installation, cwd: string, port: number, env: NodeJS.ProcessEnv): ChildProcess {
   const args = [installation.entry, "gateway", "--port", String(port), "--bind", "loopback"];
-  return spawn(installation.node, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(installation.node, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  // It outlives a test run that a person stops, and takes its time from all that follow.
+  const kill = () => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
+  return child;
 }
 
 // Resolves at the line the Gateway writes when it accepts connections; all its lines go to the log file.
