@@ -110,13 +110,13 @@ export async function beat(
   }
 }
 
-/** Waits for the message with this text. Throws when it came, but one of the fields in `like` has another value. */
+/** Waits for the message with this text, and resolves with it. Throws when it came, but one of the fields in `like` has another value. */
 export async function handedOver(
   inbox: TestedInbox,
   sessionKey: string,
   text: string,
   like: Partial<ProactiveMessage> = {},
-): Promise<void> {
+): Promise<ProactiveMessage> {
   const start = text.slice(0, 60);
   const message = await inbox.messages.when(
     `"${start}" of ${sessionKey} to be handed over`,
@@ -126,6 +126,7 @@ export async function handedOver(
     const actual = message[field as keyof ProactiveMessage];
     if (actual !== expected) throw new Error(`"${start}" came with ${field} ${String(actual)}, expected ${expected}`);
   }
+  return message;
 }
 
 /** Waits until a run has settled without a message. */

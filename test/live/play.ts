@@ -1,3 +1,4 @@
+import type { Origin } from "../../src/index.ts";
 import { askAgent, handedOver, newSession, unique } from "./acts.ts";
 import { checkOnce, checkSession } from "./check.ts";
 import type { Installation } from "./install.ts";
@@ -13,6 +14,8 @@ export interface Result {
   readonly status: "ok" | "failed" | "gap" | "closed";
   /** Why it failed, what the gap is, or what is otherwise with this release. */
   readonly reason?: string;
+  /** Where its message said that it came from. */
+  readonly origin?: Origin;
   readonly seconds: number;
 }
 
@@ -71,7 +74,10 @@ class Player {
   }
 
   open(): Promise<void> {
-    return this.#timed(STARTS, async () => void (await this.#stage));
+    return this.#timed(STARTS, async () => {
+      await this.#stage;
+      return undefined;
+    });
   }
 
   async inTurn(list: readonly Scenario[], atOnce: number): Promise<void> {
@@ -113,6 +119,7 @@ class Player {
       for (const key of new Set(expectations.map(({ sessionKey }) => sessionKey)))
         await checkSession(operator, gateway.version, this.#of(key));
       for (const each of inboxes) checkOnce(each);
+      return undefined;
     });
   }
 
@@ -124,13 +131,13 @@ class Player {
 
   #play(scenario: Scenario): Promise<void> {
     const { version } = this.#installation;
-    const work = async (): Promise<void> => {
+    const work = async (): Promise<Origin | undefined> => {
       for (;;) {
         const stage = await this.#stage;
         try {
-          await this.#playOn(stage, scenario);
+          const origin = await this.#playOn(stage, scenario);
           // A scenario beside this one may have found it broken meanwhile.
-          if (!this.#replaced.has(stage)) return;
+          if (!this.#replaced.has(stage)) return origin;
         } catch (error) {
           // Only what the Gateway itself called broken is repeated; everything else is a failure.
           const broken = stage.operator.broken();
@@ -141,11 +148,12 @@ class Player {
     return this.#timed(scenario.name, work, scenario.gap?.(version), scenario.remark?.(version));
   }
 
-  async #playOn(stage: OpenStage, scenario: Scenario): Promise<void> {
+  async #playOn(stage: OpenStage, scenario: Scenario): Promise<Origin | undefined> {
     const added = await scenario.play({ ...stage, defer: (cleanUp) => this.#cleanUps.push(cleanUp) });
-    if (this.#replaced.has(stage)) return;
+    if (this.#replaced.has(stage)) return undefined;
     this.#expectations.push(...added);
     for (const { sessionKey } of added) await checkSession(stage.operator, stage.gateway.version, this.#of(sessionKey));
+    return added[0]?.origin;
   }
 
   /** Puts a new Gateway with a fresh home in place of a broken one, once for all that play on it. False when that was done too often. */
@@ -173,18 +181,20 @@ class Player {
     return this.#expectations.filter((expectation) => expectation.sessionKey === sessionKey);
   }
 
-  async #timed(name: string, work: () => Promise<void>, gap?: string, remark?: string): Promise<void> {
+  async #timed(name: string, work: () => Promise<Origin | undefined>, gap?: string, remark?: string): Promise<void> {
     const startedAt = Date.now();
-    const end = (status: Result["status"], reason?: string): void => {
+    const end = (status: Result["status"], reason?: string, origin?: Origin): void => {
       const seconds = (Date.now() - startedAt) / 1000;
-      this.results.push({ name, status, seconds, ...(reason !== undefined && { reason }) });
+      const known = { ...(reason !== undefined && { reason }), ...(origin !== undefined && { origin }) };
+      this.results.push({ name, status, seconds, ...known });
       this.#print(
         `${WORDS[status]} ${name} (${seconds.toFixed(1)} s)${reason === undefined ? "" : `\n     ${reason}`}`,
       );
     };
     try {
-      await (gap === undefined ? work() : within(GAP_TIMEOUT_MS, "what cannot come", work()));
-      if (gap === undefined) end("ok", remark);
+      const played = gap === undefined ? work() : within(GAP_TIMEOUT_MS, "what cannot come", work());
+      const origin = await played;
+      if (gap === undefined) end("ok", remark, origin);
       else end("closed", `it has no gap any more: ${gap}`);
     } catch (error) {
       if (gap === undefined) end("failed", error instanceof Error ? error.message : String(error));

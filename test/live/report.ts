@@ -10,6 +10,8 @@ export type Matrix = Readonly<Record<string, Readonly<Record<string, Cell>>>>;
 interface Cell {
   readonly status: "ok" | "gap" | "failed";
   readonly reason?: string;
+  /** Where its message said that it came from. */
+  readonly origin?: string;
 }
 
 const FILE = fileURLToPath(new URL("matrix.json", import.meta.url));
@@ -26,9 +28,9 @@ export function readMatrix(): Matrix {
  * scenarios were played, of those.
  */
 export function merged(matrix: Matrix, version: string, results: readonly Result[], isWhole: boolean): Matrix {
-  const cells = results.map(({ name, status, reason }): [string, Cell] => {
-    if (status === "closed") return [name, { status: "failed", ...(reason !== undefined && { reason }) }];
-    return [name, { status, ...(reason !== undefined && { reason }) }];
+  const cells = results.map(({ name, status, reason, origin }): [string, Cell] => {
+    const told = { ...(reason !== undefined && { reason }), ...(origin !== undefined && { origin }) };
+    return [name, { status: status === "closed" ? "failed" : status, ...told }];
   });
   const column = { ...(isWhole ? {} : matrix[version]), ...Object.fromEntries(cells) };
   const versions = [...new Set([...Object.keys(matrix), version])].sort((a, b) => (isAtLeast(a, b) ? 1 : -1));
@@ -49,7 +51,7 @@ export function writtenTable(): string {
 }
 
 /**
- * The table in Markdown, a row a scenario that was played and a column a release, with what is missing or otherwise
+ * The table in Markdown: the origin of what was handed over, or yes, a row a scenario that was played and a column a release, with what is missing or otherwise
  * below it. `names`: in which order.
  */
 export function tableOf(matrix: Matrix, names: readonly string[]): string {
@@ -62,7 +64,7 @@ export function tableOf(matrix: Matrix, names: readonly string[]): string {
   const cell = (known: Cell | undefined): string => {
     if (known === undefined) return " ";
     if (known.status === "failed") return "**fails**";
-    const word = known.status === "ok" ? "yes" : "-";
+    const word = known.status === "ok" ? (known.origin ?? "yes") : "-";
     return known.reason === undefined ? word : `${word} ${note(known.reason)}`;
   };
   const played = names.filter((name) => columns.some(([, column]) => column[name] !== undefined));

@@ -1,3 +1,4 @@
+import type { Origin } from "../../src/index.ts";
 import type { LiveGateway } from "./gateway.ts";
 import type { Operator } from "./operator.ts";
 import type { StubModel } from "./stub-model.ts";
@@ -40,6 +41,8 @@ export interface Expectation {
   readonly inbox: TestedInbox;
   readonly sessionKey: string;
   readonly texts: readonly string[];
+  /** What the last of them came with. */
+  readonly origin?: Origin;
   /** Where the Gateway's own transcript of it is, when that is another key. */
   readonly transcriptKey?: string;
 }

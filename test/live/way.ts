@@ -70,6 +70,6 @@ async function missed(way: Way, stage: Stage): Promise<readonly Expectation[]> {
 
 async function expectation(inbox: LocalInbox, spoken: Spoken): Promise<Expectation> {
   const { sessionKey, texts, like, transcriptKey } = spoken;
-  await handedOver(inbox, sessionKey, texts.at(-1) ?? "", like);
-  return { inbox, sessionKey, texts, ...(transcriptKey !== undefined && { transcriptKey }) };
+  const { origin } = await handedOver(inbox, sessionKey, texts.at(-1) ?? "", like);
+  return { inbox, sessionKey, texts, origin, ...(transcriptKey !== undefined && { transcriptKey }) };
 }
