@@ -7,7 +7,7 @@ import type { Report } from "../report/report.ts";
 import { type Bookmark, placeOfRow } from "./bookmark.ts";
 import type { BoundJobs } from "./bound-jobs.ts";
 import type { Generation } from "./generation.ts";
-import { endedRuns } from "./history/ended-runs.ts";
+import { endedRuns, saysNothing } from "./history/ended-runs.ts";
 import type { Histories, SessionHistory } from "./history/history.ts";
 import type { NamelessRuns } from "./history/nameless-runs.ts";
 import type { PendingEnds } from "./pending-ends.ts";
@@ -199,7 +199,7 @@ class Round {
     for (const run of endedRuns(history.rows, { nameless: generation.hasNamelessRuns(history.rows) })) {
       const { runId } = run;
       if (history.active.has(runId) || (!fresh.has(run.last) && live?.has(runId) !== true)) continue;
-      if (history.busy) {
+      if (history.busy || saysNothing(run)) {
         bookmark.hear(address, { opens: runId });
         pending.add({ runId, address, sessionKey, recovered: true });
         continue;

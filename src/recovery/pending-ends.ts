@@ -8,7 +8,7 @@ import type { Report } from "../report/report.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
 import type { Bookmark } from "./bookmark.ts";
 import type { Generation } from "./generation.ts";
-import { type EndedRun, endedRuns } from "./history/ended-runs.ts";
+import { type EndedRun, endedRuns, saysNothing } from "./history/ended-runs.ts";
 import type { Histories, SessionHistory } from "./history/history.ts";
 import type { NamelessRuns } from "./history/nameless-runs.ts";
 import type { ReportEnds } from "./report-ends.ts";
@@ -326,7 +326,7 @@ function byRow({ runId, rows: heard, final }: Pending, found: readonly EndedRun[
 function awaitsFiles({ final, tries }: Pending, { state, rows }: EndedRun): boolean {
   if (state !== "final" || rows.some(({ attachments }) => attachments !== undefined)) return false;
   if (final?.attachments !== undefined) return tries < MAX_FILE_TRIES;
-  return tries < MAX_TRIES && rows.every(({ text }) => text === "");
+  return tries < MAX_TRIES && saysNothing({ state, rows });
 }
 
 /** A run with the text of its final, if that has one and all of it, and the files of its rows, or what the final knows of them. */

@@ -17,7 +17,10 @@ let nextMessage = 0;
 
 function message(text = TEXT): ProactiveMessage {
   nextMessage += 1;
-  return messageOf(`Zk3_q-9dTb0x5rYw1LhVnA8uSgEoIcKj${String(nextMessage).padStart(4, "0")}`, { text });
+  return messageOf(`Zk3_q-9dTb0x5rYw1LhVnA8uSgEoIcKj${String(nextMessage).padStart(4, "0")}`, {
+    text,
+    attachments: [{ id: "a1", kind: "image", name: "dot.png", type: "image/png", size: 4 }],
+  });
 }
 
 const context = (signal = new AbortController().signal) => ({ attempt: 1, signal });

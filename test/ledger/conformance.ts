@@ -281,6 +281,7 @@ export function describeLedger({ name, make, shared, cleanUp }: LedgerMaker): vo
         owner: "alice",
         text: `\0 "quoted" half \ud800 🎉 ${"long ".repeat(100_000)}`,
         session: { deep: [{ er: null }] },
+        attachments: [{ id: "x".repeat(6_000), kind: "image", name: "dot \0\ud800.png", type: "image/png", size: 4 }],
       });
       await ledger.take(message);
       ledger.dead("a", 1, "no");

@@ -119,6 +119,28 @@ describe("heard live", () => {
     expect(gateway.requests).toHaveLength(before);
   });
 
+  it("hands over an image that comes as a second final of its run", async () => {
+    const { gateway, clock } = await openGateway();
+    const hearing = await listen({ gateway, clock });
+    const final = (seq: number, content: unknown) =>
+      gateway.chat({
+        runId: "r1",
+        sessionKey: topic(1),
+        seq,
+        state: "final",
+        message: { role: "assistant", content, usage: {} },
+      });
+    final(1, "The first.");
+    final(2, [{ type: "image", artifactId: "a1", alt: "dot.png" }]);
+    final(3, [{ type: "image", artifactId: "a1", alt: "dot.png" }]);
+    await heard(gateway, hearing);
+    const attachments = [{ id: expect.any(String), kind: "image", name: "dot.png" }];
+    expect(textsAndFiles(hearing.messages)).toEqual([
+      ["The first.", []],
+      ["", attachments],
+    ]);
+  });
+
   it("hands the text over when the history cannot be read", async () => {
     const { gateway, clock } = await openGateway();
     const hearing = await listen({ gateway, clock });
@@ -176,6 +198,22 @@ describe("after an outage", () => {
       ["Named.", NAMED],
     ]);
     expect(hearing.messages.every(({ recovered }) => recovered)).toBe(true);
+  });
+
+  it("waits for the file of an image alone that has just been sent", async () => {
+    const { gateway, clock } = await openSlowGateway(2_500);
+    const hearing = await listen({ gateway, clock });
+    await hearing.source.cut();
+    clock.advance(60_000);
+    gateway.say("", { sessionKey: topic(1), origin: "send", files: [PICTURE], chunks: 0 });
+    await hearing.comeBack();
+    for (let seconds = 0; seconds < 5 && hearing.messages.length === 0; seconds++) {
+      clock.advance(1_000);
+      await heard(gateway, hearing);
+    }
+    expect(textsAndFiles(hearing.messages)).toEqual([["", KEPT]]);
+    expect(hearing.outcomes).toHaveLength(1);
+    await gateway.close();
   });
 
   it("hands over once what was waiting for its file when the link broke", async () => {

@@ -89,6 +89,11 @@ export function textOf({ rows }: EndedRun, joiner: string): string {
     .join(joiner);
 }
 
+/** Whether a run ended well with neither a text nor a file. It may send a file alone that the Gateway has not put into the row yet. */
+export function saysNothing({ state, rows }: Pick<EndedRun, "state" | "rows">): boolean {
+  return state === "final" && rows.every(({ text, attachments }) => text === "" && attachments === undefined);
+}
+
 function endedRun(name: string | undefined, { rows, origin, job }: Gathered): EndedRun | undefined {
   const last = rows.at(-1);
   if (last === undefined || last.kind === "step" || last.kind === "prompt") return undefined;
