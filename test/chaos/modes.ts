@@ -20,13 +20,13 @@ export interface Mode {
   /** Runs a second at most, all sessions together. */
   readonly perSecond: number;
   readonly sessions: number;
-  /** How many lives are ended by `kill -9`. */
-  readonly kills: number;
-  readonly shortKills: number;
-  readonly faults: Faults;
+  /** How many lives are ended by `kill -9`. Default 0. */
+  readonly kills?: number;
+  readonly shortKills?: number;
 }
 
-const FAULTS: Faults = {
+/** What the wire does wrong, in every mode. */
+export const FAULTS: Faults = {
   repeat: 0.03,
   dropDelta: 0.05,
   dropFinal: 0.003,
@@ -45,9 +45,6 @@ export const MODES = {
     shortRuns: 1_500,
     perSecond: 2_000,
     sessions: 200,
-    kills: 0,
-    shortKills: 0,
-    faults: FAULTS,
   },
   shared: {
     title: "three processes on one ledger",
@@ -57,9 +54,6 @@ export const MODES = {
     shortRuns: 700,
     perSecond: 1_000,
     sessions: 200,
-    kills: 0,
-    shortKills: 0,
-    faults: FAULTS,
   },
   queue: {
     title: "three processes with a ledger each, on one Redis through BullMQ",
@@ -69,9 +63,6 @@ export const MODES = {
     shortRuns: 700,
     perSecond: 1_000,
     sessions: 200,
-    kills: 0,
-    shortKills: 0,
-    faults: FAULTS,
   },
   kill: {
     title: "one process, killed and started again",
@@ -83,7 +74,6 @@ export const MODES = {
     sessions: 50,
     kills: 100,
     shortKills: 4,
-    faults: FAULTS,
   },
   "kill-shared": {
     title: "three processes on one ledger, each killed and started again",
@@ -95,7 +85,6 @@ export const MODES = {
     sessions: 50,
     kills: 60,
     shortKills: 3,
-    faults: FAULTS,
   },
   postgres: {
     title: "three processes on one Postgres, which stand still now and then",
@@ -105,11 +94,8 @@ export const MODES = {
     shortRuns: 500,
     perSecond: 600,
     sessions: 50,
-    kills: 0,
-    shortKills: 0,
     pauses: 20,
     shortPauses: 2,
-    faults: FAULTS,
   },
   "postgres-kill": {
     title: "three processes on one Postgres, each killed and started again",
@@ -121,7 +107,6 @@ export const MODES = {
     sessions: 30,
     kills: 60,
     shortKills: 3,
-    faults: FAULTS,
   },
   "postgres-exact": {
     title: "three processes on one Postgres, killed, with a handler that is not idempotent but transactional",
@@ -134,7 +119,6 @@ export const MODES = {
     sessions: 30,
     kills: 300,
     shortKills: 3,
-    faults: FAULTS,
   },
   "postgres-storm": {
     title: "the same, and the server is stopped at once and started again, and hosts stand still",
@@ -151,7 +135,6 @@ export const MODES = {
     pauses: 20,
     shortHalts: 1,
     shortPauses: 1,
-    faults: FAULTS,
   },
 } as const satisfies Readonly<Record<string, Mode>>;
 

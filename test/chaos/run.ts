@@ -71,7 +71,7 @@ const AT_ONCE = short ? 2 : 1;
 async function tryMode(name: ModeName): Promise<boolean> {
   const mode: Mode = MODES[name];
   const runs = wholeNumber("runs") ?? (short ? mode.shortRuns : mode.runs);
-  const kills = mode.kills === 0 ? 0 : (wholeNumber("kills") ?? (short ? mode.shortKills : mode.kills));
+  const kills = mode.kills === undefined ? 0 : (wholeNumber("kills") ?? (short ? mode.shortKills : mode.kills) ?? 0);
   const { halts = 0, pauses = 0, shortHalts = 0, shortPauses = 0 } = mode;
   const troubles = short ? { halts: shortHalts, pauses: shortPauses } : { halts, pauses };
   console.log(`${name}: ${mode.title}; runs=${runs} kills=${kills} seed=${seed}`);

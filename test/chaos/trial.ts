@@ -13,7 +13,7 @@ import { createEmitter, type Sent } from "./emitter.ts";
 import { createFaultyWire, type FaultyWire } from "./faulty-wire.ts";
 import type { HostOptions } from "./host.ts";
 import { createLives, type Ends, type Lives } from "./lives.ts";
-import type { Mode } from "./modes.ts";
+import { FAULTS, type Mode } from "./modes.ts";
 import { type Place, type PostgresView, viewPostgres } from "./postgres.ts";
 import { createRandom, type Random } from "./random.ts";
 
@@ -84,7 +84,7 @@ export async function runTrial(options: TrialOptions): Promise<Verdict | undefin
   const view = place && (await viewPostgres(place));
   const random = createRandom(seed);
   const gateway = await createFakeGateway();
-  const wire = await createFaultyWire(gateway.url, mode.faults, random.fork("wire"));
+  const wire = await createFaultyWire(gateway.url, FAULTS, random.fork("wire"));
   try {
     const emitter = createEmitter(gateway, random.fork("emitter"), mode.sessions);
     const ledgers = view === undefined ? await makeLedgers(options) : Array.from({ length: mode.hosts }, () => "");

@@ -4,6 +4,7 @@ import { createTerminal } from "../../src/cli/terminal.ts";
 import { createInbox } from "../../src/inbox.ts";
 import type { Source, SourceListener } from "../../src/source/source.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
+import { turn } from "../helpers/turns.ts";
 import { keptStreams } from "./streams.ts";
 
 /** An inbox on sources that say what the test tells them to, and what a person reads of it. */
@@ -32,7 +33,7 @@ function announced(names: readonly string[], postsTo?: string) {
 }
 
 async function opened(listeners: ReadonlyMap<string, unknown>, count: number): Promise<void> {
-  while (listeners.size < count) await new Promise((resolve) => setImmediate(resolve));
+  while (listeners.size < count) await turn();
 }
 
 describe("the announcement of a listener", () => {

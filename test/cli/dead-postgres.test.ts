@@ -1,9 +1,8 @@
-import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/kit/clock.ts";
 import { postgresLedger } from "../../src/ledger/postgres/postgres.ts";
 import { messageOf } from "../helpers/message.ts";
-import { usePostgres } from "../helpers/postgres.ts";
+import { query, usePostgres } from "../helpers/postgres.ts";
 import { runCli } from "./run-cli.ts";
 
 const postgres = await usePostgres("DEAD LETTERS IN POSTGRES");
@@ -38,9 +37,6 @@ describe.skipIf(postgres === undefined)("dead, on a ledger in Postgres", () => {
     expect(code).not.toBe(0);
     expect(stderr).toContain("There is no ledger in that database");
     expect(stderr).not.toContain(schema);
-    const client = new pg.Client({ connectionString: postgres?.url });
-    await client.connect();
-    expect((await client.query("select from pg_namespace where nspname = $1", [schema])).rowCount).toBe(0);
-    await client.end();
+    expect(await query(postgres?.url as string, "select from pg_namespace where nspname = $1", [schema])).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import { listening } from "../helpers/listening.ts";
 import { temporaryFile } from "../helpers/temporary-folder.ts";
+import { turn } from "../helpers/turns.ts";
 import { fakeGateway } from "../testing/helpers.ts";
 import { type RunningCli, runCli } from "./run-cli.ts";
 
@@ -20,7 +21,7 @@ async function backlog(): Promise<string> {
     const message = { role: "assistant", content: `Left ${n}` };
     inbox.handle({ runId: `run-${n}`, sessionKey: `agent:main:s${n}`, seq: 1, state: "final", message });
   }
-  while (inbox.stats().dispatched < BACKLOG) await new Promise((resolve) => setImmediate(resolve));
+  while (inbox.stats().dispatched < BACKLOG) await turn();
   await inbox.stop({ drainMs: 0 });
   return ledger;
 }

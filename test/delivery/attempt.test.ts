@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import { PermanentError } from "../../src/errors.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { messageOf } from "../helpers/message.ts";
-import { openLanes, settle } from "./fixture.ts";
+import { turn } from "../helpers/turns.ts";
+import { openLanes } from "./fixture.ts";
 
 const throwing = (name: string) =>
   Object.defineProperty(new Error("plain"), name, {
@@ -42,7 +43,7 @@ describe("an error from a handler", () => {
     ]) {
       const { lanes, told } = openLanes({ deliver, maxAttempts: 1 });
       lanes.accept({ message: messageOf("m"), attempts: 0 });
-      await settle();
+      await turn();
       expect(told.at(-1)).toBe(`m dead 1: ${text}`);
       lanes.stop();
     }
@@ -56,7 +57,7 @@ describe("an error from a handler", () => {
     });
     const { lanes, told } = openLanes({ deliver: () => Promise.reject(error) });
     lanes.accept({ message: messageOf("m"), attempts: 0 });
-    await settle();
+    await turn();
     expect(told.at(-1)).toBe("m dead 1: gone");
   });
 });
@@ -107,7 +108,7 @@ describe("the value of a handler", () => {
   ])("is accepted: %s", async (_name, deliver, end) => {
     const { lanes, told, clock } = openLanes({ deliver, maxAttempts: 1 });
     lanes.accept({ message: messageOf("m"), attempts: 0 });
-    await settle();
+    await turn();
     expect(told.at(-1)).toBe(end);
     expect(clock.pending).toBe(0);
   });
@@ -119,7 +120,7 @@ describe("the value of a handler", () => {
   ])("ends an attempt after `timeoutMs` when it is a %s that never settles", async (_name, deliver) => {
     const { lanes, told, clock } = openLanes({ deliver, maxAttempts: 1, timeoutMs: 1_000 });
     lanes.accept({ message: messageOf("m"), attempts: 0 });
-    await settle();
+    await turn();
     expect(clock.pending).toBe(1);
     clock.advance(999);
     expect(told.at(-1)).toBe("m attempt 1");
@@ -137,16 +138,16 @@ describe("the value of a handler", () => {
     };
     const { lanes, told, clock } = openLanes({ deliver, timeoutMs: 1_000, firstDelayMs: 0 });
     lanes.accept({ message: messageOf("m"), attempts: 0 });
-    await settle();
+    await turn();
     clock.advance(1_000);
-    await settle();
+    await turn();
     settling[0]?.resolve();
-    await settle();
+    await turn();
     expect(told.at(-1)).toBe("m attempt 2");
     lanes.stop();
     const before = told.length;
     settling[1]?.reject(new Error("too late"));
-    await settle();
+    await turn();
     expect(told).toHaveLength(before);
     expect(clock.pending).toBe(0);
   });
@@ -156,7 +157,7 @@ describe("the value of a handler", () => {
     const { lanes, told } = openLanes({ clock, deliver: async () => {} });
     const setTimeout = vi.spyOn(clock, "setTimeout");
     lanes.accept({ message: messageOf("m"), attempts: 0 });
-    await settle();
+    await turn();
     expect(told.at(-1)).toBe("m delivered 1");
     expect(setTimeout).not.toHaveBeenCalled();
   });

@@ -12,8 +12,7 @@ import type { LedgerEntry } from "../../src/ledger/ledger.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
 import { messageOf } from "../helpers/message.ts";
 import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
-import { watchTurns } from "../helpers/turns.ts";
-import { settle } from "./fixture.ts";
+import { turn, watchTurns } from "../helpers/turns.ts";
 
 const inFolder = useTemporaryFolder();
 const inboxes: Inbox[] = [];
@@ -70,12 +69,12 @@ describe("a backlog", () => {
       maxPending: 40,
       async deliver({ id }) {
         most = Math.max(most, inbox.stats().pending);
-        await settle();
+        await turn();
         done.push(id);
       },
     });
     await inbox.start();
-    while (done.length < 1_000) await settle();
+    while (done.length < 1_000) await turn();
     expect(most).toBeLessThanOrEqual(20 + Math.max(...ledger.claims));
     expect(inbox.stats()).toMatchObject({ dead: 0, pending: 0, pendingBytes: 0, delivered: 1_000 });
     for (let session = 0; session < 7; session++) {
@@ -90,7 +89,7 @@ describe("a backlog", () => {
     const ledger = leftBehind(entries);
     const { inbox } = open({ ledger });
     await inbox.start();
-    while (inbox.stats().delivered < 64) await settle();
+    while (inbox.stats().delivered < 64) await turn();
     expect(ledger.claims.slice(1).every((limit) => limit <= 2)).toBe(true);
   });
 
@@ -104,7 +103,7 @@ describe("a backlog", () => {
     const { inbox } = open({ ledger: leftBehind([], { claim }) });
     const stop = watchTurns();
     await inbox.start();
-    while (inbox.stats().delivered < 100_000) await settle();
+    while (inbox.stats().delivered < 100_000) await turn();
     expect(stop()).toBeLessThan(100);
   });
 });
@@ -139,7 +138,7 @@ describe("a message whose lease was lost during an attempt", () => {
     inbox.deliveries$.subscribe(({ status, message }) => ends.push(`${message.text} ${status}`));
     say(inbox, "first");
     say(inbox, "second");
-    while (inbox.stats().pending > 0) await settle();
+    while (inbox.stats().pending > 0) await turn();
     expect(ends).toEqual(["second delivered"]);
     expect(inbox.stats()).toMatchObject({ leaseLost: 1, pending: 0, pendingBytes: 0, dead: 0, delivered: 1 });
   });
@@ -158,7 +157,7 @@ describe("a message whose lease was lost while it waited", () => {
     });
     say(inbox, "first");
     say(inbox, "second");
-    while (inbox.stats().pending > 0) await settle();
+    while (inbox.stats().pending > 0) await turn();
     expect(calls).toEqual(["second"]);
     expect(inbox.stats()).toMatchObject({ leaseLost: 1, delivered: 1 });
   });
@@ -185,9 +184,9 @@ describe("a host's own ledger that throws", () => {
       const alarms: (string | undefined)[] = [];
       inbox.alarms$.subscribe(({ error }) => alarms.push(error?.code));
       say(inbox, "Hello");
-      await settle();
+      await turn();
       clock.advance(10);
-      await settle();
+      await turn();
       expect(alarms[0]).toBe("ERR_INBOX_LEDGER");
       expect(calls).toBe(name === "delivered" || name === "take" ? 1 : 2);
       expect(inbox.stats().pending).toBe(0);
@@ -205,9 +204,9 @@ describe("the log", () => {
       },
     });
     say(inbox, "The secret text");
-    await settle();
+    await turn();
     clock.advance(10);
-    await settle();
+    await turn();
     const failures = lines.filter(([, text]) => text.startsWith("delivery "));
     expect(failures).toHaveLength(2);
     for (const [fields] of failures) {
@@ -237,7 +236,7 @@ describe("stop", () => {
     const ledger = { ...createMemoryLedger(), open: () => new Promise<void>(() => {}) };
     const { inbox, clock } = open({ ledger });
     const started = inbox.start();
-    await settle();
+    await turn();
     await inbox.stop();
     await started;
     expect(clock.pending).toBe(0);
@@ -252,13 +251,13 @@ describe("stop", () => {
     });
     const { inbox, clock } = open({ ledger, deliver: () => void steps.push("delivered") });
     const started = inbox.start();
-    await settle();
+    await turn();
     const stopped = inbox.stop({ drainMs: 0 });
-    await settle();
+    await turn();
     expect(steps).toEqual([]);
     claimed.resolve([taken("m")]);
     await Promise.all([started, stopped]);
-    await settle();
+    await turn();
     expect(steps).toEqual(["closed"]);
     expect(clock.pending).toBe(0);
   });
@@ -267,12 +266,12 @@ describe("stop", () => {
     const ledger = leftBehind([], { claim: () => new Promise(() => {}) });
     const { inbox, clock } = open({ ledger });
     void inbox.start();
-    await settle();
+    await turn();
     let isStopped = false;
     const stopped = inbox.stop({ drainMs: 0 }).then(() => (isStopped = true));
-    await settle();
+    await turn();
     clock.advance(4_999);
-    await settle();
+    await turn();
     expect(isStopped).toBe(false);
     clock.advance(1);
     await stopped;
@@ -289,7 +288,7 @@ describe("stop", () => {
     inbox.outcomes$.subscribe(({ status }) => outcomes.push(status));
     say(inbox, "Hello");
     const stopped = inbox.stop({ drainMs });
-    await settle();
+    await turn();
     answer.resolve();
     await stopped;
     expect(outcomes).toEqual(["dispatched"]);
@@ -308,15 +307,15 @@ describe("stop", () => {
       },
     });
     say(inbox, "Hello");
-    await settle();
+    await turn();
     let isStopped = false;
     const stopped = inbox.stop({ drainMs: Number.POSITIVE_INFINITY }).then(() => (isStopped = true));
     clock.advance(3_000_000_000);
-    await settle();
+    await turn();
     expect(isStopped).toBe(false);
     void inbox.stop({ drainMs: 1_000 });
     clock.advance(999);
-    await settle();
+    await turn();
     expect(isStopped).toBe(false);
     clock.advance(1);
     await stopped;
@@ -333,7 +332,7 @@ describe("stop", () => {
       },
     });
     for (const text of ["first", "second"]) say(inbox, text);
-    await settle();
+    await turn();
     await inbox.stop();
     expect(calls).toEqual(["first"]);
     expect(clock.pending).toBe(0);
@@ -347,31 +346,31 @@ describe("stop", () => {
       const first = open({ ledger, deliver: () => new Promise(() => {}) });
       await first.inbox.start();
       for (const [i, text] of texts.slice(0, 4).entries()) say(first.inbox, text, `agent:main:${i % 2}`);
-      while (first.inbox.stats().dispatched < 4) await settle();
+      while (first.inbox.stats().dispatched < 4) await turn();
       await first.inbox.stop({ drainMs: 0 });
 
       const second = open({
         ledger,
         retry: { firstDelayMs: 1_000 },
         async deliver({ text }, { attempt }) {
-          await settle();
+          await turn();
           if (text === "text 1" && attempt === 1) throw new Error("not now");
-          if (text !== "text 2") await settle();
+          if (text !== "text 2") await turn();
           delivered.push(text);
         },
       });
       const started = second.inbox.start();
       for (const [i, text] of texts.slice(4).entries()) say(second.inbox, text, `agent:main:${i % 2}`);
-      for (let i = 0; i < moment; i++) await settle();
+      for (let i = 0; i < moment; i++) await turn();
       await second.inbox.stop({ drainMs: 0 });
       await started;
       expect(second.clock.pending).toBe(0);
       const before = delivered.length;
-      for (let i = 0; i < 3; i++) await settle();
+      for (let i = 0; i < 3; i++) await turn();
 
       const third = open({ ledger, deliver: ({ text }) => void delivered.push(text) });
       await third.inbox.start();
-      while (third.inbox.stats().pending > 0) await settle();
+      while (third.inbox.stats().pending > 0) await turn();
       await third.inbox.stop();
       expect([...new Set(delivered)].sort(), `stopped at moment ${moment}`).toEqual(texts);
       expect(delivered.slice(before).length).toBeGreaterThanOrEqual(

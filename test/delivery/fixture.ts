@@ -2,9 +2,6 @@ import { Lanes, type LanesOptions } from "../../src/delivery/lanes.ts";
 import { retryDefaults } from "../../src/options.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 
-/** Lets every promise that is due come through; no time passes. */
-export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 /** Lanes with defaults, and what they tell, as a list of lines. */
 export function openLanes(options: Partial<LanesOptions> = {}) {
   const told: string[] = [];

@@ -12,11 +12,9 @@ import {
   PermanentError,
 } from "../../src/index.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
+import { turn } from "../helpers/turns.ts";
 
 const clock = createTestClock();
-
-/** Lets every promise that is due come through; no time passes. */
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 function open(options: InboxOptions): { inbox: Inbox; ends: DeliveryOutcome[] } {
   const inbox = createInbox({ clock, random: () => 0.999_999, ...options });
@@ -30,13 +28,24 @@ function say(inbox: Inbox, text: string, sessionKey = "agent:main:main"): void {
   inbox.handle({ runId: `run-${++count}`, sessionKey, seq: 1, state: "final", message: { content: text } });
 }
 
+/** Expects the next call of the handler after `waitMs`, and not before. */
+async function expectNextCallAfter(waitMs: number, calls: () => number): Promise<void> {
+  const before = calls();
+  clock.advance(waitMs - 1);
+  await turn();
+  expect(calls()).toBe(before);
+  clock.advance(1);
+  await turn();
+  expect(calls()).toBe(before + 1);
+}
+
 describe("delivery", () => {
   it("calls the handler once for a message", async () => {
     const calls: [string, number][] = [];
     const { inbox, ends } = open({ deliver: ({ text }, { attempt }) => void calls.push([text, attempt]) });
     say(inbox, "Hello");
     expect(calls).toEqual([]);
-    await settle();
+    await turn();
     expect(calls).toEqual([["Hello", 1]]);
     expect(ends).toMatchObject([{ status: "delivered", attempts: 1 }]);
     expect(inbox.stats()).toMatchObject({ delivered: 1, pending: 0 });
@@ -55,12 +64,12 @@ describe("delivery", () => {
     });
     say(inbox, "Hello");
     for (const waitMs of [100, 200, 300, 300]) {
-      await settle();
+      await turn();
       clock.advance(waitMs - 1);
-      await settle();
+      await turn();
       const before = calls.length;
       clock.advance(1);
-      await settle();
+      await turn();
       expect(calls.length).toBe(before + 1);
     }
     expect(new Set(calls.map(([id]) => id)).size).toBe(1);
@@ -83,13 +92,8 @@ describe("delivery", () => {
       deliver: () => Promise.reject(new Error(`no ${++calls}`)),
     });
     say(inbox, "Hello");
-    await settle();
-    clock.advance(249);
-    await settle();
-    expect(calls).toBe(1);
-    clock.advance(1);
-    await settle();
-    expect(calls).toBe(2);
+    await turn();
+    await expectNextCallAfter(250, () => calls);
     await inbox.stop({ drainMs: 0 });
   });
 
@@ -102,16 +106,16 @@ describe("delivery", () => {
       },
     });
     say(inbox, "Hello");
-    await settle();
+    await turn();
     clock.advance(10);
-    await settle();
+    await turn();
     expect(ends).toMatchObject([{ status: "dead", attempts: 2, error: "down" }]);
     const [letter] = await inbox.deadLetters();
     expect(letter).toMatchObject({ state: "dead", attempts: 2, error: "down", message: { text: "Hello" } });
     broken = false;
     expect(await inbox.redeliver(letter?.message.id ?? "")).toBe(true);
     expect(await inbox.redeliver(letter?.message.id ?? "")).toBe(false);
-    await settle();
+    await turn();
     expect(ends[1]).toMatchObject({ status: "delivered", attempts: 1 });
     expect(await inbox.deadLetters()).toEqual([]);
     await inbox.stop();
@@ -120,7 +124,7 @@ describe("delivery", () => {
   it("gives up at once on a PermanentError", async () => {
     const { inbox, ends } = open({ deliver: () => Promise.reject(new PermanentError("no such reader")) });
     say(inbox, "Hello");
-    await settle();
+    await turn();
     expect(ends).toMatchObject([{ status: "dead", attempts: 1, error: "no such reader" }]);
     await inbox.stop();
   });
@@ -134,13 +138,8 @@ describe("delivery", () => {
       },
     });
     say(inbox, "Hello");
-    await settle();
-    clock.advance(4_999);
-    await settle();
-    expect(calls).toBe(1);
-    clock.advance(1);
-    await settle();
-    expect(calls).toBe(2);
+    await turn();
+    await expectNextCallAfter(5_000, () => calls);
     await inbox.stop();
   });
 
@@ -157,10 +156,10 @@ describe("delivery", () => {
     });
     say(inbox, "stuck", "agent:main:a");
     say(inbox, "fine", "agent:main:b");
-    await settle();
+    await turn();
     expect(signals).toHaveLength(1);
     clock.advance(1_000);
-    await settle();
+    await turn();
     expect(signals[0]?.aborted).toBe(true);
     expect(ends).toMatchObject([
       { status: "dead", message: { text: "stuck" } },
@@ -176,12 +175,12 @@ describe("delivery", () => {
       concurrency: 3,
       async deliver() {
         most = Math.max(most, ++running);
-        await settle();
+        await turn();
         running -= 1;
       },
     });
     for (let i = 0; i < 20; i++) say(inbox, "Hello", `agent:main:${i}`);
-    while (ends.length < 20) await settle();
+    while (ends.length < 20) await turn();
     expect(most).toBe(3);
     await inbox.stop();
   });
@@ -205,10 +204,10 @@ describe("delivery", () => {
       },
     });
     for (const text of ["a1", "a2", "b1"]) say(inbox, text, `agent:main:${text[0]}`);
-    await settle();
+    await turn();
     expect(done).toEqual(["b1"]);
     clock.advance(1_000);
-    await settle();
+    await turn();
     expect(done).toEqual(["b1", "a1", "a2"]);
     await inbox.stop();
   });
@@ -223,10 +222,10 @@ describe("delivery", () => {
       },
     });
     for (const text of ["a1", "a2"]) say(inbox, text);
-    await settle();
+    await turn();
     expect(done).toEqual(["a2"]);
     clock.advance(1_000);
-    await settle();
+    await turn();
     expect(done).toEqual(["a2", "a1"]);
     await inbox.stop();
   });
@@ -250,7 +249,7 @@ describe("delivery", () => {
         });
         for (const [i, { session }] of messages.entries()) say(inbox, String(i), session);
         while (ends.length < messages.length) {
-          await settle();
+          await turn();
           clock.advance(10_000);
         }
         for (const session of ["a", "b", "c"]) {
@@ -276,13 +275,13 @@ describe("a ledger that cannot take a message", () => {
     const alarms: (string | undefined)[] = [];
     inbox.alarms$.subscribe(({ error }) => alarms.push(error?.message));
     say(inbox, "first");
-    await settle();
+    await turn();
     expect(ends).toMatchObject([{ status: "delivered", message: { text: "first" } }]);
     expect(alarms).toEqual(["The ledger could not take a message: no room"]);
     expect(inbox.stats().unsafe).toBe(1);
     broken = false;
     say(inbox, "second");
-    await settle();
+    await turn();
     expect(alarms.slice(1)).toEqual([undefined]);
     expect(inbox.stats().unsafe).toBe(0);
     await inbox.stop();
@@ -300,9 +299,9 @@ describe("stop", () => {
     let finish = () => {};
     const { inbox, ends } = open({ deliver: () => new Promise<void>((resolve) => (finish = resolve)) });
     say(inbox, "Hello");
-    await settle();
+    await turn();
     const stopped = inbox.stop({ drainMs: 1_000 });
-    await settle();
+    await turn();
     finish();
     await stopped;
     expect(ends).toMatchObject([{ status: "delivered" }]);
@@ -318,9 +317,9 @@ describe("stop", () => {
       },
     });
     say(inbox, "Hello");
-    await settle();
+    await turn();
     const stopped = inbox.stop({ drainMs: 1_000 });
-    for (let i = 0; i < 5; i++) await settle();
+    for (let i = 0; i < 5; i++) await turn();
     expect(signal?.aborted).toBe(false);
     clock.advance(1_000);
     await stopped;

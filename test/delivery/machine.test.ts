@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { Deliver } from "../../src/delivery/deliver.ts";
 import { InboxError, PermanentError } from "../../src/errors.ts";
 import { messageOf } from "../helpers/message.ts";
-import { openLanes, settle } from "./fixture.ts";
+import { turn } from "../helpers/turns.ts";
+import { openLanes } from "./fixture.ts";
 
 /** What each attempt does. */
 const step = fc.oneof(
@@ -49,7 +50,7 @@ async function play(plan: Plan, isInspected: boolean, concurrency: number, maxAt
   void lanes.idle().then(() => (idle = true));
   for (let i = 0; !idle; i++) {
     if (i > 10_000) throw new Error(`not done: ${JSON.stringify(told)}`);
-    await settle();
+    await turn();
     if (!idle) clock.advance(1_000);
   }
   expect(clock.pending).toBe(0);

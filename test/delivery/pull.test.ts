@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createInbox, type Inbox } from "../../src/index.ts";
 import { createTestClock, type TestClock } from "../../src/testing/index.ts";
+import { turn } from "../helpers/turns.ts";
 
 let clock: TestClock;
 let inbox: Inbox;
@@ -13,7 +14,6 @@ afterEach(() => inbox.stop({ drainMs: 0 }));
 
 const hear = (runId: string) =>
   inbox.handle({ runId, sessionKey: `agent:main:${runId}`, state: "final", message: { content: `Text of ${runId}` } });
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("messages()", () => {
   it("hands over one message after the other, in order", async () => {

@@ -15,7 +15,7 @@ import {
   type SourceListener,
 } from "../../src/index.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
-import { settle } from "./fixture.ts";
+import { turn } from "../helpers/turns.ts";
 
 const SECRET = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
 const closing: (() => Promise<unknown>)[] = [];
@@ -67,7 +67,7 @@ function open(url: string, hook: Partial<WebhookOptions> = {}, options: InboxOpt
 }
 
 async function until(done: () => boolean): Promise<void> {
-  while (!done()) await settle();
+  while (!done()) await turn();
 }
 
 const run = (inbox: Inbox, fields: object) =>
@@ -115,7 +115,7 @@ describe("the webhook's `events`", () => {
     run(inbox, { state: "error", errorMessage: "the model is away" });
     run(inbox, { runId: "r2", seq: 1, state: "delta", deltaText: "The secret" });
     await until(() => received.length === 1);
-    await settle();
+    await turn();
     clock.advance(60_000);
     await until(() => received.length === 2);
     const [errored, expired] = received;
@@ -219,7 +219,7 @@ describe("the webhook's `events`", () => {
     await until(() => received.length === 1);
     await inbox.stop();
     expect(clock.pending).toBe(0);
-    await settle();
+    await turn();
     expect(received).toHaveLength(1);
   });
 });

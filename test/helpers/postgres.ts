@@ -85,6 +85,17 @@ function schemaNames() {
   };
 }
 
+/** The rows of one query, over a connection of its own. */
+export async function query(url: string, sql: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
 /** Starts a server of our own on a free port, in a temporary folder; undefined, and says so, when there is no such program. */
 export async function startPostgres(suite: string): Promise<OwnPostgres | undefined> {
   const bin = findPrograms();

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { InspectionEvent } from "xstate";
 import { createInbox, type InboxOptions } from "../../src/index.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
+import { turn } from "../helpers/turns.ts";
 
 const SECRET = "the agent's private words";
 
@@ -24,7 +25,7 @@ async function live(options: InboxOptions): Promise<void> {
   hear("odd", "pondering");
   inbox.handle({ message: SECRET });
   for (let i = 0; i < 5; i++) {
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     clock.advance(1_800_000);
   }
   await inbox.stop();

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createInbox, type Inbox, type Ledger, type Source } from "../../src/index.ts";
 import { createMemoryLedger } from "../../src/ledger/memory.ts";
 import { createTestClock, type TestClock } from "../../src/testing/index.ts";
+import { turn } from "../helpers/turns.ts";
 
 /** A port that takes connections and says nothing, as a Gateway that hangs. */
 let silent: Server;
@@ -27,7 +28,6 @@ afterEach(async () => {
   await new Promise((resolve) => silent.close(resolve));
 });
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 const connected = async () => {
   while (sockets.size === 0) await turn();
 };

@@ -4,6 +4,7 @@ import { createInbox, type Inbox, type Ledger, type ProactiveMessage, type Sourc
 import { createSqliteLedger } from "../../src/ledger/sqlite/sqlite.ts";
 import { createFakeGateway, createTestClock, type FakeGateway, type TestClock } from "../../src/testing/index.ts";
 import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
+import { turn } from "../helpers/turns.ts";
 import { returningSource } from "../recovery/returning-source.ts";
 
 /** Counts the awaits of a start. At the one that is chosen it calls `strike` and keeps the caller waiting. */
@@ -83,8 +84,6 @@ afterEach(async () => {
   process.off("unhandledRejection", note);
   await gateway.close();
 });
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Lets the loop turn, and the clock step, until `holds`. Sockets and files are real, so their turns cannot be counted. */
 async function until(holds: () => boolean, what: string): Promise<void> {

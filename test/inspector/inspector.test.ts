@@ -14,6 +14,7 @@ import type { MountOptions } from "../../src/inspector/inspector.ts";
 import type { DeadPage, Update } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { ask, openEventStream } from "../helpers/http.ts";
+import { turn } from "../helpers/turns.ts";
 
 let inbox: Inbox;
 let inspector: Inspector;
@@ -120,13 +121,13 @@ describe("the updates of a page", () => {
     expect([inspector.watching, observed()]).toEqual([true, true]);
     stream.close();
     // Until the server has noticed.
-    while (!(await hasNoPage(clock))) await new Promise((resolve) => setImmediate(resolve));
+    while (!(await hasNoPage(clock))) await turn();
     expect([inspector.watching, observed(), clock.pending]).toEqual([false, false, 0]);
   });
 
   async function hasNoPage(clock: ReturnType<typeof createTestClock>): Promise<boolean> {
     clock.advance(30_000);
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     return !inspector.watching;
   }
 
@@ -184,7 +185,7 @@ describe("a page that reads nothing", () => {
     const { port, pathname } = new URL(inspector.url);
     const socket = connect(Number(port), "127.0.0.1").pause();
     socket.write(`GET ${pathname}updates HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    while (inspector.stats().pages === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (inspector.stats().pages === 0) await turn();
     const before = process.memoryUsage().external;
     for (let run = 0; inspector.stats().dropped === 0; run += 1) {
       for (let more = 0; more < 50; more += 1)
@@ -195,11 +196,11 @@ describe("a page that reads nothing", () => {
           state: "delta",
         });
       clock.advance(1_000);
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
     expect(inspector.stats().skipped).toBeGreaterThan(5);
     expect(process.memoryUsage().external - before).toBeLessThan(20_000_000);
-    while (inspector.stats().pages > 0) await new Promise((resolve) => setImmediate(resolve));
+    while (inspector.stats().pages > 0) await turn();
     socket.destroy();
   });
 });

@@ -4,11 +4,11 @@ import { createInbox, type Inbox, PermanentError } from "../../src/index.ts";
 import { createInspector, type Inspector } from "../../src/inspector/index.ts";
 import type { DeadPage, Update } from "../../src/inspector/wire.ts";
 import { ask, openEventStream } from "../helpers/http.ts";
+import { turn } from "../helpers/turns.ts";
 
 const LETTERS = 100_000;
 const LIVE = 10_000;
 const text = "Good morning. ".repeat(30);
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 it("lets the loop turn beside 100,000 dead letters and 10,000 live runs", { timeout: 120_000 }, async () => {
   const inbox = createInbox({

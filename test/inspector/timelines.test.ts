@@ -5,10 +5,9 @@ import { FollowedRuns } from "../../src/inspector/followed-runs.ts";
 import { followEnds, Watch } from "../../src/inspector/watch.ts";
 import type { RunDetails } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
+import { turn } from "../helpers/turns.ts";
 
 const KEY = "agent:main:collavre:42:creative:100";
-
-const handled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 const step = fc.record({
   runId: fc.constantFrom("a", "b", "c"),
@@ -92,7 +91,7 @@ describe("the timelines of many runs", () => {
           ? { message: { role: "assistant", content: [{ type: "text", text }] } }
           : { deltaText: text };
         inbox.handle({ runId, sessionKey: KEY, seq, state, ...said });
-        await handled();
+        await turn();
         clock.advance(pauseMs);
       }
       if (watch !== undefined) expect(timelinesOf(watch, runs, clock.now())).toEqual(lists);

@@ -6,6 +6,7 @@ import { wantedRuns } from "../../src/inspector/search.ts";
 import { followEnds, Watch } from "../../src/inspector/watch.ts";
 import type { RunDetails, Update } from "../../src/inspector/wire.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
+import { turn } from "../helpers/turns.ts";
 
 const KEY = "agent:main:collavre:42:creative:100";
 let clock = createTestClock(1_000_000);
@@ -79,8 +80,6 @@ const told = (runId: string) =>
     }
   });
 
-const handled = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 describe("a watched run", () => {
   it("has each event with time and effect, its end and its attempts", async () => {
     let fails = 1;
@@ -98,9 +97,9 @@ describe("a watched run", () => {
     clock.advance(25);
     hear("r", "final", 3, say("Hello!"));
     hear("r", "delta", 4, { deltaText: "late" });
-    await handled();
+    await turn();
     clock.advance(500);
-    await handled();
+    await turn();
     expect(told("r")).toEqual([
       "0 delta 1 taken 3",
       "75 delta 2 taken 5",
@@ -124,7 +123,7 @@ describe("a watched run", () => {
     hear("r", "error", 1, { errorMessage: "overloaded", errorKind: "provider" });
     expect(look().settled.rows).toMatchObject([{ status: "errored", reason: "provider (10 characters)" }]);
     hear("r", "final", 2, say("after all"));
-    await handled();
+    await turn();
     expect(look().settled).toMatchObject({ total: 1, rows: [{ status: "dispatched", reason: "late" }] });
     expect(told("r").slice(0, 4)).toEqual([
       "0 error 1 taken",
@@ -192,7 +191,7 @@ describe("a watched run", () => {
     watch.takeChange();
     expect(look().live.rows).toHaveLength(1);
     written();
-    await handled();
+    await turn();
     expect(told("r").slice(0, 2)).toEqual(["0 final 1 taken 5", "100 dispatched"]);
   });
 
@@ -203,7 +202,7 @@ describe("a watched run", () => {
     watch.takeChange();
     expect(look().settled).toMatchObject({ total: 1, rows: [{ status: "gone" }] });
     written();
-    await handled();
+    await turn();
     expect(look().settled).toMatchObject({ total: 1, rows: [{ runId: "r", status: "dispatched" }] });
   });
 
@@ -257,10 +256,10 @@ describe("a watched run", () => {
     open({ deliver: () => Promise.reject(new Error("no")), retry: { maxAttempts: 2, firstDelayMs: 10 } });
     watch.close();
     hear("r", "final", 1, say("Hello"));
-    await handled();
+    await turn();
     startWatching();
     clock.advance(10);
-    await handled();
+    await turn();
     expect(look().settled.rows).toMatchObject([{ runId: "r", status: "dispatched", delivery: "dead", attempts: 2 }]);
     expect(await letters.page("")).toMatchObject({ rows: [{ runId: "r", attempts: 2, error: "no", chars: 5 }] });
   });
@@ -289,9 +288,9 @@ describe("message text", () => {
     };
     open({ deliver, retry: { maxAttempts: 2, firstDelayMs: 10 } });
     hear("r", "final", 1, say(`${secret} and some more of them`));
-    await handled();
+    await turn();
     clock.advance(10);
-    await handled();
+    await turn();
     const shown = JSON.stringify([look(), detailsOf("r"), await letters.page("")]);
     expect(shown).not.toContain("secret");
     expect(look().settled.rows).toMatchObject([{ delivery: "dead", error: "(it quotes the message: 33 characters)" }]);
@@ -314,7 +313,7 @@ describe("a run that nobody watched", () => {
     clock.advance(2_000);
     hear("spoke", "final", 2);
     hear("failed", "error", 1, { errorMessage: "overloaded" });
-    await handled();
+    await turn();
     startWatching();
     const { rows } = look().settled;
     expect(rows).toMatchObject([
@@ -331,7 +330,7 @@ describe("a run that nobody watched", () => {
     watch.close();
     hear("r", "aborted", 1);
     hear("r", "final", 2, say("after all"));
-    await handled();
+    await turn();
     clock.advance(60_000);
     hear("r", "aborted", 3);
     startWatching();
@@ -366,7 +365,7 @@ describe("a search for runs", () => {
       state: "final",
       ...say("Tick"),
     });
-    await handled();
+    await turn();
     const found = (query: string) => {
       const { live, settled } = wantedRuns(runs, new URLSearchParams(query), clock.now());
       return [...live.rows, ...settled.rows].map(({ runId }) => runId);

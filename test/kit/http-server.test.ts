@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type HttpHandler, type HttpServer, startHttpServer } from "../../src/kit/http-server.ts";
 import { ask } from "../helpers/http.ts";
+import { turn } from "../helpers/turns.ts";
 
 let server: HttpServer;
 let sockets: Socket[] = [];
@@ -108,7 +109,7 @@ describe("a small HTTP server", () => {
     await start(() => {});
     await expect(startHttpServer("127.0.0.1", server.port, () => {})).rejects.toThrow("EADDRINUSE");
     const unanswered = send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     await server.close();
     expect(await unanswered).toBe("");
   });

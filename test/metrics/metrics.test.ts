@@ -4,6 +4,7 @@ import { createInbox, type Inbox, isInboxError } from "../../src/index.ts";
 import { registerMetrics } from "../../src/metrics/index.ts";
 import { createMetricsText } from "../../src/metrics/text.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
+import { turn } from "../helpers/turns.ts";
 
 const clock = createTestClock(1_000_000);
 let inbox: Inbox;
@@ -19,7 +20,6 @@ afterEach(() => inbox.stop({ drainMs: 0 }));
 
 const hear = (runId: string, state: string, seq: number, more: object = {}) =>
   inbox.handle({ runId, sessionKey: "agent:main:secret", seq, state, ...more });
-const handled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** One message that takes `ms` to be delivered, and some of everything else. */
 async function happen(ms: number): Promise<void> {
@@ -32,10 +32,10 @@ async function happen(ms: number): Promise<void> {
   hear(`secret-${ms}`, "delta", 1, { deltaText: "secret" });
   hear(`secret-${ms}`, "final", 2);
   hear(`failed-${ms}`, "error", 1, { errorMessage: "secret" });
-  await handled();
+  await turn();
   clock.advance(ms);
   done();
-  await handled();
+  await turn();
 }
 
 /** The lines that are not comments, by name and labels. */

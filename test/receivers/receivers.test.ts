@@ -10,6 +10,7 @@ import { webhook } from "../../src/delivery/webhook/webhook.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { freePort } from "../helpers/free-port.ts";
 import { messageOf } from "../helpers/message.ts";
+import { turn } from "../helpers/turns.ts";
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const page = readFileSync(here("../../docs/sidecar.md"), "utf8");
@@ -91,7 +92,7 @@ async function listening(port: number, child: ChildProcess): Promise<void> {
       () => false,
     );
     if (answered) return;
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
   throw new Error("The receiver has ended");
 }
@@ -134,7 +135,7 @@ describe.each(receivers)("the page's receiver in $language", (receiver) => {
   const post = async (id: string, text: string, options: object = {}) =>
     webhook({ url, secret: NEW, ...options })(messageOf(id, { text }), context);
   const said = async (text: string) => {
-    while (taken.at(-1) !== text) await new Promise((resolve) => setImmediate(resolve));
+    while (taken.at(-1) !== text) await turn();
   };
 
   it.runIf(isHere)("takes a message once under either secret", async () => {

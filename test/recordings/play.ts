@@ -5,6 +5,7 @@ import type { InboxStats } from "../../src/report/counters.ts";
 import type { Source, SourceListener } from "../../src/source/source.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
 import type { ProactiveMessage, RunOutcome } from "../../src/types.ts";
+import { turn } from "../helpers/turns.ts";
 import type { ExpectedOutcome, Layer } from "./expected.ts";
 import { frameText, type RecordedFrame } from "./variations.ts";
 
@@ -86,19 +87,16 @@ async function collect(sources: readonly Source[], clock: TestClock, act: (inbox
   inbox.messages$.subscribe((message) => messages.push(message));
   await inbox.start();
   act(inbox);
-  await idle();
+  await turn();
   // The history is asked for a run whose row came and whose end did not, a second after the row.
   for (const ms of [ROW_GRACE_MS, ttlMs]) {
     clock.advance(ms);
-    await idle();
+    await turn();
   }
   const stats = { ...inbox.stats() };
   await inbox.stop();
   return { outcomes, messages, delivered, stats };
 }
-
-/** Everything that was ready to happen has happened. */
-const idle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 interface Connection extends Source {
   frame(text: string): void;

@@ -4,6 +4,7 @@ import { createInbox } from "../../src/inbox.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import type { InboxOptions } from "../../src/options.ts";
 import { createTestClock } from "../../src/testing/index.ts";
+import { turn } from "../helpers/turns.ts";
 import { lastingLedger, NOON, topic, until } from "./hearing.ts";
 import { type Params, scriptedSource } from "./scripted-source.ts";
 
@@ -80,8 +81,8 @@ function oldGateway(options: InboxOptions = {}, version = "2026.7.35") {
   };
 }
 
-const turn = async () => {
-  for (let n = 0; n < 20; n += 1) await new Promise((resolve) => setImmediate(resolve));
+const twentyTurns = async () => {
+  for (let n = 0; n < 20; n += 1) await turn();
 };
 
 describe("a Gateway whose rows carry no run id", () => {
@@ -95,7 +96,7 @@ describe("a Gateway whose rows carry no run id", () => {
     old.phase("end", "run-1");
     old.final("run-1", "Heard live.");
     old.clock.advance(1_000);
-    await turn();
+    await twentyTurns();
     expect(old.told).toEqual([["run-1", SESSION, "Heard live."]]);
   });
 
@@ -109,7 +110,7 @@ describe("a Gateway whose rows carry no run id", () => {
     old.phase("end", "run-1");
     old.final("run-1", "Heard live.");
     old.clock.advance(1_000);
-    await turn();
+    await twentyTurns();
     old.source.cut();
     for (let n = 0; n < 30; n += 1) {
       old.row(SESSION, { role: "user", content: `Question ${n}` });
@@ -176,7 +177,7 @@ describe("a Gateway whose rows carry no run id", () => {
     old.live(SESSION, old.said("Heard live."));
     old.final("run-1", "Heard live.");
     old.phase("end", "run-1");
-    await turn();
+    await twentyTurns();
     await old.inbox.stop();
     old.row(SESSION, old.said("Between."));
     const told: string[] = [];
@@ -206,7 +207,7 @@ describe("a Gateway whose rows carry no run id", () => {
     };
     for (const step of order(live, () => old.final("run-1", "Let me look.Nothing."))) step();
     old.phase("end", "run-1");
-    await turn();
+    await twentyTurns();
     expect(old.told).toEqual([["run-1", SESSION, "Let me look.Nothing."]]);
     await old.inbox.stop();
     isAlive = true;
@@ -225,7 +226,7 @@ describe("a Gateway whose rows carry no run id", () => {
     await inbox.start();
     const key = "agent:main:cron:job-1:run:1795678000000";
     old.phase("start", "cron-run", key);
-    await turn();
+    await twentyTurns();
     expect(old.source.asked).toContainEqual(["sessions.messages.subscribe", { key }]);
   });
 
@@ -287,7 +288,7 @@ describe("a Gateway whose rows carry no run id", () => {
       const message = { role: "assistant", content: [{ type: "text", text: `At ${runAt}.` }] };
       old.source.event("chat", { runId: "run-1", sessionKey: key, seq: 7, state: "final", message });
       old.phase("end", "run-1", key);
-      await turn();
+      await twentyTurns();
       old.source.cut();
       jobs(old, runAt);
       old.clock.advance(120_000);
@@ -334,7 +335,7 @@ describe("a Gateway whose rows carry no run id", () => {
       expect(asked()).toBe(1);
       for (let minute = 0; minute < 3; minute += 1) {
         old.clock.advance(60_000);
-        await turn();
+        await twentyTurns();
       }
       expect(asked()).toBe(1);
     });

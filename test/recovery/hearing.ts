@@ -7,6 +7,7 @@ import { createMemoryLedger } from "../../src/ledger/memory.ts";
 import type { InboxOptions } from "../../src/options.ts";
 import { createFakeGateway, createTestClock, type FakeGateway, type TestClock } from "../../src/testing/index.ts";
 import type { ProactiveMessage, RunOutcome } from "../../src/types.ts";
+import { turn, until } from "../helpers/turns.ts";
 import { type ReturningSource, returningSource } from "./returning-source.ts";
 
 /** Some time for tests to begin at; the Gateway's clock is the inbox's. */
@@ -14,6 +15,8 @@ export const NOON = 1_800_000_000_000;
 
 /** The key of a conversation that Collavre would read. */
 export const topic = (id: number): string => `agent:main:collavre:42:creative:100:topic:${id}`;
+
+export { until };
 
 const open: (() => Promise<unknown>)[] = [];
 
@@ -93,15 +96,6 @@ export async function openHearing(
   return { fake, ...fake, hearing: await listen(fake, options) };
 }
 
-/** A real socket is in between: what is waited for is some turns of the event loop away, never a time. */
-export async function until(holds: () => boolean, what: string, withinMs = 4_000): Promise<void> {
-  const giveUpAt = Date.now() + withinMs;
-  while (!holds()) {
-    if (Date.now() > giveUpAt) throw new Error(`Waited in vain for ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 /** Resolves when the inbox has read everything that the Gateway has sent until now. */
 export async function heard(gateway: FakeGateway, { inbox }: Pick<Hearing, "inbox">): Promise<void> {
   const { frames } = inbox.stats();
@@ -111,7 +105,7 @@ export async function heard(gateway: FakeGateway, { inbox }: Pick<Hearing, "inbo
   await until(() => inbox.stats().frames > frames, "the last frame");
   // One more turn for what follows from it, and the answers to that.
   await until(() => gateway.requests.length === asked || inbox.stats().recoveryPending === 0, "the answers");
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
 }
 
 /** Tells of a row, and keeps it, as a Gateway does for a run that only subscribers hear the end of. */

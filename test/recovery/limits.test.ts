@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import { createTestClock, GatewayRefusal } from "../../src/testing/index.ts";
+import { turn } from "../helpers/turns.ts";
 import { heard, listen, NOON, openGateway, openHearing, topic, until } from "./hearing.ts";
 import { scriptedSource } from "./scripted-source.ts";
 
@@ -73,7 +74,7 @@ describe("the limits of what a Gateway sends", () => {
         if (method !== "chat.history") return {};
         underway += 1;
         most = Math.max(most, underway);
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
         underway -= 1;
         return { sessionKey, messages: [] };
       }),

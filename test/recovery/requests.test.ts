@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { InboxError } from "../../src/errors.ts";
 import { Requests } from "../../src/recovery/requests.ts";
 import { createTestClock } from "../../src/testing/index.ts";
+import { turn } from "../helpers/turns.ts";
 
 interface Call {
   readonly method: string;
@@ -31,37 +32,36 @@ function openRequests() {
       requestFailed: (_gateway, method, _params, _error, isRepeat) => failures.push([method, isRepeat]),
     },
   });
-  const settle = () => new Promise((resolve) => setImmediate(resolve));
-  return { clock, calls, failures, requests, settle, sent: () => sent };
+  return { clock, calls, failures, requests, sent: () => sent };
 }
 
 describe("requests", () => {
   it("are sent eight at a time, urgent ones first", async () => {
-    const { requests, calls, settle } = openRequests();
+    const { requests, calls } = openRequests();
     for (let n = 0; n < 10; n += 1) void requests.ask(`slow ${n}`, {});
     void requests.ask("urgent", {}, { urgent: true });
     expect(calls).toHaveLength(8);
     calls[0]?.answer({});
-    await settle();
+    await turn();
     expect(calls.map(({ method }) => method).slice(8)).toEqual(["urgent"]);
     calls[1]?.answer({});
-    await settle();
+    await turn();
     expect(calls.at(-1)?.method).toBe("slow 8");
   });
 
   it("are repeated to a busy Gateway twice, as late as it asks", async () => {
-    const { requests, calls, failures, clock, settle, sent } = openRequests();
+    const { requests, calls, failures, clock, sent } = openRequests();
     const asked = requests.ask("chat.history", {});
     calls[0]?.refuse({ retryable: true, retryAfterMs: 700 });
-    await settle();
+    await turn();
     clock.advance(699);
     expect(calls).toHaveLength(1);
     clock.advance(1);
-    await settle();
+    await turn();
     calls[1]?.refuse({ retryable: true });
-    await settle();
+    await turn();
     clock.advance(500);
-    await settle();
+    await turn();
     expect(failures).toEqual([]);
     calls[2]?.refuse({ retryable: true });
     await expect(asked).rejects.toMatchObject({ code: "ERR_INBOX_REQUEST" });
@@ -93,27 +93,27 @@ describe("requests", () => {
   });
 
   it("end in time when a source ignores its signal", async () => {
-    const { requests, calls, clock, settle } = openRequests();
+    const { requests, calls, clock } = openRequests();
     const givenUp = expect(requests.ask("chat.history", {})).rejects.toMatchObject({
       code: "ERR_INBOX_REQUEST",
       details: { timeoutMs: 20_000 },
     });
     for (const delayMs of [250, 500, 0]) {
       clock.advance(20_000);
-      await settle();
+      await turn();
       clock.advance(delayMs);
-      await settle();
+      await turn();
     }
     await givenUp;
     expect(calls.map(({ signal }) => signal?.aborted)).toEqual([true, true, true]);
   });
 
   it("end with the connection and count no failure", async () => {
-    const { requests, calls, failures, clock, settle } = openRequests();
+    const { requests, calls, failures, clock } = openRequests();
     const ended = Promise.allSettled(Array.from({ length: 10 }, (_, n) => requests.ask(`request ${n}`, {})));
     calls[0]?.refuse({ retryable: true });
     calls[1]?.refuse({}, "ERR_INBOX_NO_LINK");
-    await settle();
+    await turn();
     requests.cancel();
     for (const end of await ended)
       expect(end).toMatchObject({ status: "rejected", reason: { code: "ERR_INBOX_NO_LINK" } });

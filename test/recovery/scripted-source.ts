@@ -1,4 +1,5 @@
 import type { Source, SourceListener } from "../../src/source/source.ts";
+import { turn } from "../helpers/turns.ts";
 
 export type Params = Readonly<Record<string, unknown>>;
 
@@ -41,7 +42,7 @@ export function scriptedSource(
     request: async (method, params) => {
       asked.push([method, params as Params]);
       // An answer comes in a turn of its own, as from a socket.
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
       return (own.get(method) ?? ((given) => answer(method, given)))(params as Params);
     },
     respond: (method, how) => own.set(method, how),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import { createTestClock, type TestClock } from "../../src/testing/index.ts";
+import { turn } from "../helpers/turns.ts";
 import { lastingLedger, NOON, topic, until } from "./hearing.ts";
 import { type Params, type ScriptedSource, scriptedSource } from "./scripted-source.ts";
 
@@ -63,7 +64,7 @@ describe("stop()", () => {
       await started;
       const afterStop = told.length;
       const askedAtStop = source.asked.length;
-      for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      for (let turns = 0; turns < 5; turns += 1) await turn();
       expect(source.asked.length, "nothing is asked after a stop").toBe(askedAtStop);
       expect(told.length).toBe(afterStop);
       expect(afterStop).toBeGreaterThanOrEqual(toldUntilStop);

@@ -3,6 +3,7 @@ import { collavre } from "../../src/collavre.ts";
 import { createInbox } from "../../src/inbox.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { GatewayRefusal } from "../../src/testing/index.ts";
+import { turn } from "../helpers/turns.ts";
 import { asked, heard, lastingLedger, listen, openGateway, openHearing, topic, until } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
@@ -92,7 +93,7 @@ describe("an inbox", () => {
     gateway.respond("sessions.messages.subscribe", async () => {
       underway += 1;
       most = Math.max(most, underway);
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
       underway -= 1;
       answered += 1;
       if (answered === 100) gateway.say("Meanwhile.", { sessionKey: topic(1) });

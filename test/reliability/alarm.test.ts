@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Alarm, createInbox, type Inbox } from "../../src/index.ts";
 import { createTestClock, type TestClock } from "../../src/testing/clock.ts";
+import { turn } from "../helpers/turns.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import { canMount, useSmallDisk } from "../ledger/small-disk.ts";
 
@@ -53,7 +54,7 @@ describe.runIf(canMount())("an inbox whose disk is full", () => {
   }
 
   async function until(holds: () => boolean): Promise<void> {
-    while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+    while (!holds()) await turn();
   }
 
   it("delivers from memory, raises one alarm and counts no message as safe", async () => {

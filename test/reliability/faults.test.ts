@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
+import { turn } from "../helpers/turns.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import type { FaultReport, FaultTrial } from "./fault-program.ts";
 
@@ -44,7 +45,7 @@ async function untilTraced(pid: number): Promise<void> {
     readdirSync(`/proc/${pid}/task`).every(
       (task) => !/TracerPid:\t0\n/.test(readFileSync(`/proc/${pid}/task/${task}/status`, "utf8")),
     );
-  while (!isTraced()) await new Promise((resolve) => setImmediate(resolve));
+  while (!isTraced()) await turn();
 }
 
 /** Begins to act on the disk of a process; resolves with what ends that. */

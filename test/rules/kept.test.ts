@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { collavre, collavreJob, parseSessionKey } from "../../src/index.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { createMemoryLedger } from "../../src/ledger/memory.ts";
-import { settle } from "../delivery/fixture.ts";
 import { feedInbox, KEY, say } from "../helpers/fed-inbox.ts";
+import { turn } from "../helpers/turns.ts";
 
 describe("R1: an event without a run id is ignored", () => {
   it("counts it", () => {
@@ -230,9 +230,9 @@ describe("R13: handling an event never blocks", () => {
     expect(texts()).toEqual([]);
     expect(inbox.runs()).toMatchObject([{ runId: "s", text: "And" }]);
     answer("taken");
-    await settle();
+    await turn();
     hear("t", "final", say("again"));
-    await settle();
+    await turn();
     expect(texts()).toEqual(["Hello", "again"]);
   });
 });

@@ -6,6 +6,7 @@ import type { GatewayOptions } from "../../src/source/gateway/options.ts";
 import { createFakeGateway } from "../../src/testing/fake-gateway.ts";
 import type { FakeGateway } from "../../src/testing/fake-gateway-api.ts";
 import { listening } from "../helpers/listening.ts";
+import { turn } from "../helpers/turns.ts";
 import {
   accept,
   chatFrame,
@@ -17,7 +18,6 @@ import {
   sendChat,
 } from "./handshake-server.ts";
 import { createHeard } from "./heard.ts";
-
 import { closeAfterTest, listen, refuseWith, token } from "./open-source.ts";
 
 function socket(server: HandshakeServer, attempt = 1) {
@@ -349,7 +349,7 @@ describe("a Gateway source behind a proxy or CDN", () => {
     const heard = start({ url: proxy.url, token });
     for (let attempt = 1; attempt < 5; attempt++) {
       await heard.linked("lost", attempt);
-      while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve));
+      while (vi.getTimerCount() === 0) await turn();
       vi.advanceTimersByTime(30_000);
     }
     expect(await heard.linked("refused")).toMatchObject({ code: `HTTP_${status.slice(0, 3)}` });

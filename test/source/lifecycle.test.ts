@@ -11,6 +11,7 @@ import type { Source } from "../../src/source/source.ts";
 import { webSocketSource } from "../../src/source/websocket/websocket.ts";
 import { recordingPath } from "../../src/testing/recordings.ts";
 import { listening } from "../helpers/listening.ts";
+import { turn } from "../helpers/turns.ts";
 import { accept, createHandshakeServer, helloPayload, refuse, sayHello } from "./handshake-server.ts";
 import { createHeard } from "./heard.ts";
 
@@ -20,7 +21,7 @@ const token = "a-token";
 const sockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
 
 async function none(count: () => number): Promise<void> {
-  while (count() > 0) await new Promise((resolve) => setImmediate(resolve));
+  while (count() > 0) await turn();
 }
 
 /** What a Gateway that never lets us in does, and the moment to close in: the link event, or nothing but the socket. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RecordingOptions, recordingSource } from "../../src/source/recording/recording.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { readRecording, recordingPath } from "../../src/testing/recordings.ts";
+import { turn } from "../helpers/turns.ts";
 import { createHeard } from "./heard.ts";
 
 let folder = "";
@@ -216,5 +217,5 @@ describe("a recording source", () => {
 
 /** Lets the event loop turn until `met` holds. */
 async function waitFor(met: () => boolean): Promise<void> {
-  while (!met()) await new Promise((resolve) => setImmediate(resolve));
+  while (!met()) await turn();
 }

@@ -1,17 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { InboxError } from "../../../src/errors.ts";
 import { type Clock, systemClock } from "../../../src/kit/clock.ts";
 import { type PostgresLedger, postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
 import { messageOf } from "../../helpers/message.ts";
-import { type OwnPostgres, startPostgres } from "../../helpers/postgres.ts";
+import { type OwnPostgres, query, startPostgres } from "../../helpers/postgres.ts";
 
-let server: OwnPostgres | undefined;
-beforeAll(async () => {
-  server = await startPostgres("A POSTGRES THAT STOPS AND STARTS");
-}, 60_000);
-afterAll(() => server?.stop());
+const started = await startPostgres("A POSTGRES THAT STOPS AND STARTS");
+const server = started as OwnPostgres;
+afterAll(() => started?.stop());
 
 /** A ledger that was opened, and what it told its host. */
 async function open(schema: string, options: { pool?: pg.Pool; clock?: Clock } = {}) {
@@ -19,7 +17,7 @@ async function open(schema: string, options: { pool?: pg.Pool; clock?: Clock } =
   let claimable = 0;
   const ledger: PostgresLedger = postgresLedger({
     schema,
-    ...(options.pool === undefined ? { connectionString: server?.url as string } : { pool: options.pool }),
+    ...(options.pool === undefined ? { connectionString: server.url } : { pool: options.pool }),
   });
   await ledger.open({
     clock: options.clock ?? systemClock,
@@ -33,6 +31,12 @@ async function open(schema: string, options: { pool?: pg.Pool; clock?: Clock } =
   return { ledger, alarms, claimable: () => claimable };
 }
 
+/** Two ledgers on one schema. */
+async function openTwo(options: { clock?: Clock } = {}) {
+  const schema = server.schema();
+  return { schema, one: await open(schema, options), two: await open(schema, options) };
+}
+
 async function until(holds: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
   for (const end = performance.now() + ms; !(await holds()); ) {
     if (performance.now() > end) throw new Error("It did not come about");
@@ -43,16 +47,12 @@ async function until(holds: () => boolean | Promise<boolean>, ms = 15_000): Prom
 const session = (name: string) => ({ sessionKey: `agent:main:${name}` });
 
 async function rowsOf(schema: string): Promise<Record<string, string>> {
-  const client = new pg.Client({ connectionString: server?.url });
-  await client.connect();
-  const { rows } = await client.query(`select id, state from "${schema}".messages order by id`);
-  await client.end();
-  return Object.fromEntries(rows.map(({ id, state }) => [id, state]));
+  const rows = await query(server.url, `select id, state from "${schema}".messages order by id`);
+  return Object.fromEntries(rows.map(({ id, state }) => [id, state])) as Record<string, string>;
 }
 
-describe("a server that is away for a while", () => {
+describe.skipIf(started === undefined)("a server that is away for a while", () => {
   it("gets what was said meanwhile and causes one alarm", async () => {
-    if (server === undefined) return;
     const schema = server.schema();
     const pool = new pg.Pool({ connectionString: server.url });
     const { ledger, alarms } = await open(schema, { pool });
@@ -93,15 +93,12 @@ describe("a server that is away for a while", () => {
   }, 60_000);
 
   it("answers a take that waits through a short restart", async () => {
-    if (server === undefined) return;
-    const schema = server.schema();
     // A busy machine may take longer to start a server than a message waits for it.
     const clock: Clock = {
       ...systemClock,
       setTimeout: (callback, ms, keepAlive) => systemClock.setTimeout(callback, ms < 5_000 ? ms : 60_000, keepAlive),
     };
-    const one = await open(schema, { clock });
-    const two = await open(schema, { clock });
+    const { one, two } = await openTwo({ clock });
     await server.halt();
     const answers = ["x", "y", "z"].flatMap((id) =>
       [one, two].map(async ({ ledger }) => ledger.take(messageOf(id, session(id)))),
@@ -115,10 +112,7 @@ describe("a server that is away for a while", () => {
   }, 60_000);
 
   it("takes no message from an inbox that returns after a restart", async () => {
-    if (server === undefined) return;
-    const schema = server.schema();
-    const one = await open(schema);
-    const two = await open(schema);
+    const { schema, one, two } = await openTwo();
     await one.ledger.take(messageOf("a"));
     await server.halt();
     await server.resume();
@@ -133,7 +127,6 @@ describe("a server that is away for a while", () => {
   }, 60_000);
 
   it("lets a ledger close while it is away", async () => {
-    if (server === undefined) return;
     const { ledger, alarms } = await open(server.schema());
     await server.halt();
     ledger.setCursor("place", "here");
@@ -155,7 +148,6 @@ describe("a server that is away for a while", () => {
   }, 60_000);
 
   it("is waited for when it is not there yet", async () => {
-    if (server === undefined) return;
     await server.halt();
     const opening = open(server.schema());
     await server.resume();
@@ -165,22 +157,19 @@ describe("a server that is away for a while", () => {
   }, 60_000);
 });
 
-describe("a lease", () => {
+describe.skipIf(started === undefined)("a lease", () => {
   /** Ends the connections of a schema's ledgers, all or the one that holds the lock of a life. */
   async function breakConnections(which: "life" | "all"): Promise<void> {
-    const client = new pg.Client({ connectionString: server?.url });
-    await client.connect();
     const life = "and pid in (select pid from pg_locks where locktype = 'advisory')";
-    await client.query(
+    await query(
+      server.url,
       `select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and application_name = 'openclaw-inbox' ${which === "life" ? life : ""}`,
     );
-    await client.end();
   }
 
   it.each(["life", "all"] as const)(
     "is taken again when its connection is lost (%s)",
     async (which) => {
-      if (server === undefined) return;
       const schema = server.schema();
       const one = await open(schema);
       await one.ledger.take(messageOf("a"));
@@ -197,17 +186,13 @@ describe("a lease", () => {
   );
 
   it("stays its own when its connection does not answer for a while", async () => {
-    if (server === undefined) return;
-    const schema = server.schema();
-    const one = await open(schema);
-    const two = await open(schema);
+    const { schema, one, two } = await openTwo();
     await one.ledger.take(messageOf("a"));
-    const client = new pg.Client({ connectionString: server.url });
-    await client.connect();
-    const { rows } = await client.query(
+    const rows = await query(
+      server.url,
       `select l.pid from pg_locks l where l.locktype = 'advisory' and l.objid::bigint = (select min(id::bigint) from "${schema}".instances)`,
     );
-    const [pid] = rows.map((row) => Number(row.pid)) as [number];
+    const [pid] = rows.map((row) => Number(row["pid"])) as [number];
     // As when the network drops what is sent: the connection is there, and nothing comes.
     process.kill(pid, "SIGSTOP");
     try {
@@ -224,26 +209,19 @@ describe("a lease", () => {
     one.ledger.delivered("b", 1);
     await one.ledger.flush();
     expect(await rowsOf(schema)).toEqual({ a: "delivered", b: "delivered" });
-    await client.end();
     await one.ledger.close();
     await two.ledger.close();
   }, 60_000);
 
   it("says what another has taken and ignores reports on that", async () => {
-    if (server === undefined) return;
-    const schema = server.schema();
-    const one = await open(schema);
-    const two = await open(schema);
+    const { schema, one, two } = await openTwo();
     await one.ledger.take(messageOf("a"));
     await one.ledger.take(messageOf("b"));
     one.ledger.delivered("b", 1);
     await one.ledger.flush();
     // As if it could not have been seen to live for long.
-    const client = new pg.Client({ connectionString: server.url });
-    await client.connect();
-    const { rows } = await client.query(`select id from "${schema}".instances order by id::int`);
-    await client.query(`update "${schema}".messages set owner = $1 where state = 'taken'`, [rows[1].id]);
-    await client.end();
+    const [, other] = await query(server.url, `select id from "${schema}".instances order by id::int`);
+    await query(server.url, `update "${schema}".messages set owner = $1 where state = 'taken'`, [other?.["id"]]);
     await breakConnections("all");
     await until(() => one.alarms.length === 2 && two.alarms.length === 2);
     expect(one.ledger.holds?.("a")).toBe(false);

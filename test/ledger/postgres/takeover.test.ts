@@ -3,11 +3,10 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import pg from "pg";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { type PostgresLedger, postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
-import { usePostgres } from "../../helpers/postgres.ts";
+import { query, usePostgres } from "../../helpers/postgres.ts";
 
 const postgres = await usePostgres("TAKING OVER FROM HOSTS THAT DIE");
 const url = postgres?.url as string;
@@ -85,11 +84,8 @@ describe.skipIf(postgres === undefined)("a host that dies", () => {
   it("as a zombie loses its messages to another", async () => {
     // The shell becomes a program that never waits: its child stays a zombie.
     const host = await startHost("sh", "-c", '"$@" & exec tail -f /dev/null', "sh");
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    const { rows } = await client.query(`select about from ${schema}.instances order by id::int desc limit 1`);
-    await client.end();
-    const pid = Number(String(rows[0]?.about).split(" ").at(-1));
+    const rows = await query(url, `select about from ${schema}.instances order by id::int desc limit 1`);
+    const pid = Number(String(rows[0]?.["about"]).split(" ").at(-1));
     expect(pid).not.toBe(host.pid);
     process.kill(pid, "SIGKILL");
     expect((await takeOver()).ids).toEqual(["a", "b"]);
@@ -131,15 +127,12 @@ describe.skipIf(postgres === undefined)("a schema that is dropped while it is in
       onDamage() {},
       onClaimable() {},
     });
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    await client.query(`drop schema ${schema} cascade`);
+    await query(url, `drop schema ${schema} cascade`);
     ledger.setCursor("place", "here");
     await expect.poll(() => alarms.length, { timeout: 10_000 }).toBe(2);
     expect(alarms).toEqual([expect.objectContaining({ code: "ERR_INBOX_LEDGER" }), undefined]);
     expect(await ledger.cursor("place")).toBe("here");
     await ledger.close();
-    await client.end();
   });
 
   it("counts, names and keeps an unreadable message", async () => {
@@ -153,9 +146,8 @@ describe.skipIf(postgres === undefined)("a schema that is dropped while it is in
       onDamage: ({ message }, messages) => told.push({ message, messages }),
       onClaimable() {},
     });
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    await client.query(
+    await query(
+      url,
       `insert into ${schema}.messages (id, gateway, session_key, lane, run_id, state, owner, taken_at, changed_at, body)
       values ('odd', 'home', 'key', 'lane', 'run', 'taken', '', 0, 0, '{"id": 5}')`,
     );
@@ -163,9 +155,9 @@ describe.skipIf(postgres === undefined)("a schema that is dropped while it is in
     expect(await ledger.deadLetters()).toEqual([]);
     expect(await ledger.deadLetter("odd")).toBeUndefined();
     expect(told).toEqual([{ message: expect.stringContaining("odd"), messages: 1 }]);
-    const { rows } = await client.query(`select state, body->>'id' as id from ${schema}.messages`);
-    expect(rows).toEqual([{ state: "dead", id: "5" }]);
+    expect(await query(url, `select state, body->>'id' as id from ${schema}.messages`)).toEqual([
+      { state: "dead", id: "5" },
+    ]);
     await ledger.close();
-    await client.end();
   });
 });
