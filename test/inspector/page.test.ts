@@ -279,6 +279,22 @@ describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_00
     await expect.poll(() => page.locator(".banner").count(), { timeout: 15_000 }).toBe(0);
   });
 
+  it("says on top that a cron job is silent", async () => {
+    await open({ jobGraceMs: 1_000 });
+    const job = {
+      id: "job-1",
+      sessionTarget: "isolated",
+      payload: { kind: "agentTurn" },
+      state: { nextRunAtMs: Date.now() },
+    };
+    gateway.respond("cron.list", () => ({ jobs: [job] }));
+    gateway.emit("cron", { jobId: job.id, action: "added", job });
+    await expect.poll(() => page.locator(".banner").count(), { timeout: 15_000 }).toBe(1);
+    expect(await page.locator(".banner").textContent()).toMatch(/^A cron job is silent\. /);
+    gateway.say("Here I am.", { origin: "cron-isolated", jobId: job.id });
+    await expect.poll(() => page.locator(".banner").count(), { timeout: 15_000 }).toBe(0);
+  });
+
   it("tells how to revive a dead letter and does so where it may", async () => {
     let fails = true;
     const deliver = () => {

@@ -35,13 +35,23 @@ export interface LiveGateway {
   dispose(keepLogs: boolean): Promise<void>;
 }
 
+/** How a Gateway's process is started. */
+export interface GatewayProcessOptions {
+  /** Arguments of Node, before those of the Gateway. */
+  readonly nodeArgs?: readonly string[];
+}
+
 const run = promisify(execFile);
 
 const START_TIMEOUT_MS = 90_000;
 const END_TIMEOUT_MS = 60_000;
 
 /** Makes a Gateway whose only model is the one at `modelUrl`. It is not started yet. */
-export async function createGateway(installation: Installation, modelUrl: string): Promise<LiveGateway> {
+export async function createGateway(
+  installation: Installation,
+  modelUrl: string,
+  { nodeArgs = [] }: GatewayProcessOptions = {},
+): Promise<LiveGateway> {
   const folder = await mkdtemp(path.join(os.tmpdir(), "openclaw-inbox-gateway-"));
   const port = await freePort();
   const token = crypto.randomUUID();
@@ -90,7 +100,7 @@ export async function createGateway(installation: Installation, modelUrl: string
       return stdout;
     },
     async start() {
-      child = spawnGateway(installation, folder, port, environment(installation, files));
+      child = spawnGateway(installation, nodeArgs, folder, port, environment(installation, files));
       await within(START_TIMEOUT_MS, `the Gateway to be ready (its log: ${logFile})`, ready(child, logFile));
     },
     async dispose(keepLogs) {
@@ -100,8 +110,14 @@ export async function createGateway(installation: Installation, modelUrl: string
   };
 }
 
-function spawnGateway(installation: Installation, cwd: string, port: number, env: NodeJS.ProcessEnv): ChildProcess {
-  const args = [installation.entry, "gateway", "--port", String(port), "--bind", "loopback"];
+function spawnGateway(
+  installation: Installation,
+  nodeArgs: readonly string[],
+  cwd: string,
+  port: number,
+  env: NodeJS.ProcessEnv,
+): ChildProcess {
+  const args = [...nodeArgs, installation.entry, "gateway", "--port", String(port), "--bind", "loopback"];
   const child = spawn(installation.node, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   // It outlives a test run that a person stops, and takes its time from all that follow.
   const kill = () => void child.kill("SIGKILL");

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { askAgent, newSession, said, unique } from "./acts.ts";
-import { createGateway } from "./gateway.ts";
+import { createGateway, type GatewayProcessOptions } from "./gateway.ts";
 import type { Installation } from "./install.ts";
 import { connectOperator } from "./operator.ts";
 import type { Stage } from "./scenario.ts";
@@ -17,7 +17,7 @@ export interface OpenStage extends Omit<Stage, "defer"> {
 const PAUSE_AFTER_FIRST_USE_MS = 3_000;
 
 /** Starts a Gateway with a fresh home, uses each of its agents once, then connects the inbox. */
-export async function openStage(installation: Installation): Promise<OpenStage> {
+export async function openStage(installation: Installation, options: GatewayProcessOptions = {}): Promise<OpenStage> {
   const cleanUps: (() => Promise<unknown>)[] = [];
   let keepLogs = false;
   const close = async (keep: boolean): Promise<void> => {
@@ -29,7 +29,7 @@ export async function openStage(installation: Installation): Promise<OpenStage> 
   try {
     const model = await startStubModel();
     cleanUps.push(() => model.stop());
-    const gateway = await createGateway(installation, model.url);
+    const gateway = await createGateway(installation, model.url, options);
     cleanUps.push(() => gateway.dispose(keepLogs));
     await gateway.start();
     const url = `ws://127.0.0.1:${gateway.port}`;

@@ -1,5 +1,5 @@
 import { byId, element, setText } from "./dom.js";
-import { span } from "./format.js";
+import { number, span } from "./format.js";
 import { keyedRows } from "./rows.js";
 import { timeOf } from "./times.js";
 
@@ -27,7 +27,7 @@ export function createBanners() {
       };
     },
   );
-  return (/** @type {Update} */ update) => show([...ofLedger(update), ...ofLinks(update)]);
+  return (/** @type {Update} */ update) => show([...ofLedger(update), ...ofJobs(update), ...ofLinks(update)]);
 }
 
 /**
@@ -38,6 +38,18 @@ function ofLedger({ stats }) {
   if (stats.unsafe === 0) return [];
   const text = "Messages are delivered from memory. They are lost if the process dies. The log says why.";
   return [{ key: "ledger", tone: "bad", title: "The ledger cannot be written.", text }];
+}
+
+/**
+ * @param {Update} update
+ * @returns {Banner[]}
+ */
+function ofJobs({ stats }) {
+  const { silentJobs } = stats;
+  if (silentJobs === 0) return [];
+  const title = silentJobs === 1 ? "A cron job is silent." : `${number(silentJobs)} cron jobs are silent.`;
+  const text = "They were due and said nothing. The log and `alarms$` say which.";
+  return [{ key: "jobs", tone: "warn", title, text }];
 }
 
 const states = {
