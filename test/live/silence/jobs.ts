@@ -4,7 +4,9 @@ import type { Stage } from "../scenario.ts";
 /** A cron job of the program, and what must come of it. */
 export interface PlannedJob {
   readonly name: string;
-  /** When it is due, in seconds from the beginning. */
+  /** When it is added: at the beginning, or before the Gateway is stopped, has come back, or has its clock set. */
+  readonly at?: "stop" | "return" | "clock";
+  /** When it is due, in seconds from then. */
   readonly dueS: number;
   /** How it is sabotaged; absent: there must be no alarm. */
   readonly sabotage?: string;
@@ -13,12 +15,6 @@ export interface PlannedJob {
   /** After it was added. */
   after?(stage: Stage, id: string): Promise<unknown>;
 }
-
-/** The Gateway is stopped from here on, and started again. */
-export const STOP_S = 150;
-export const START_S = 165;
-/** The Gateway's clock is set back. */
-export const CLOCK_S = 330;
 
 /** Twenty jobs, five of them sabotaged, each in its way. Sessions are opened by the caller. */
 export function planJobs(archived: string, opened: string): readonly PlannedJob[] {
@@ -63,12 +59,12 @@ export function planJobs(archived: string, opened: string): readonly PlannedJob[
       dueS: 68,
       job: isolated("FAIL401", { payload: { kind: "agentTurn", message: "FAIL401", model: "failing/stub-1" } }),
     },
-    { name: "speaks for a minute", dueS: 72, job: isolated(`SAY:${unique("slowly ".repeat(60))};; DELAY=1000`) },
+    { name: "speaks for half a minute", dueS: 72, job: isolated(`SAY:${unique("slowly ".repeat(30))};; DELAY=1000`) },
     {
       name: "every 20 seconds, then disabled",
       dueS: 50,
       job: isolated(say(), { schedule: { kind: "every", everyMs: 20_000 } }),
-      after: until(120),
+      after: until(110),
     },
     { name: "disabled", dueS: 76, job: isolated(say(), { enabled: false }) },
     {
@@ -78,7 +74,7 @@ export function planJobs(archived: string, opened: string): readonly PlannedJob[
       after: ({ operator }, id) => operator.request("cron.remove", { id }),
     },
     { name: "put off", dueS: 3_600, job: isolated(say()) },
-    { name: "after the Gateway's return", dueS: 310, job: isolated(say()) },
+    { name: "after the Gateway's return", at: "return", dueS: 20, job: isolated(say()) },
 
     { name: "silent model", dueS: 42, sabotage: "its model answers nothing", job: isolated("SAY:;;") },
     { name: "refused", dueS: 46, sabotage: "its session is archived", job: named(archived, say()) },
@@ -88,7 +84,13 @@ export function planJobs(archived: string, opened: string): readonly PlannedJob[
       sabotage: "announces to a channel that is not there",
       job: isolated(say(), { delivery: { mode: "announce", channel: "telegram", to: "123" } }),
     },
-    { name: "Gateway stopped", dueS: 155, sabotage: "the Gateway is stopped when it is due", job: isolated(say()) },
+    {
+      name: "Gateway stopped",
+      at: "stop",
+      dueS: 20,
+      sabotage: "the Gateway is stopped when it is due",
+      job: isolated(say()),
+    },
     {
       name: "clock set back",
       dueS: 360,

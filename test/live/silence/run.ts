@@ -13,8 +13,9 @@ import { askAgent, newSession, said, unique } from "../acts.ts";
 import { installGateway } from "../install.ts";
 import type { Operator } from "../operator.ts";
 import { chosenReleases } from "../releases.ts";
+import { isBusy } from "../soak/sweep.ts";
 import { type OpenStage, openStage } from "../stage.ts";
-import { CLOCK_S, type PlannedJob, planJobs, START_S, STOP_S } from "./jobs.ts";
+import { type PlannedJob, planJobs } from "./jobs.ts";
 
 type JobAlarm = Extract<Alarm, { part: "job" }>;
 
@@ -58,40 +59,56 @@ async function play({ gateway, operator, ...rest }: OpenStage): Promise<boolean>
   const startedAt = Date.now();
   const since = (): string => `${String(Math.round((Date.now() - startedAt) / 1_000)).padStart(4)} s`;
   const plan = planJobs(archived, opened);
-  for (const { name, dueS, job, after } of plan) {
-    const at = new Date(startedAt + dueS * 1_000).toISOString();
-    const made = { name, enabled: true, deleteAfterRun: false, wakeMode: "now", schedule: { kind: "at", at }, ...job };
-    const { id } = await operator.request<{ id: string }>("cron.add", made);
-    await after?.({ gateway, operator, ...rest, defer: () => {} }, id);
-  }
-  print(`${since()}  ${plan.length} jobs, a grace of ${GRACE_MS / 1_000} s`);
-  const reach = (seconds: number): Promise<void> => delay(Math.max(0, startedAt + seconds * 1_000 - Date.now()));
-  await reach(STOP_S);
+  const due = new Map<string, number>();
+  const add = async (when: PlannedJob["at"]): Promise<void> => {
+    for (const { name, at, dueS, job, after } of plan) {
+      if (at !== when) continue;
+      const dueAt = Date.now() + dueS * 1_000;
+      due.set(name, dueAt);
+      const schedule = { kind: "at", at: new Date(dueAt).toISOString() };
+      const made = { name, enabled: true, deleteAfterRun: false, wakeMode: "now", schedule, ...job };
+      const { id } = await operator.request<{ id: string }>("cron.add", made);
+      await after?.({ gateway, operator, ...rest, defer: () => {} }, id);
+    }
+  };
+  /** Resolves when the alarm for the jobs that were added must have come. */
+  const graceIsOver = async (when: PlannedJob["at"]): Promise<void> => {
+    const last = Math.max(
+      ...plan.flatMap(({ name, at, sabotage }) => (at === when && sabotage !== undefined ? (due.get(name) ?? 0) : 0)),
+    );
+    await delay(Math.max(0, last + GRACE_MS + LATEST_MS - Date.now()));
+  };
+  await add(undefined);
+  print(`${since()}  ${due.size} jobs, a grace of ${GRACE_MS / 1_000} s`);
+  await graceIsOver(undefined);
+  while (await isBusy(operator)) await delay(1_000);
+  await add("stop");
   print(`${since()}  the Gateway is stopped`);
   await gateway.kill("SIGTERM");
-  await reach(START_S);
+  await delay(25_000);
   await gateway.start();
   print(`${since()}  the Gateway is back`);
-  await reach(CLOCK_S);
+  await add("return");
+  await graceIsOver("stop");
+  await add("clock");
   await writeFile(path.join(gateway.folder, "clock"), String(-HOURS_BACK * 3_600_000));
   print(`${since()}  the Gateway's clock is set back by ${HOURS_BACK} hours`);
-  const last = Math.max(...plan.filter(({ sabotage }) => sabotage !== undefined).map(({ dueS }) => dueS));
-  await reach(last + (GRACE_MS + LATEST_MS) / 1_000 + 5);
+  await graceIsOver("clock");
   const stats = inbox.stats();
   await inbox.stop();
   print(`alarms ${stats.jobAlarms}, messages ${stats.dispatched}`);
-  return plan.map((job) => check(job, startedAt, heard)).every(Boolean);
+  return plan.map((job) => check(job, due.get(job.name) ?? 0, heard)).every(Boolean);
 }
 
 /** Whether of a job came what must come, said in a line. */
 function check(
-  { name, dueS, sabotage }: PlannedJob,
-  startedAt: number,
+  { name, sabotage }: PlannedJob,
+  dueAt: number,
   heard: readonly { readonly alarm: JobAlarm; readonly at: number }[],
 ): boolean {
   const alarms = heard.filter(({ alarm }) => alarm.name === name && alarm.error !== undefined);
   const [first] = alarms;
-  const lateMs = first === undefined ? 0 : first.at - (startedAt + dueS * 1_000 + GRACE_MS);
+  const lateMs = first === undefined ? 0 : first.at - (dueAt + GRACE_MS);
   const isRight =
     sabotage === undefined ? alarms.length === 0 : alarms.length === 1 && lateMs >= 0 && lateMs <= LATEST_MS;
   const claimed = first?.alarm.claimed === undefined ? "" : `; claimed: ${JSON.stringify(first.alarm.claimed)}`;
