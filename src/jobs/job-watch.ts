@@ -104,12 +104,17 @@ export class JobWatch {
     this.main = readMainSessions(hello);
     this.speaksAfterEnd = speaksAfterEnd;
     const listed = new Set<string>();
-    for (const raw of jobs) {
-      const job = readJob(raw, this.main);
-      if (job === undefined) continue;
-      listed.add(job.id);
-      this.reconcile(job);
-    }
+    const isWhole = await inSlices(
+      jobs,
+      (raw) => {
+        const job = readJob(raw, this.main);
+        if (job === undefined) return;
+        listed.add(job.id);
+        this.reconcile(job);
+      },
+      { signal },
+    );
+    if (!isWhole) return;
     this.before.clear();
     for (const { job, firing } of this.watched.all()) {
       firing?.allow(this.time.elapsed() + this.options.graceMs);
@@ -199,7 +204,7 @@ export class JobWatch {
     const { graceMs } = this.options;
     const firing = this.open(watched, raw["runAtMs"]);
     const now = this.time.elapsed();
-    const until = this.speaksAfterEnd ? Number.POSITIVE_INFINITY : now + SHARED_AFTER_END_MS;
+    const until = this.speaksAfterEnd || watched.job.isReminder ? Number.POSITIVE_INFINITY : now + SHARED_AFTER_END_MS;
     firing.end(readClaim(raw), until, now + Math.min(graceMs, AFTER_END_MS));
     this.conclude(watched);
   }
@@ -357,10 +362,13 @@ export class JobWatch {
   /** Asks the Gateway about jobs that are overdue, before anybody is alarmed. */
   private async lookUp(overdue: readonly Watched[], signal: AbortSignal): Promise<void> {
     const { ask, graceMs } = this.options;
-    let jobs: Map<string, CronJob>;
+    const jobs = new Map<string, CronJob>();
     try {
-      const listed = (await listJobs(ask)).flatMap((raw) => readJob(raw, this.main) ?? []);
-      jobs = new Map(listed.map((job) => [job.id, job]));
+      const wanted = new Set(overdue.map(({ job }) => job.id));
+      await inSlices(await listJobs(ask), (raw) => {
+        const job = wanted.has(readId(fields(raw)["id"]) ?? "") ? readJob(raw, this.main) : undefined;
+        if (job !== undefined) jobs.set(job.id, job);
+      });
     } catch {
       // Counted and logged by whoever asks.
       for (const { firing } of overdue) firing?.allow(this.time.elapsed() + Math.min(graceMs, AFTER_END_MS));

@@ -11,6 +11,8 @@ export interface CronJob {
   readonly speaks: boolean;
   /** The session keys under which it may be heard, in lower case; the first is where its words belong. */
   readonly places: readonly string[];
+  /** A reminder for the main session, which waits there for its turn: the job is over before the agent speaks. */
+  readonly isReminder: boolean;
   /** It is removed by itself once it has run. */
   readonly runsOnce: boolean;
   /** It names the channel that its words are to be sent to. */
@@ -69,6 +71,7 @@ export function readJob(raw: unknown, main: MainSessions): CronJob | undefined {
     isEnabled: job["enabled"] !== false,
     speaks: (kind === "agentTurn" || kind === "systemEvent") && !waits,
     places: placesOf(id, job, main),
+    isReminder: isMain,
     runsOnce: job["deleteAfterRun"] === true,
     hasChannel: mode === "announce" && typeof channel === "string" && channel !== "" && channel !== "last",
     schedule: digest(job["schedule"]),

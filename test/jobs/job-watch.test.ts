@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { JobWatch } from "../../src/jobs/job-watch.ts";
 import { createMemoryLedger } from "../../src/ledger/memory.ts";
+import { Report } from "../../src/report/report.ts";
+import { createTestClock } from "../../src/testing/index.ts";
 import type { Alarm } from "../../src/types.ts";
 import {
   CONVERSATION,
@@ -88,6 +91,17 @@ describe("a job that is due", () => {
     expect(alarms).toHaveLength(1);
     expect(alarms[0]?.error?.message).toContain("has not run");
     expect(alarms[0]).not.toHaveProperty("claimed");
+  });
+
+  it.each(RELEASES)("is no alarm when it is a reminder that waits until the agent has time (%s)", async (release) => {
+    const { add, run, pass, told, final } = await openScheduling(release);
+    add("a", { target: "main" });
+    await pass(DUE_MS);
+    run("a");
+    await pass(2 * MINUTE_MS);
+    final(release < "2026.8" ? "agent:main:cron:a:run:1" : "agent:main:main", "Sorry, I was busy.");
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
   });
 
   it("is an alarm when the Gateway passes it over", async () => {
@@ -479,6 +493,35 @@ describe("limits", () => {
     expect(inbox.stats()).toMatchObject({ jobs: 10_000, jobsOverLimit: 50 });
     const offsets = source.asked.flatMap(([method, params]) => (method === "cron.list" ? [params["offset"] ?? 0] : []));
     expect(offsets).toContain(10_000);
+  });
+
+  it("lets the event loop turn while it reads a long list", async () => {
+    const clock = createTestClock();
+    const report = new Report({ joined: () => [] });
+    const watch = new JobWatch({
+      gateway: "one",
+      clock,
+      report,
+      graceMs: GRACE_MS,
+      ledger: createMemoryLedger({ clock }),
+      isOurs: () => true,
+      ask: async () => ({}),
+      liveKeys: () => [],
+      isCatchingUp: () => false,
+    });
+    const job = (n: number) => ({ id: `job-${n}`, payload: { kind: "agentTurn" }, state: { nextRunAtMs: HOUR_MS } });
+    const jobs = Array.from({ length: 100_000 }, (_, n) => job(n));
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      ticking = setImmediate(count);
+    };
+    let ticking = setImmediate(count);
+    await watch.begin(jobs, { hello: {}, speaksAfterEnd: false, signal: new AbortController().signal });
+    clearImmediate(ticking);
+    watch.stop();
+    expect(report.stats.jobsOverLimit).toBe(90_000);
+    expect(turns).toBeGreaterThan(5);
   });
 
   it("tells neither the name of a job nor the Gateway's words to the log", async () => {
