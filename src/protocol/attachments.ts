@@ -154,7 +154,7 @@ export interface AttachmentPlace extends SaidAt {
 }
 
 /** Longer than every id that is made here. */
-const MAX_WRITTEN_CHARS = 16_384;
+const MAX_WRITTEN_CHARS = 65_536;
 
 function writeId({ gateway, sessionKey, runId, agentId, artifactId, kind, name, nth }: AttachmentPlace): string {
   const agent = /^agent:/i.test(sessionKey) ? null : (agentId ?? null);

@@ -2,6 +2,7 @@ import type { Clock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import { namedAttachments, type ToldAttachment } from "../protocol/attachments.ts";
 import { fields } from "../protocol/fields.ts";
+import type { SessionRow } from "../protocol/transcript-row.ts";
 
 /** What {@link AnnouncedFiles} need. */
 export interface AnnouncedFilesOptions {
@@ -11,58 +12,61 @@ export interface AnnouncedFilesOptions {
 }
 
 interface Announced {
-  /** By the events of the run: the model has named these. */
-  readonly named: ReadonlySet<string>;
-  /** By its rows. */
-  readonly told: readonly ToldAttachment[];
+  /** What the model wants to send, by the events of the run: paths and addresses. */
+  readonly named: readonly string[];
+  /** What the rows of the run have, by row: Gateways repeat themselves. */
+  readonly rows: ReadonlyMap<string, readonly ToldAttachment[]>;
 }
 
-/** More names of one run are not kept. */
+/** More names of one run, and longer ones, are not kept. All runs together take up so many characters. */
 const MAX_NAMED = 100;
 const MAX_NAME_CHARS = 4_096;
+const MAX_CHARS = 4_194_304;
 
 /**
- * The files of runs whose finals have not come. A final does not speak of them: the run's `agent` events name what the
- * model wants to send along, and the Gateway puts what it gives out into the history some 200 to 1,000 ms after the final.
+ * The files of runs whose finals have not come. A final does not mention them: the `agent` events of the run name them,
+ * and the Gateway puts them into the history 0.2 to 1 s after the final.
  */
 export class AnnouncedFiles {
   private readonly byRun: ExpiringMap<Announced>;
 
   constructor({ clock, ttlMs, maxRuns }: AnnouncedFilesOptions) {
-    this.byRun = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
+    this.byRun = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, maxSize: MAX_CHARS, sizeOf: charsOf, clock });
   }
 
   /** Takes the `data` of an `agent` event. */
   event(runId: string, data: unknown): void {
     const { mediaUrls } = fields(data);
     if (!Array.isArray(mediaUrls)) return;
-    const { named, told } = this.byRun.get(runId) ?? NOTHING;
+    const { named, rows } = this.byRun.get(runId) ?? NOTHING;
     const all = new Set(named);
-    for (let i = 0; i < mediaUrls.length && all.size < MAX_NAMED; i++) {
+    for (let i = 0; i < mediaUrls.length && i < MAX_NAMED && all.size < MAX_NAMED; i++) {
       const url: unknown = mediaUrls[i];
       if (typeof url === "string" && url !== "" && url.length <= MAX_NAME_CHARS) all.add(url);
     }
-    if (all.size > named.size) this.byRun.set(runId, { named: all, told });
+    if (all.size > named.length) this.byRun.set(runId, { named: [...all], rows });
   }
 
-  /** Takes what a row of the run has besides text. */
-  row(runId: string, attachments: readonly ToldAttachment[]): void {
-    const { named, told } = this.byRun.get(runId) ?? NOTHING;
-    if (told.length < MAX_NAMED) this.byRun.set(runId, { named, told: [...told, ...attachments] });
+  /** Takes a row of the run. */
+  row(runId: string, { id, kind, text, attachments }: SessionRow): void {
+    if (attachments === undefined) return;
+    const { named, rows } = this.byRun.get(runId) ?? NOTHING;
+    if (rows.size < MAX_NAMED)
+      this.byRun.set(runId, { named, rows: new Map(rows).set(`${id} ${kind} ${text.length}`, attachments) });
   }
 
-  /** The files of a run, by as much as is known of them; undefined when none were announced. */
+  /** What is known of a run's files. Undefined when none were announced. */
   of(runId: string): readonly ToldAttachment[] | undefined {
     const announced = this.byRun.get(runId);
     if (announced === undefined) return undefined;
-    const { named, told } = announced;
-    return told.length > 0 ? told : (namedAttachments([...named]) ?? told);
+    const told = [...announced.rows.values()].flat();
+    return told.length > 0 ? told : namedAttachments(announced.named);
   }
 
-  /** Whether the history will have more of them than is known: the rows that came speak of fewer than the model has named. */
+  /** Whether the history will have more of them: the rows have fewer than the model has named. */
   isIncomplete(runId: string): boolean {
-    const { named, told } = this.byRun.get(runId) ?? NOTHING;
-    return told.length < named.size;
+    const { named, rows } = this.byRun.get(runId) ?? NOTHING;
+    return [...rows.values()].flat().length < named.length;
   }
 
   clear(): void {
@@ -70,4 +74,12 @@ export class AnnouncedFiles {
   }
 }
 
-const NOTHING: Announced = { named: new Set(), told: [] };
+const NOTHING: Announced = { named: [], rows: new Map() };
+
+function charsOf({ named, rows }: Announced): number {
+  const told = [...rows.values()].flat();
+  return told.reduce(
+    (chars, { name = "", artifactId = "" }) => chars + name.length + artifactId.length + 64,
+    named.reduce((chars, name) => chars + name.length + 16, 64),
+  );
+}

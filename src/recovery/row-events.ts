@@ -108,8 +108,11 @@ export class RowEvents {
 
   private agent(raw: Readonly<Record<string, unknown>>): void {
     const runId = readId(raw["runId"]);
-    if (this.sessionOf(raw) === undefined || runId === undefined) return;
+    const isOurs = this.sessionOf(raw) !== undefined;
+    if (runId === undefined) return;
+    // Also of a job's own session: its message may belong into a conversation of ours.
     if (raw["stream"] === "assistant") this.options.files.event(runId, raw["data"]);
+    if (!isOurs) return;
     if (raw["isHeartbeat"] === true) this.options.supervisor.hint(this.options.gateway, runId, { origin: "heartbeat" });
   }
 
@@ -126,7 +129,7 @@ export class RowEvents {
     const heard = { place: placeOfRow(row, sessionId), fingerprint };
     const { kind } = row;
     const runId = row.runId ?? (generation.hasNamelessRuns([row]) ? namelessId(row) : undefined);
-    if (runId !== undefined && row.attachments !== undefined) this.options.files.row(runId, row.attachments);
+    if (runId !== undefined) this.options.files.row(runId, row);
     if (kind === "step" && runId !== undefined) pending.heardPart(runId);
     const isEnd = kind !== "prompt" && kind !== "step" && runId !== undefined;
     if (!isEnd || ends.isKnown(runId, kind === "failed" || kind === "aborted" ? "error" : "final")) {

@@ -116,6 +116,13 @@ describe("an id", () => {
     ]);
   });
 
+  it("holds the longest names that there can be", () => {
+    const longest = "\u0001".repeat(1_024);
+    const said = { gateway: longest, sessionKey: longest, runId: longest };
+    const [attachment] = attachmentsOf([{ kind: "image", artifactId: longest }], said);
+    expect(readAttachmentId(attachment?.id)).toEqual({ ...said, artifactId: longest });
+  });
+
   it("is read from anything without a throw", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.base64String(), fc.jsonValue()), (id) => {

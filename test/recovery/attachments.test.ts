@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Attachment } from "../../src/index.ts";
+import { type Attachment, collavre } from "../../src/index.ts";
 import { createFakeGateway, createTestClock, type FakeGateway, type TestClock } from "../../src/testing/index.ts";
 import { asked, heard, lastingLedger, listen, NOON, openGateway, topic, until } from "./hearing.ts";
 
@@ -91,6 +91,20 @@ describe("heard live", () => {
     expect(textsAndFiles(hearing.messages)).toEqual([["Hidden.", NAMED]]);
   });
 
+  it.each(["agent", "send"] as const)("has each file once when the Gateway repeats itself (%s)", async (origin) => {
+    const { gateway, clock } = await openGateway();
+    const hearing = await listen({ gateway, clock });
+    gateway.repeat(3);
+    gateway.say("Again.", { sessionKey: topic(1), origin, files: [PICTURE, REPORT] });
+    await heard(gateway, hearing);
+    clock.advance(1_000);
+    await hearing.toldOf(1);
+    expect(hearing.messages[0]?.attachments.map(({ name }) => name)).toEqual(["dot.png", "report.txt"]);
+    clock.advance(10_000);
+    await heard(gateway, hearing);
+    expect(hearing.messages).toHaveLength(1);
+  });
+
   it("tells a reminder's files in its conversation", async () => {
     const { gateway, clock } = await openGateway();
     const hearing = await listen({ gateway, clock });
@@ -99,6 +113,20 @@ describe("heard live", () => {
     clock.advance(5_000);
     await hearing.toldOf(1);
     expect(hearing.told()).toEqual([[topic(1), "Remember."]]);
+  });
+
+  it("names the files of a reminder without a copy, where only conversations are ours", async () => {
+    const { gateway, clock } = await openGateway();
+    const hearing = await listen({ gateway, clock }, { session: collavre });
+    const job = { id: "j", sessionTarget: "current", sessionKey: topic(1) };
+    gateway.emit("cron", { jobId: "j", action: "added", job });
+    const of = { runId: "r1", sessionKey: "agent:main:cron:j:run:s", agentId: "main" };
+    gateway.emit("agent", { ...of, stream: "assistant", data: { mediaUrls: ["./dot.png"] } });
+    gateway.chat({ ...of, seq: 1, state: "final", message: { role: "assistant", content: "Remember." } });
+    gateway.emit("cron", { jobId: "j", action: "finished", job });
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "Remember."]]);
+    expect(textsAndFiles(hearing.messages)).toEqual([["Remember.", NAMED]]);
   });
 
   it("takes the files of a final that has them from there, with no question", async () => {

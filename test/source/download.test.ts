@@ -179,7 +179,7 @@ describe("download()", () => {
     await expect(inbox.download(id)).rejects.toMatchObject({ code: "ERR_INBOX_STOPPED" });
   });
 
-  it.each(["", "x", 7, undefined, Buffer.from("[]").toString("base64url"), "A".repeat(20_000)])(
+  it.each(["", "x", 7, undefined, Buffer.from("[]").toString("base64url"), "A".repeat(70_000)])(
     "throws for the id %j",
     async (id) => {
       const inbox = createInbox();
