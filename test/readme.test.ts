@@ -1,9 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { createFakeGateway } from "../src/testing/index.ts";
+import { useTemporaryFolder } from "./helpers/temporary-folder.ts";
 
+const inFolder = useTemporaryFolder();
 const root = new URL("../", import.meta.url);
 const readme = readFileSync(new URL("README.md", root), "utf8");
 const src = (path: string) => JSON.stringify(fileURLToPath(new URL(path, root)));
@@ -34,6 +38,33 @@ describe("the README", () => {
     child.stdout.on("data", (chunk) => (output += chunk));
     await once(child, "close");
     expect(output.trim().split("\n")).toEqual(promised);
+  });
+
+  it("has a recipe that survives a crash", async () => {
+    const [, recipe = ""] = /\*\*Survive a crash\*\*[\s\S]*?```ts\n([\s\S]*?)```/.exec(readme) ?? [];
+    const gateway = await createFakeGateway();
+    const live = async (deliver: string) => {
+      const program = `
+        import { createInbox } from ${src("src/index.ts")};
+        const gateway = ${JSON.stringify({ url: gateway.url, token: gateway.token })};
+        const deliver = ${deliver};
+        ${recipe}
+        console.log("started");
+      `;
+      const args = ["--import", import.meta.resolve("tsx"), "--input-type=module", "--eval", program];
+      const child = spawn(process.execPath, args, { cwd: inFolder("."), stdio: ["ignore", "pipe", "inherit"] });
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      return { ended: once(child, "exit"), child, next: async () => (await lines.next()).value };
+    };
+    const first = await live(`() => process.kill(process.pid, "SIGKILL")`);
+    expect(await first.next()).toBe("started");
+    gateway.say("Standup is in ten minutes.", { sessionKey: "agent:main:team", origin: "cron" });
+    expect(await first.ended).toEqual([null, "SIGKILL"]);
+    const second = await live("({ text }) => console.log(text)");
+    expect([await second.next(), await second.next()].sort()).toEqual(["Standup is in ten minutes.", "started"]);
+    second.child.kill("SIGTERM");
+    expect(await second.ended).toEqual([0, null]);
+    await gateway.close();
   });
 
   it("links to existing files", () => {

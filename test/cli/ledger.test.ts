@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { messageOf } from "../helpers/message.ts";
 import { temporaryFile } from "../helpers/temporary-folder.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
+import { canMount, useSmallDisk } from "../ledger/small-disk.ts";
 import { runCli } from "./run-cli.ts";
 
 let file: string;
@@ -76,4 +77,18 @@ it("refuses a file that is no ledger", async () => {
   expect((await ledgerCommand("check", "--ledger", `${other}-none`)).code).toBe(1);
   expect((await ledgerCommand("check", "--ledger", "postgres://localhost/inbox")).code).toBe(2);
   expect((await ledgerCommand("chekc", "--ledger", file)).code).toBe(2);
+});
+
+describe.runIf(canMount())("a backup to a full disk", () => {
+  const disk = useSmallDisk();
+
+  it("says so and leaves nothing behind", async () => {
+    disk.fill();
+    const { code, stderr } = await ledgerCommand("backup", disk.path("copy.db"), "--ledger", file);
+    expect(code).toBe(1);
+    expect(stderr).toContain("Cannot write a copy");
+    expect(existsSync(disk.path("copy.db"))).toBe(false);
+    disk.makeRoom();
+    expect((await ledgerCommand("backup", disk.path("copy.db"), "--ledger", file)).code).toBe(0);
+  });
 });

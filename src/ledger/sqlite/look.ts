@@ -1,4 +1,4 @@
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync, existsSync, rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { errorText, InboxError } from "../../errors.ts";
 import { entryOf, type MessageRow } from "../sql/rows.ts";
@@ -62,8 +62,15 @@ export class FileLook {
   /** Writes a whole, readable copy, as the file is at this moment. Refuses to write over anything. */
   backup(to: string): void {
     if (existsSync(to)) throw new InboxError("ERR_INBOX_LEDGER", `There is a file ${to} already`, { file: to });
-    this.read(() => this.db.prepare("vacuum into ?").run(to));
-    chmodSync(to, 0o600);
+    try {
+      this.db.prepare("vacuum into ?").run(to);
+      chmodSync(to, 0o600);
+    } catch (error) {
+      for (const suffix of ["", "-journal"]) rmSync(to + suffix, { force: true });
+      const { file } = this;
+      const text = `Cannot write a copy of the ledger ${file} to ${to}: ${errorText(error)}`;
+      throw new InboxError("ERR_INBOX_LEDGER", text, { file }, error);
+    }
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import { constants, type StatsFs } from "node:fs";
-import { access, lstat, readlink, realpath, stat, statfs } from "node:fs/promises";
+import { access, lstat, readFile, readlink, realpath, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { errorText, InboxError } from "../../errors.ts";
 import { openError } from "./problems.ts";
@@ -52,6 +52,13 @@ async function realPathOf(file: string): Promise<string> {
   throw new Error("too many symbolic links");
 }
 
+/** Whether something is mounted at just that path, as containers do with single files; false where that cannot be told. */
+async function isMount(path: string): Promise<boolean> {
+  const table = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
+  const escaped = path.replace(/[ \t\n\\]/g, (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`);
+  return table.split("\n").some((line) => line.split(" ")[4] === escaped);
+}
+
 /**
  * Makes sure that a ledger file can be at that place, and gives its real path: two names of it that are symbolic links are
  * one ledger. Never opens the file: closing it again would end the locks of this process on it.
@@ -69,6 +76,7 @@ export async function checkPlace(file: string): Promise<string> {
     const stats = await lstat(path).catch(() => undefined);
     if (stats !== undefined && !stats.isFile()) throw openError(file, "not-a-file");
     if (stats !== undefined && stats.nlink > 1) throw openError(file, "hard-link");
+    if (stats !== undefined && (await isMount(path))) throw openError(file, "file-mount");
     if (stats !== undefined) await access(path, constants.R_OK | constants.W_OK);
     return path;
   } catch (error) {

@@ -9,6 +9,7 @@ export type LedgerProblem =
   | "disk-full"
   | "network"
   | "hard-link"
+  | "file-mount"
   | "foreign"
   | "newer"
   | "damaged"
@@ -26,6 +27,8 @@ const explanations: Readonly<Record<LedgerProblem, string>> = {
     "it is on a network file system, where SQLite's locks do not hold. Give a path on a local disk; for several machines, use a Postgres ledger (`postgresLedger` of `openclaw-inbox/postgres`)",
   "hard-link":
     "the file has a second name (a hard link), and the files beside it would differ by name. Remove the other name, or use a symbolic link",
+  "file-mount":
+    "the file is mounted by itself, and the files beside it would not be where they are for others. Mount its folder",
   foreign: "the file belongs to another program, or its beginning is damaged. Give another path",
   newer: "the file was made by a newer version of openclaw-inbox. Use that version, or give another path",
   damaged:

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
@@ -7,6 +7,7 @@ import { networkFileSystem } from "../../../src/ledger/sqlite/place.ts";
 import { messageOf } from "../../helpers/message.ts";
 import { useTemporaryFolder } from "../../helpers/temporary-folder.ts";
 import { openLedger } from "../open-ledger.ts";
+import { canMount } from "../small-disk.ts";
 
 const inFolder = useTemporaryFolder();
 
@@ -104,6 +105,18 @@ describe("opening a ledger file", () => {
     expect(readdirSync(inFolder("shared"))).toEqual(["inbox.db"]);
   });
 
+  it.runIf(canMount())("refuses a file that is mounted by itself", async () => {
+    mkdirSync(inFolder("a b"));
+    await (await openLedger(inFolder("inbox.db"))).close();
+    writeFileSync(inFolder("a b/inbox.db"), "");
+    execFileSync("mount", ["--bind", inFolder("inbox.db"), inFolder("a b/inbox.db")]);
+    try {
+      await expectRefused(inFolder("a b/inbox.db"), "file-mount");
+    } finally {
+      execFileSync("umount", ["--lazy", inFolder("a b/inbox.db")]);
+    }
+  });
+
   it("fails in start() with a remedy", async () => {
     writeFileSync(inFolder("inbox.db"), "Not a database, and not short either. ".repeat(100));
     const inbox = createInbox({ ledger: inFolder("inbox.db") });
@@ -117,6 +130,8 @@ describe("opening a ledger file", () => {
 insert into messages (id, gateway, session_key, lane, run_id, state, owner, attempts, taken_at, changed_at)
 select 'msg_' || i, 'home', 'agent:main:' || (i % 1000), 'home agent:main:' || (i % 1000), 'run' || i, 'delivered', 'x', 1, 1, unixepoch() * 1000 from n`;
     makeDatabase("inbox.db", `pragma synchronous = off; ${many}`);
+    // Else the first flush waits for all of it.
+    execFileSync("sync", [inFolder("inbox.db")]);
     const before = performance.now();
     const ledger = await openLedger(inFolder("inbox.db"));
     expect(await ledger.claim(100)).toEqual([]);
