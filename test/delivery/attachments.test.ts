@@ -38,7 +38,7 @@ const expected = [
   { id: expect.any(String), kind: "file", name: "plan.pdf" },
 ];
 
-it("carries what attachments are to a webhook and a ledger, and never bytes, tickets or paths", async () => {
+it("carries what attachments are but no bytes, tickets or paths", async () => {
   const folder = mkdtempSync(join(tmpdir(), "attachments-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const bodies: string[] = [];

@@ -70,8 +70,8 @@ function act(world: Scheduling, id: string, fate: Fate): void {
   }
 }
 
-describe("the watch", () => {
-  it("alarms for each silent job, once, and for no other, whatever the clocks and links do", async () => {
+describe("the watch of jobs", () => {
+  it("alarms once for each silent job, whatever the clocks and links do", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...RELEASES),
@@ -142,7 +142,7 @@ describe("the watch", () => {
     );
   }, 60_000);
 
-  it("withstands whatever a Gateway tells of its jobs", async () => {
+  it("accepts whatever a Gateway tells of its jobs", async () => {
     const word = fc.oneof(
       fc.anything({ withBigInt: false }),
       fc.constantFrom(

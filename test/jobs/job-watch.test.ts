@@ -22,7 +22,7 @@ const DUE_MS = 10 * MINUTE_MS;
 const LATEST_MS = 30_000;
 
 describe("a job that is due", () => {
-  it.each(OF_EACH)("is no alarm when it speaks (%s, %s)", async (release, target) => {
+  it.each(OF_EACH)("raises no alarm when it speaks (%s, %s)", async (release, target) => {
     const { add, run, pass, told, inbox } = await openScheduling(release);
     add("a", { target });
     await pass(DUE_MS);
@@ -32,7 +32,7 @@ describe("a job that is due", () => {
     expect(inbox.stats().jobAlarms).toBe(0);
   });
 
-  it.each(OF_EACH)("is no alarm when it says a token of silence (%s, %s)", async (release, target) => {
+  it.each(OF_EACH)("raises no alarm when it says a token of silence (%s, %s)", async (release, target) => {
     const { add, run, pass, told } = await openScheduling(release);
     add("a", { target });
     await pass(DUE_MS);
@@ -41,7 +41,7 @@ describe("a job that is due", () => {
     expect(told()).toEqual([]);
   });
 
-  it.each(OF_EACH)("is no alarm when its run fails (%s, %s)", async (release, target) => {
+  it.each(OF_EACH)("raises no alarm when its run fails (%s, %s)", async (release, target) => {
     const { add, run, pass, told } = await openScheduling(release);
     add("a", { target });
     await pass(DUE_MS);
@@ -50,7 +50,7 @@ describe("a job that is due", () => {
     expect(told()).toEqual([]);
   });
 
-  it.each(OF_EACH)("is an alarm when it is ok in 1 ms and said nothing (%s, %s)", async (release, target) => {
+  it.each(OF_EACH)("raises an alarm when it is ok in 1 ms and silent (%s, %s)", async (release, target) => {
     const { add, run, pass, alarms, now, inbox } = await openScheduling(release);
     add("a", { target });
     const due = now() + DUE_MS;
@@ -73,7 +73,7 @@ describe("a job that is due", () => {
     expect(inbox.stats()).toMatchObject({ jobAlarms: 1, silentJobs: 1 });
   });
 
-  it.each(OF_EACH)("is an alarm when its agent answers nothing (%s, %s)", async (release, target) => {
+  it.each(OF_EACH)("raises an alarm when its agent answers nothing (%s, %s)", async (release, target) => {
     const { add, run, pass, told } = await openScheduling(release);
     add("a", { target });
     await pass(DUE_MS);
@@ -82,7 +82,7 @@ describe("a job that is due", () => {
     expect(told()).toEqual(["a silent"]);
   });
 
-  it.each(RELEASES)("is an alarm when it is not run (%s)", async (release) => {
+  it.each(RELEASES)("raises an alarm when it is not run (%s)", async (release) => {
     const { add, pass, alarms } = await openScheduling(release);
     add("a");
     await pass(DUE_MS + GRACE_MS - 1_000);
@@ -93,7 +93,7 @@ describe("a job that is due", () => {
     expect(alarms[0]).not.toHaveProperty("claimed");
   });
 
-  it.each(RELEASES)("is no alarm when it is a reminder that waits until the agent has time (%s)", async (release) => {
+  it.each(RELEASES)("raises no alarm when it waits until the agent has time (%s)", async (release) => {
     const { add, run, pass, told, final } = await openScheduling(release);
     add("a", { target: "main" });
     await pass(DUE_MS);
@@ -104,7 +104,7 @@ describe("a job that is due", () => {
     expect(told()).toEqual([]);
   });
 
-  it("is an alarm when the Gateway passes it over", async () => {
+  it("raises an alarm when the Gateway passes it over", async () => {
     const { add, edit, pass, told, now } = await openScheduling();
     add("a", { everyMs: HOUR_MS });
     await pass(DUE_MS + 1_000);
@@ -113,7 +113,7 @@ describe("a job that is due", () => {
     expect(told()).toEqual(["a silent"]);
   });
 
-  it("is an alarm when its session refuses it, with what the Gateway claims", async () => {
+  it("raises an alarm with the Gateway's claim when its session refuses it", async () => {
     const { add, run, pass, alarms } = await openScheduling();
     add("a", { target: "named" });
     await pass(DUE_MS);
@@ -122,7 +122,7 @@ describe("a job that is due", () => {
     expect(alarms).toMatchObject([{ claimed: { status: "error", ranMs: 19, reason: "The session is archived." } }]);
   });
 
-  it("is an alarm when its words do not reach the channel that it names", async () => {
+  it("raises an alarm when its words do not reach the channel it names", async () => {
     const { add, run, pass, alarms } = await openScheduling();
     add("a", { delivery: { mode: "announce", channel: "telegram", to: "1" } });
     add("b", { delivery: { mode: "announce" } });
@@ -133,7 +133,7 @@ describe("a job that is due", () => {
     expect(alarms).toMatchObject([{ job: "a", claimed: { status: "ok", delivery: "not-delivered" } }]);
   });
 
-  it("is an alarm when it deletes itself after a run that said nothing", async () => {
+  it("raises an alarm when it deletes itself after a silent run", async () => {
     const { add, run, pass, told, inbox } = await openScheduling();
     add("a", { deleteAfterRun: true });
     await pass(DUE_MS);
@@ -143,7 +143,7 @@ describe("a job that is due", () => {
     expect(inbox.stats()).toMatchObject({ jobs: 0, silentJobs: 0 });
   });
 
-  it("is one alarm however often it is silent, and one when it is heard again", async () => {
+  it("raises one alarm until it is heard again", async () => {
     const { add, run, pass, told, inbox } = await openScheduling();
     add("a", { everyMs: 20 * MINUTE_MS });
     await pass(DUE_MS);
@@ -162,7 +162,7 @@ describe("a job that is due", () => {
     expect(told()).toEqual(["a silent", "a heard", "a silent"]);
   });
 
-  it("is heard again by words that come late", async () => {
+  it("is heard again by late words", async () => {
     const { add, run, pass, told, final } = await openScheduling();
     add("a");
     await pass(DUE_MS);
@@ -173,7 +173,7 @@ describe("a job that is due", () => {
     expect(told()).toEqual(["a silent", "a heard"]);
   });
 
-  it("is not answered by others in its session", async () => {
+  it("is not heard by the words of others in its session", async () => {
     const { add, run, pass, told, final, source } = await openScheduling();
     add("a", { target: "named" });
     await pass(DUE_MS);
@@ -189,8 +189,8 @@ describe("a job that is due", () => {
   });
 });
 
-describe("no alarm", () => {
-  it("of a disabled job", async () => {
+describe("an alarm", () => {
+  it("is not raised for a disabled job", async () => {
     const { add, edit, pass, told } = await openScheduling();
     add("a", { enabled: false });
     add("b");
@@ -205,7 +205,7 @@ describe("no alarm", () => {
     ["a heartbeat", { target: "main", payload: { kind: "heartbeat" }, wakeMode: "next-heartbeat" }],
     ["a reminder that waits for the next heartbeat", { target: "main", wakeMode: "next-heartbeat" }],
     ["a payload of an unknown kind", { payload: { kind: "hologram" } }],
-  ] as const)("of %s", async (_, options) => {
+  ] as const)("is not raised for %s", async (_, options) => {
     const { add, run, pass, told, inbox } = await openScheduling();
     add("a", options);
     await pass(DUE_MS);
@@ -215,7 +215,7 @@ describe("no alarm", () => {
     expect(inbox.stats().jobs).toBe(0);
   });
 
-  it.each([true, false])("of a deleted job (untold: %s)", async (untold) => {
+  it.each([true, false])("is not raised for a deleted job (untold: %s)", async (untold) => {
     const { add, remove, pass, told } = await openScheduling();
     add("a");
     await pass(DUE_MS + MINUTE_MS);
@@ -224,7 +224,7 @@ describe("no alarm", () => {
     expect(told()).toEqual([]);
   });
 
-  it("of a job that was put off", async () => {
+  it("is not raised for a job that was put off", async () => {
     const { add, edit, pass, told, now } = await openScheduling();
     add("a");
     await pass(DUE_MS - 1_000);
@@ -234,7 +234,7 @@ describe("no alarm", () => {
     expect(told()).toEqual([]);
   });
 
-  it("of a job that is still running", async () => {
+  it("is not raised for a job that is still running", async () => {
     const { add, start, end, pass, told } = await openScheduling();
     add("a");
     await pass(DUE_MS);
@@ -246,7 +246,7 @@ describe("no alarm", () => {
     expect(told()).toEqual([]);
   });
 
-  it("of a job whose agent is still speaking", async () => {
+  it("is not raised for a job whose agent is still speaking", async () => {
     const { add, run, pass, told, source } = await openScheduling("2026.7.35");
     add("a", { target: "main" });
     await pass(DUE_MS);
@@ -260,7 +260,7 @@ describe("no alarm", () => {
     expect(told()).toEqual([]);
   });
 
-  it("of a job of a conversation that is not ours", async () => {
+  it("is not raised for a job of a conversation that is not ours", async () => {
     const session = (key: string) => (key === CONVERSATION ? {} : undefined);
     const { add, pass, told, inbox } = await openScheduling("2026.9.6", { session });
     add("a");
@@ -270,7 +270,7 @@ describe("no alarm", () => {
     expect(inbox.stats().jobs).toBe(1);
   });
 
-  it("of a message that another host has taken on", async () => {
+  it("is not raised for a message that another host has taken", async () => {
     const ledger = createMemoryLedger();
     const shared = { ...ledger, take: async () => "known" as const };
     const { add, run, pass, told, inbox } = await openScheduling("2026.9.6", { ledger: shared });
@@ -282,7 +282,7 @@ describe("no alarm", () => {
     expect(told()).toEqual([]);
   });
 
-  it("with a grace of 0", async () => {
+  it("is not raised with a grace of 0", async () => {
     const { add, pass, told, inbox } = await openScheduling("2026.9.6", { jobGraceMs: 0 });
     add("a");
     await pass(HOUR_MS);
@@ -291,8 +291,8 @@ describe("no alarm", () => {
   });
 });
 
-describe("while the link was down", () => {
-  it("a job that spoke is no alarm", async () => {
+describe("a job while the link was down", () => {
+  it("raises no alarm when it spoke", async () => {
     const { add, run, pass, told, cut, comeBack } = await openScheduling();
     add("a", { everyMs: HOUR_MS });
     cut();
@@ -305,7 +305,7 @@ describe("while the link was down", () => {
     expect(told()).toEqual([]);
   });
 
-  it("a job that spoke and deleted itself is no alarm", async () => {
+  it("raises no alarm when it spoke and deleted itself", async () => {
     const { add, run, pass, told, cut, comeBack } = await openScheduling();
     add("a", { deleteAfterRun: true });
     cut();
@@ -316,7 +316,7 @@ describe("while the link was down", () => {
     expect(told()).toEqual([]);
   });
 
-  it("a job that began before and spoke is no alarm", async () => {
+  it("raises no alarm when it began before and spoke", async () => {
     const { add, start, end, pass, told, cut, comeBack } = await openScheduling();
     add("a");
     await pass(DUE_MS);
@@ -329,7 +329,7 @@ describe("while the link was down", () => {
     expect(told()).toEqual([]);
   });
 
-  it("a job that refused is an alarm after we are back, with what the Gateway claims", async () => {
+  it("raises an alarm with the Gateway's claim when it refused", async () => {
     const { add, run, pass, alarms, cut, comeBack } = await openScheduling();
     add("a", { everyMs: HOUR_MS });
     cut();
@@ -342,7 +342,7 @@ describe("while the link was down", () => {
     expect(alarms).toMatchObject([{ job: "a", claimed: { status: "error" } }]);
   });
 
-  it("a job that was passed over is an alarm after we are back", async () => {
+  it("raises an alarm when it was passed over", async () => {
     const { add, edit, pass, told, cut, comeBack, now } = await openScheduling();
     add("a", { everyMs: HOUR_MS });
     cut();
@@ -353,7 +353,7 @@ describe("while the link was down", () => {
     expect(told()).toEqual(["a silent"]);
   });
 
-  it("a job that the Gateway makes up for within the grace is no alarm", async () => {
+  it("raises no alarm when the Gateway makes up for it within the grace", async () => {
     const { add, edit, run, pass, told, cut, comeBack, now } = await openScheduling();
     add("a");
     cut();
@@ -367,11 +367,11 @@ describe("while the link was down", () => {
   });
 });
 
-describe("clocks", () => {
+describe("the clocks of a Gateway", () => {
   it.each([
     ["ahead", 5 * HOUR_MS],
     ["behind", -5 * HOUR_MS],
-  ])("a Gateway that is hours %s gives no false alarm, and a true one in time", async (_, byMs) => {
+  ])("cause no false and no late alarm when they are hours %s", async (_, byMs) => {
     const { add, run, pass, told, setClock } = await openScheduling();
     setClock(byMs);
     await pass(MINUTE_MS);
@@ -387,7 +387,7 @@ describe("clocks", () => {
     expect(told()).toEqual(["b silent"]);
   });
 
-  it.each([5, -5])("jobs from before the start of a Gateway that is %i hours off are no alarm", async (hours) => {
+  it.each([5, -5])("cause no alarm for jobs before a start that is %i hours off", async (hours) => {
     const first = await openScheduling();
     first.setClock(hours * HOUR_MS);
     first.add("a");
@@ -400,7 +400,7 @@ describe("clocks", () => {
     expect(told()).toEqual([]);
   });
 
-  it("a scheduler whose clock is set back is an alarm", async () => {
+  it("cause an alarm when a scheduler's is set back", async () => {
     const { add, pass, told, setClock } = await openScheduling();
     add("a");
     await pass(8 * MINUTE_MS);
@@ -409,7 +409,7 @@ describe("clocks", () => {
     expect(told()).toEqual(["a silent"]);
   });
 
-  it("a scheduler whose clock is put right is none", async () => {
+  it("cause no alarm when a scheduler's is put right", async () => {
     const { add, run, pass, told, setClock, now } = await openScheduling();
     setClock(2 * HOUR_MS);
     await pass(MINUTE_MS);
@@ -426,13 +426,13 @@ describe("clocks", () => {
   });
 });
 
-describe("after a restart", () => {
+describe("a job after a restart", () => {
   const lasting = () => {
     const ledger = createMemoryLedger();
     return { ...ledger, close: async () => {} };
   };
 
-  it("a job that should have spoken meanwhile is an alarm", async () => {
+  it("raises an alarm when it was silent meanwhile", async () => {
     const first = await openScheduling("2026.9.6", { ledger: lasting() });
     first.add("a", { everyMs: HOUR_MS });
     await first.pass(MINUTE_MS);
@@ -444,7 +444,7 @@ describe("after a restart", () => {
     expect(told()).toEqual(["a silent"]);
   });
 
-  it("a job that spoke meanwhile is none", async () => {
+  it("raises no alarm when it spoke meanwhile", async () => {
     const first = await openScheduling("2026.9.6", { ledger: lasting() });
     first.add("a", { everyMs: HOUR_MS });
     await first.pass(MINUTE_MS);
@@ -456,7 +456,7 @@ describe("after a restart", () => {
     expect(told()).toEqual([]);
   });
 
-  it("a silent job is known, and told of when it is heard again", async () => {
+  it("is known to be silent and reported when it is heard again", async () => {
     const first = await openScheduling("2026.9.6", { ledger: lasting() });
     first.add("a", { everyMs: 20 * MINUTE_MS });
     await first.pass(DUE_MS);
@@ -474,7 +474,7 @@ describe("after a restart", () => {
     expect(inbox.stats().silentJobs).toBe(0);
   });
 
-  it("nothing is known without a ledger, and what is overdue is an alarm", async () => {
+  it("is not known without a ledger and raises an alarm when it is overdue", async () => {
     const first = await openScheduling();
     first.add("a", { everyMs: HOUR_MS });
     await first.pass(DUE_MS);
@@ -484,8 +484,8 @@ describe("after a restart", () => {
   });
 });
 
-describe("limits", () => {
-  it("follows 10,000 jobs, counts the rest, and asks page by page", async () => {
+describe("the watch", () => {
+  it("follows 10,000 jobs and counts the rest", async () => {
     const first = await openScheduling();
     for (let n = 0; n < 10_050; n += 1) first.add(`job-${n}`, { inMs: HOUR_MS });
     expect(first.inbox.stats()).toMatchObject({ jobs: 10_000, jobsOverLimit: 50 });
@@ -524,7 +524,7 @@ describe("limits", () => {
     expect(turns).toBeGreaterThan(5);
   });
 
-  it("tells neither the name of a job nor the Gateway's words to the log", async () => {
+  it("keeps names of jobs and the Gateway's words out of the log", async () => {
     const lines: string[] = [];
     const line = (fields: object, text: string) => lines.push(JSON.stringify(fields) + text);
     const { add, run, pass, alarms } = await openScheduling("2026.9.6", {

@@ -19,7 +19,7 @@ function textsAndFiles(messages: readonly { text: string; attachments: readonly 
   return messages.map(({ text, attachments }) => [text, attachments]);
 }
 
-describe("heard live", () => {
+describe("attachments that are heard live", () => {
   it("hands over an image alone", async () => {
     const { gateway, clock } = await openGateway();
     const hearing = await listen({ gateway, clock });
@@ -43,7 +43,7 @@ describe("heard live", () => {
     expect(textsAndFiles(hearing.messages)).toEqual([["Two files.", [...KEPT, report]]]);
   });
 
-  it("waits for a file that the Gateway takes long to give out", async () => {
+  it("waits for a file that the Gateway gives out late", async () => {
     const { gateway, clock } = await openSlowGateway(4_500);
     const hearing = await listen({ gateway, clock });
     gateway.say("Large.", { sessionKey: topic(1), origin: "send", files: [PICTURE] });
@@ -105,7 +105,7 @@ describe("heard live", () => {
     expect(hearing.messages).toHaveLength(1);
   });
 
-  it("tells a reminder's files in its conversation", async () => {
+  it("puts a reminder's files into its conversation", async () => {
     const { gateway, clock } = await openGateway();
     const hearing = await listen({ gateway, clock });
     gateway.say("Remember.", { sessionKey: topic(1), origin: "cron-current", files: [PICTURE] });
@@ -129,7 +129,7 @@ describe("heard live", () => {
     expect(textsAndFiles(hearing.messages)).toEqual([["Remember.", NAMED]]);
   });
 
-  it("takes the files of a final that has them from there, with no question", async () => {
+  it("takes the files of a final that has them without a request", async () => {
     const { gateway, clock } = await openGateway();
     const hearing = await listen({ gateway, clock });
     const before = gateway.requests.length;
