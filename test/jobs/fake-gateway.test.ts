@@ -41,7 +41,7 @@ describe.each(GENERATIONS)("a Gateway of %s on a real socket", (generation) => {
     expect(alarms).toEqual([]);
   });
 
-  it("whose job says nothing gives one, after a look at the list, and one when it speaks", async () => {
+  it("with a silent job gives one after a look at the list and one when it speaks", async () => {
     const { gateway, alarms, pass, hearing } = await open(generation);
     const job = {
       id: "job-1",
