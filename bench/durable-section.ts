@@ -1,9 +1,10 @@
 import { type AnswerTo, askInRounds } from "./ask.ts";
+import { barChart, type Chart } from "./charts.ts";
 import type { DurableRival, DurableTask } from "./durable.ts";
 import type { Effort } from "./effort.ts";
-import type { Section } from "./report.ts";
+import { atMost, type Budget, type Section } from "./report.ts";
 import { type BenchServer, findPostgres, startRedis } from "./servers.ts";
-import { digits, spread, withSpread } from "./spread.ts";
+import { digits, ratios, spread, withSpread } from "./spread.ts";
 
 const order: readonly DurableRival[] = [
   "inbox, in memory",
@@ -18,13 +19,22 @@ const order: readonly DurableRival[] = [
   "bare Postgres",
 ];
 
+/** Those that a budget is about. */
+const judged: readonly DurableRival[] = [
+  "inbox, in memory",
+  "inbox, file",
+  "inbox, Postgres",
+  "BullMQ, everysec",
+  "graphile-worker",
+];
+
 const kinds = [
   { sessions: 1_000, chars: 1_000 },
   { sessions: 1_000, chars: 10_000 },
   { sessions: 1, chars: 1_000 },
 ] as const;
 
-export async function durableSection({ durableMessages, rounds, everything }: Effort): Promise<Section> {
+export async function durableSection({ durableMs, rounds, everything }: Effort): Promise<Section> {
   const everysec = await startRedis("everysec");
   const always = await startRedis("always");
   const postgres = await findPostgres();
@@ -36,10 +46,10 @@ export async function durableSection({ durableMessages, rounds, everything }: Ef
   const tasks: DurableTask[] = [];
   const missing = new Set<string>();
   for (const kind of everything ? kinds : kinds.slice(0, 1)) {
-    for (const rival of order) {
+    for (const rival of everything ? order : judged) {
       const server = serverOf(rival);
       if (server === undefined) missing.add(rival);
-      else tasks.push({ rival, ...kind, messages: durableMessages, ...(server !== "none" && { url: server.url }) });
+      else tasks.push({ rival, ...kind, ms: durableMs, ...(server !== "none" && { url: server.url }) });
     }
   }
   if (missing.size > 0) console.error(`\n!!! NOT MEASURED, WITHOUT THEIR SERVERS: ${[...missing].join("; ")} !!!\n`);
@@ -50,10 +60,14 @@ export async function durableSection({ durableMessages, rounds, everything }: Ef
     await everysec?.stop();
     await always?.stop();
   }
+  const costs = (rival: DurableRival, kind: (typeof kinds)[number] = kinds[0]) =>
+    answers[
+      tasks.findIndex((task) => task.rival === rival && task.sessions === kind.sessions && task.chars === kind.chars)
+    ] ?? [];
   return {
     title: "Messages that are on disk",
     text: `From a message's arrival to the record that its handler, which does nothing, has returned; bursts of 250, with 16 at
-once. CPU time is that of this process alone: Redis and Postgres spend theirs in processes of their own, SQLite does its work
+once, for as long for each rival. Making the Gateway's frames is not counted; every text is checked. CPU time is that of this process alone: Redis and Postgres spend theirs in processes of their own, SQLite does its work
 in ours. What each promises differs:
 
 - The inbox records a message before the handler is called and again after it, once for each id and in the order of its
@@ -74,6 +88,68 @@ in ours. What each promises differs:
         withSpread(spread(measured.map(({ cpuUs }) => cpuUs))),
       ];
     }),
-    budgets: [],
+    budgets: budgetsOf(costs),
+    chart: chartOf(costs),
+  };
+}
+
+type Costs = (rival: DurableRival) => readonly AnswerTo<"durable">[];
+
+const cpu = ({ cpuUs }: AnswerTo<"durable">) => cpuUs;
+const wall = ({ wallUs }: AnswerTo<"durable">) => wallUs;
+
+/** Without its server a rival was not measured, and there is no budget about it. */
+function budgetsOf(costs: Costs): readonly Budget[] {
+  const over = (name: string, limit: number, ours: DurableRival, theirs: DurableRival): Budget[] =>
+    costs(ours).length === 0 || costs(theirs).length === 0
+      ? []
+      : [
+          {
+            name,
+            limit,
+            keeps: "at least",
+            unit: "x",
+            measured: ratios(costs(theirs), costs(ours), wall),
+            accepted: 1,
+          },
+        ];
+  const cpuOf = (rival: DurableRival) => spread(costs(rival).map(cpu));
+  return [
+    atMost("CPU a message, ledger in memory", 25, " µs", cpuOf("inbox, in memory"), 60),
+    atMost("CPU a message, ledger in a file", 50, " µs", cpuOf("inbox, file"), 120),
+    ...over("messages/s on disk, file, over BullMQ with `everysec`", 4, "inbox, file", "BullMQ, everysec"),
+    ...over(
+      "messages/s on disk, Postgres, over graphile-worker with a queue a session",
+      3,
+      "inbox, Postgres",
+      "graphile-worker",
+    ),
+  ];
+}
+
+function chartOf(costs: Costs): Chart {
+  const shown: readonly (readonly [DurableRival, string])[] = [
+    ["inbox, in memory", "inbox, ledger in memory"],
+    ["inbox, file", "inbox, SQLite file"],
+    ["inbox, Postgres", "inbox, Postgres"],
+    ["BullMQ, everysec", "BullMQ, Redis `everysec`"],
+    ["BullMQ, always", "BullMQ, Redis `always`"],
+    ["graphile-worker", "graphile-worker, Postgres"],
+    ["pg-boss", "pg-boss, Postgres"],
+  ];
+  const bars = shown
+    .filter(([rival]) => costs(rival).length > 0)
+    .map(([rival, name]) => {
+      const value = 1_000_000 / spread(costs(rival).map(wall)).median;
+      return { name: name.replaceAll("`", ""), value, label: digits(value), ours: rival.startsWith("inbox") };
+    });
+  return {
+    file: "bench-throughput.svg",
+    alt: `Messages a second: ${bars.map(({ name, label }) => `${name} ${label}`).join("; ")}`,
+    svg: barChart(
+      "From arrival to the record that the handler has returned",
+      "messages a second, of 1,000 characters, in 1,000 sessions",
+      bars,
+    ),
   };
 }

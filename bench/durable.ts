@@ -15,8 +15,9 @@ export interface DurableTask {
   readonly rival: DurableRival;
   readonly sessions: number;
   readonly chars: number;
-  readonly messages: number;
-  /** The address of the Redis or Postgres that the rival needs. */
+  /** How long it works, at least, after a second to warm up. */
+  readonly ms: number;
+  /** Of the Redis or Postgres that the rival needs. */
   readonly url?: string;
 }
 
@@ -43,6 +44,7 @@ type Open = (handler: (text: string) => void, task: DurableTask, folder: string)
 const CONCURRENCY = 16;
 /** How many messages come at once. The next ones come when these are done. */
 const BURST = 250;
+const WARM_UP_MS = 1_000;
 
 const rivals = {
   "inbox, in memory": async (handler) => openInbox(createMemoryLedger(), handler),
@@ -70,21 +72,24 @@ export async function measureDurable(task: DurableTask): Promise<Cost> {
   const keeper = await rivals[task.rival](handler, task, folder);
   const stopwatch = new Stopwatch();
   let said = 0;
-  for (const total of [Math.ceil(task.messages / 4), task.messages]) {
+  let measured = 0;
+  for (const ms of [WARM_UP_MS, task.ms]) {
     stopwatch.reset();
-    for (let done = 0; done < total; done += BURST) {
-      const burst = Array.from({ length: Math.min(BURST, total - done) }, () => {
+    measured = 0;
+    while (stopwatch.wallMs < ms) {
+      const burst = Array.from({ length: BURST }, () => {
         said += 1;
         return { id: `run-${said}`, session: `agent:main:${said % task.sessions}`, text };
       });
       const frames = keeper.frames?.(burst) ?? [];
       await stopwatch.time(() => keeper.say(burst, frames));
+      measured += burst.length;
     }
   }
   if (handled !== said) throw new Error(`${handled} of ${said} messages were handled`);
   await keeper.close();
   rmSync(folder, { recursive: true, force: true });
-  return stopwatch.per(task.messages);
+  return stopwatch.per(measured);
 }
 
 async function openInbox(ledger: Ledger, handler: (text: string) => void): Promise<Keeper> {

@@ -1,7 +1,9 @@
+import { measureBurst } from "./burst.ts";
 import { measureDistinct } from "./distinct.ts";
 import { measureDurable } from "./durable.ts";
 import { measureInspection } from "./inspection.ts";
 import { measureLatency } from "./latency.ts";
+import { measureLoading } from "./loading.ts";
 import { measureLongReply } from "./long-replies.ts";
 import { measureMemory } from "./memory.ts";
 import { measureSockets } from "./sockets.ts";
@@ -19,4 +21,6 @@ export const questions = {
   longReply: measureLongReply,
   distinct: measureDistinct,
   durable: measureDurable,
+  burst: measureBurst,
+  loading: measureLoading,
 };

@@ -1,3 +1,4 @@
+import type { Chart } from "./charts.ts";
 import { digits, type Spread, withSpread } from "./spread.ts";
 
 /** A limit for a figure, and the measured value. */
@@ -6,11 +7,8 @@ export interface Budget {
   readonly limit: number;
   /** Whether `limit` is an upper or a lower bound. */
   readonly keeps: "at most" | "at least";
-  readonly unit: "x" | " ms";
-  /**
-   * What a brief run accepts instead: where the limit is not reached (`notes.md` says why), or where other processes
-   * decide.
-   */
+  readonly unit: "x" | " ms" | " s" | " µs" | " MB" | "";
+  /** What a brief run lets pass: where the limit is not reached (`notes.md` says why), or where other processes decide. */
   readonly accepted?: number;
   readonly measured: Spread;
 }
@@ -22,6 +20,13 @@ export interface Section {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly budgets: readonly Budget[];
+  /** A chart of it, for the top of the page. */
+  readonly chart?: Chart;
+}
+
+/** A budget that is a most. `accepted`: what a brief run lets pass. */
+export function atMost(name: string, limit: number, unit: Budget["unit"], measured: Spread, accepted?: number): Budget {
+  return { name, limit, keeps: "at most", unit, measured, ...(accepted !== undefined && { accepted }) };
 }
 
 export function isKept({ measured: { median }, limit, keeps }: Budget): boolean {
