@@ -34,7 +34,7 @@ const kinds = [
   { sessions: 1, chars: 1_000 },
 ] as const;
 
-export async function durableSection({ durableMs, rounds, everything }: Effort): Promise<Section> {
+export async function durableSection({ durableMs, rounds, fewRounds, everything }: Effort): Promise<Section> {
   const everysec = await startRedis("everysec");
   const always = await startRedis("always");
   const postgres = await findPostgres();
@@ -55,7 +55,7 @@ export async function durableSection({ durableMs, rounds, everything }: Effort):
   if (missing.size > 0) console.error(`\n!!! NOT MEASURED, WITHOUT THEIR SERVERS: ${[...missing].join("; ")} !!!\n`);
   let answers: readonly (readonly AnswerTo<"durable">[])[];
   try {
-    answers = await askInRounds("durable", tasks, rounds);
+    answers = await askInRounds("durable", tasks, everything ? rounds : fewRounds);
   } finally {
     await everysec?.stop();
     await always?.stop();
@@ -66,8 +66,8 @@ export async function durableSection({ durableMs, rounds, everything }: Effort):
     ] ?? [];
   return {
     title: "Messages that are on disk",
-    text: `From a message's arrival to the record that its handler, which does nothing, has returned; bursts of 250, with 16 at
-once, for as long for each rival. Making the Gateway's frames is not counted; every text is checked. CPU time is that of this process alone: Redis and Postgres spend theirs in processes of their own, SQLite does its work
+    text: `From a message's arrival to the record that its handler, which does nothing, has returned; two bursts of 250 at a
+time, with 16 handlers at once, for as long for each rival; every text is checked. CPU time is that of this process alone: Redis and Postgres spend theirs in processes of their own, SQLite does its work
 in ours. What each promises differs:
 
 - The inbox records a message before the handler is called and again after it, once for each id and in the order of its

@@ -66,7 +66,12 @@ run once all have come and gone and every window has passed.`,
   };
 }
 
-export async function latencySection({ latencySeconds: seconds, rounds, everything }: Effort): Promise<Section> {
+export async function latencySection({
+  latencySeconds: seconds,
+  rounds,
+  fewRounds,
+  everything,
+}: Effort): Promise<Section> {
   const tasks: TaskOf<"latency">[] = [
     { eventsPerSecond: 2_000, seconds, ledger: "memory" },
     { eventsPerSecond: 2_000, seconds, ledger: "file" },
@@ -77,7 +82,7 @@ export async function latencySection({ latencySeconds: seconds, rounds, everythi
       { eventsPerSecond: 10_000, seconds, ledger: "file" },
     );
   }
-  const answers = await askInRounds("latency", tasks, rounds);
+  const answers = await askInRounds("latency", tasks, everything ? rounds : fewRounds);
   const fileOf = (share: "p50" | "p99") => spread((answers[1] ?? []).map(({ wall }) => wall[share]));
   const rows = tasks.flatMap(({ eventsPerSecond, ledger }, i) =>
     (["cpu", "wall"] as const).map((clock) => {

@@ -13,11 +13,6 @@ export class Stopwatch {
     this.cpu += user + system;
   }
 
-  /** In all so far. */
-  get wallMs(): number {
-    return this.wall;
-  }
-
   reset(): void {
     this.cpu = 0;
     this.wall = 0;
