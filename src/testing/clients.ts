@@ -11,7 +11,7 @@ import { challenge, type GatewayRequestFrame, type HandshakeTerms, readRequest, 
 import { allows } from "./rpc.ts";
 import type { Broadcast } from "./session-events.ts";
 
-/** What the sockets of a fake Gateway tell it. */
+/** What happens on the sockets of a fake Gateway. */
 export interface ClientsListener {
   connected(connection: Connection): void;
   disconnected(connection: Connection): void;
@@ -19,29 +19,29 @@ export interface ClientsListener {
   methods(): readonly string[];
 }
 
-/** Everybody who is connected, past hello or not. */
+/** Everybody who is connected, accepted or not. */
 export interface Clients {
   readonly token: string;
   readonly faults: WireFaults;
   accept(socket: WebSocket): void;
-  /** Those past hello whose socket is open, oldest first. */
+  /** The accepted clients whose sockets are open, oldest first. */
   admitted(): readonly Connection[];
   readonly broadcast: Broadcast;
-  /** The next `times` connects are turned away in this way. */
+  /** Refuses the next `times` connects. 0 refuses none. */
   refuse(how: Refusal, times: number): void;
   drop(code?: number, reason?: string): void;
   release(): void;
   flushed(): Promise<void>;
-  /** The Gateway has started anew: hello says so. */
+  /** Gives the Gateway a new boot id and start time, which hello tells. */
   rebooted(): void;
-  /** No more ticks. */
+  /** Ends the ticks. */
   stop(): void;
 }
 
-// What a connection without `operator.read` does not get.
+// The events that need the scope `operator.read`.
 const READ_EVENTS = new Set(["agent", "chat", "session.message", "sessions.changed", "cron", "task", "heartbeat"]);
 
-/** Nobody yet. Sends a tick to everybody past hello at each interval. */
+/** No clients. Sends a tick to every accepted client at each interval. */
 export function createClients(
   options: FakeGatewayOptions,
   clock: Clock,
@@ -50,7 +50,7 @@ export function createClients(
 ): Clients {
   const { scopes = ["operator.read", "operator.write", "operator.admin"] } = options;
   const { tickIntervalMs = 30_000, maxPayload = 26_214_400, token = randomBytes(16).toString("hex") } = options;
-  // An interval of 0 would let a test clock tick for ever.
+  // With an interval of 0, a test clock would never end a step.
   if (!(tickIntervalMs > 0)) throw optionError("tickIntervalMs", "a number > 0", tickIntervalMs);
   const connections = new Set<Connection>();
   const faults: WireFaults = { stalled: false, repeats: 1 };
@@ -111,12 +111,12 @@ export function createClients(
       connections.add(connection);
       socket.on("message", (data) => {
         const request = readRequest(String(data));
-        // Whoever is being closed is neither heard nor told anything, however long the closing takes.
+        // A client that is being closed is ignored until its socket is gone.
         if (request === undefined || !connection.open) return;
         if (connection.admitted) listener.asked(connection, request);
         else greet(connection, request);
       });
-      // A client that breaks the WebSocket protocol: ws closes its socket, and nothing else depends on it.
+      // A client that breaks the WebSocket protocol. ws closes its socket.
       socket.on("error", () => {});
       socket.on("close", () => {
         connections.delete(connection);

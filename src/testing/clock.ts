@@ -1,18 +1,25 @@
 import type { Clock } from "../kit/clock.ts";
 import { createTimerHeap, type Timer } from "./timer-heap.ts";
 
-/** A clock that moves only when told to. Give it to `createInbox`, to an actor, or to `distinctWithin`. */
+/** A clock that moves only when it is told to. Give it to `createInbox`, to an actor or to `distinctWithin`. */
 export interface TestClock extends Clock {
   /**
-   * Moves time on by `ms` and calls every timer that falls due on the way, in order, each at its
-   * own time; timers set on the way count too. Timers due at the same time fire in the order they were set.
+   * Moves time on by `ms` milliseconds. Every timer that falls due is called at its own time, also one that is set
+   * meanwhile. Timers of equal time are called in the order in which they were set.
    */
   advance(ms: number): void;
-  /** How many timers are waiting. */
+  /** How many timers are set. 0 shows that nothing was left behind. */
   readonly pending: number;
 }
 
-/** A {@link TestClock} that starts at `now` ms since the epoch (default 0). Made for 100,000 timers and more. */
+/**
+ * A {@link TestClock} that starts at `now`, in ms since the epoch (default 0). It works with 100,000 timers and more.
+ *
+ * @example
+ * const clock = createTestClock();
+ * const inbox = createInbox({ clock, ttlMs: 60_000 });
+ * clock.advance(60_000);
+ */
 export function createTestClock(now = 0): TestClock {
   const heap = createTimerHeap();
   const waiting = new Map<number, Timer>();

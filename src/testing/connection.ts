@@ -1,53 +1,54 @@
 import { randomUUID } from "node:crypto";
 
-/** One client that is past hello, as tests see it. */
+/** One client that the Gateway has accepted, as a test sees it. */
 export interface FakeConnection {
   /** The Gateway's id of the connection: `server.connId` of its hello. */
   readonly id: string;
-  /** The `client` of its connect request: id, mode, version, ... */
+  /** The `client` of its connect request: `id`, `mode`, `version` and what else it sent. */
   readonly client: Readonly<Record<string, unknown>>;
+  /** The `role` of its connect request. Default `"operator"`. */
   readonly role: string;
-  /** What it was granted, not what it asked for. */
+  /** The scopes that it was granted: those it asked for, of those that the Gateway grants. */
   readonly scopes: readonly string[];
-  /** The session keys it subscribed to by `sessions.messages.subscribe`, in lower case. */
+  /** The session keys that it subscribed to by `sessions.messages.subscribe`, as the Gateway writes them. */
   readonly subscriptions: ReadonlySet<string>;
   /** Whether it called `sessions.subscribe`. */
   readonly roster: boolean;
-  /** Closes this one socket, properly. */
+  /** Closes this one socket. Default: code 1000 without a reason. */
   close(code?: number, reason?: string): void;
-  /** Cuts this one socket off; the client sees close code 1006. */
+  /** Cuts this one socket off. The client sees the close code 1006. */
   terminate(): void;
 }
 
-/** The faults that all connections share while they are set. */
+/** The faults of all connections. */
 export interface WireFaults {
-  /** Nothing leaves; what would have been sent waits. */
+  /** Whether frames wait instead of being sent. */
   stalled: boolean;
-  /** How often each event frame is sent. */
+  /** How many times each event frame is sent, from 1. */
   repeats: number;
 }
 
 /** One accepted socket, as the Gateway sees it. */
 export interface Connection extends FakeConnection {
-  /** Marks it as past hello; before that it gets no events. */
+  /** Accepts the client. It gets no events before. */
   admit(client: Readonly<Record<string, unknown>>, role: string, scopes: readonly string[]): void;
-  /** Whether it is past hello, and maybe gone since. */
+  /** Whether it was accepted. Stays true when it goes away. */
   readonly admitted: boolean;
-  /** False from the moment at which either side closes. */
+  /** Whether the socket is open. False as soon as either side closes it. */
   readonly open: boolean;
   roster: boolean;
   readonly subscriptions: Set<string>;
-  /** Sends an event frame; `payload` is JSON, so that it is made once for all connections. Numbered from 1 after hello. */
+  /** Sends an event frame, numbered from 1 after hello. `payload` is JSON, which is made once for all connections. */
   event(name: string, payload: string): void;
-  /** Sends anything, as it is. A Buffer leaves as a binary frame. */
+  /** Sends anything unchanged; a Buffer as a binary frame. */
   raw(data: string | Buffer): void;
-  /** Sends what has waited since the stall began. */
+  /** Sends what has waited. */
   release(): void;
-  /** Resolves when everything sent so far was handed to the operating system, or the socket is gone. */
+  /** Resolves when all that was sent is with the operating system, or the socket is gone. */
   flushed(): Promise<void>;
 }
 
-/** What it needs of a `ws` WebSocket. Spelt out, so that who uses this package needs no types of `ws`. */
+/** What a connection needs of a `ws` WebSocket. Written out, so that users of this package need no types of `ws`. */
 export interface ServerSocket {
   readonly readyState: number;
   readonly OPEN: number;
@@ -75,7 +76,7 @@ export function createConnection(socket: ServerSocket, faults: WireFaults): Conn
   function send(data: string | Buffer): void {
     unsent += 1;
     if (faults.stalled) held.push(data);
-    // The callback also comes, with an error, when the socket is no longer open.
+    // On a socket that is closed, `settled` is called with an error.
     else socket.send(data, settled);
   }
 

@@ -7,17 +7,17 @@ type Params = Readonly<Record<string, unknown>>;
 /** One firing of a cron job. */
 export interface CronFiring {
   readonly jobId: string;
-  /** The cron run's own id, which is not the chat run's. */
+  /** The cron run's id, `cron:<jobId>:<ms>`; the chat run has another one. */
   readonly cronRunId: string;
-  /** Tells that it is over. `summary` is what the job's history keeps, cut at 2,000 characters. */
+  /** Ends the firing. `summary` goes into the job's history, cut at 2,000 characters. */
   finish(status: SessionStatus, summary: string): void;
 }
 
-/** What a firing is for. */
+/** Which job to fire. */
 export interface CronFire {
   readonly jobId?: string;
   readonly sessionKey: string;
-  /** e.g. `"main"`, `"isolated"`, `"current"`, `"session:<key>"`. */
+  /** Where the job runs: `"main"`, `"isolated"`, `"current"` or `"session:<key>"`. */
   readonly target: string;
   readonly prompt: string;
 }
@@ -31,7 +31,7 @@ export interface CronJobs {
   runs(params: Params): object;
 }
 
-/** No jobs yet: each comes into being when it first fires. */
+/** No jobs. A job is created when it first fires. */
 export function createCronJobs(broadcast: Broadcast, transcripts: Transcripts, now: () => number): CronJobs {
   const jobs = new Map<string, Params>();
   const entries: Params[] = [];

@@ -1,17 +1,17 @@
 import { isRecord } from "./handshake.ts";
 
-/** A generation of the Gateway's wire, named by its first release; docs/gateway-versions.md has what differs. */
+/** A generation of the Gateway's protocol, named by its first release. docs/gateway-versions.md lists what differs. */
 export type GatewayGeneration = "2026.5" | "2026.8" | "2026.9.5";
 
-/** What a generation says in another way than the newest. Nothing given is changed. */
+/** What a generation sends in another form than the newest. Its functions change no argument. */
 export interface Dialect {
   /** The release that hello names. */
   readonly version: string;
-  /** Whether it gives out the files that an agent sends along. */
+  /** Whether clients can download the files that an agent sends along. */
   readonly keepsFiles: boolean;
-  /** Whether it knows a method that the newest knows. */
+  /** Whether it has a method that the newest has. */
   knows(method: string): boolean;
-  /** The parameters of a request, without those it does not look at. */
+  /** The parameters of a request that it reads. */
   params(method: string, params: Fields): Fields;
   answer(method: string, payload: unknown): unknown;
   event(event: string, payload: object): object;
@@ -19,7 +19,7 @@ export interface Dialect {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Generations by name. */
+/** The generations by name. */
 export const DIALECTS: ReadonlyMap<GatewayGeneration, Dialect> = new Map<GatewayGeneration, Dialect>([
   [
     "2026.5",
@@ -59,7 +59,7 @@ export const DIALECTS: ReadonlyMap<GatewayGeneration, Dialect> = new Map<Gateway
   ],
 ]);
 
-// A row's mark holds no more than this before 2026.8, live and in the history.
+// The fields of a row's `__openclaw` before 2026.8, live and in the history.
 const LIVE_MARK = ["id", "seq"] as const;
 const HISTORY_MARK = ["id", "recordTimestampMs", "seq"] as const;
 const SINCE_2026_8 = [
@@ -90,7 +90,7 @@ function oldRow(row: Fields, kept: readonly string[]): Fields {
   return { ...plain, __openclaw: Object.fromEntries(Object.entries(mark).filter(([name]) => kept.includes(name))) };
 }
 
-// The prompt of a cron job is what a user might have said, but for how it begins.
+// Before 2026.9.5 the prompt of a cron job is a row of the role `user`.
 function plainPrompt(row: Fields): Fields {
   const { provenance, content } = row;
   if (!isRecord(provenance) || provenance["sourceTool"] !== "cron") return row;
@@ -102,7 +102,7 @@ function withRows(payload: unknown, change: (row: Fields) => Fields): unknown {
   if (!isRecord(payload) || !Array.isArray(payload["messages"])) return payload;
   const messages = payload["messages"].map((each: unknown) => {
     if (!isRecord(each)) return each;
-    // With a cursor, rows come as the events they were.
+    // The answer to a cursor has `session.message` payloads instead of rows.
     return isRecord(each["message"]) ? { ...each, message: change(each["message"]) } : change(each);
   });
   return { ...payload, messages };

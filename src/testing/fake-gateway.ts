@@ -33,11 +33,17 @@ interface Parts {
 const KNOWN = ["token", "port", "scopes", "tickIntervalMs", "maxPayload", "clock", "generation", "reply", "filesMs"];
 
 /**
- * Starts a fake Gateway on 127.0.0.1: a real WebSocket server that speaks the protocol of
- * `openclaw@2026.9.6`, so that the official client connects to it, and that fails on command.
+ * Starts a fake Gateway on 127.0.0.1. It is a real WebSocket server that speaks the protocol of `openclaw@2026.9.6`, so
+ * the official client connects to it. It fails on command.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for an unknown option, an unknown generation, and a `tickIntervalMs` not above 0.
- * @throws {Error} What the operating system says when `port` cannot be had.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for an unknown option or generation, or a `tickIntervalMs` not above 0.
+ * @throws {Error} The operating system's error when `port` cannot be used.
+ *
+ * @example
+ * await using gateway = await createFakeGateway();
+ * const inbox = createInbox({ gateway: { url: gateway.url, token: gateway.token } });
+ * await inbox.start();
+ * gateway.say("Good morning.");
  */
 export async function createFakeGateway(options: FakeGatewayOptions = {}): Promise<FakeGateway> {
   assertKnownKeys("createFakeGateway", options, KNOWN);
@@ -179,7 +185,7 @@ function createLife({ clock, clients, speech, observer, happenings }: Parts, lis
     port: listener.port,
     url: `ws://127.0.0.1:${listener.port}`,
     token: clients.token,
-    // A getter would be read once and for all by the spread that puts the parts together.
+    // No getter: the spread that puts the parts together would read it once.
     connections: () => clients.admitted(),
     async restart({ downMs = 0, crash = false } = {}) {
       if (crash) {

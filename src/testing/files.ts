@@ -9,11 +9,11 @@ type Params = Readonly<Record<string, unknown>>;
 export interface FakeFile {
   readonly name: string;
   readonly content: string | Uint8Array;
-  /** Its media type. Default: by the name's ending, `text/plain` for one that is not known. */
+  /** Its media type. Default: by the ending of the name, `text/plain` for an unknown one. */
   readonly type?: string;
 }
 
-/** What of a file is known when it is kept. */
+/** Which row a file belongs to. */
 export interface KeptAt {
   readonly sessionKey: string;
   readonly runId: string;
@@ -27,13 +27,13 @@ interface Kept extends KeptAt {
   readonly path: string;
 }
 
-/** The files that a fake Gateway gives out. */
+/** The files that clients can download from a fake Gateway. */
 export interface Files {
-  /** Keeps them, and returns the blocks that stand for them in the history. */
+  /** Keeps files and returns their content blocks in the history. */
   keep(files: readonly FakeFile[], at: KeptAt): readonly object[];
   list(params: Params): object;
   download(params: Params): object;
-  /** Answers a plain HTTP request: a file, by its ticket or the Gateway's token. */
+  /** Answers a plain HTTP request with a file, for a ticket or the Gateway's token. */
   serve(request: IncomingMessage, response: ServerResponse): void;
 }
 
@@ -45,7 +45,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ["csv", "text/csv"],
 ]);
 
-/** No files yet. `token` is the Gateway's. */
+/** No files. `token` returns the Gateway's. */
 export function createFiles(token: () => string): Files {
   const byId = new Map<string, Kept>();
   const byPath = new Map<string, Kept>();

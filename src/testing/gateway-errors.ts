@@ -9,7 +9,7 @@ export interface GatewayError {
   readonly retryAfterMs?: number;
 }
 
-/** How a Gateway turns a connection away: the answer to `connect`, then the close frame. */
+/** How a Gateway refuses a connection: its answer to `connect`, then the close frame. */
 export interface Refusal {
   readonly error: GatewayError;
   readonly closeCode: number;
@@ -18,8 +18,8 @@ export interface Refusal {
 
 /**
  * The refusals of a real Gateway:
- * - `"starting"`: it boots; clients retry after 500 ms.
- * - `"wrong-token"`, `"missing-token"`, `"pairing"`, `"protocol"`: a person must mend something.
+ * - `"starting"`: the Gateway starts; clients retry after 500 ms.
+ * - `"wrong-token"`, `"missing-token"`, `"pairing"`, `"protocol"`: clients stop, and a person must act.
  */
 export type RefusalKind = "starting" | "wrong-token" | "missing-token" | "pairing" | "protocol";
 
@@ -57,22 +57,22 @@ export function refusal(kind: RefusalKind): Refusal {
   }
 }
 
-/** The answer to a `connect` that is not one, and to any other request before it. */
+/** The answer to a malformed `connect`, and to any other request before it. */
 export function invalidHandshake(message: string): Refusal {
   return closing(1008, { code: "INVALID_REQUEST", message });
 }
 
-/** The answer to a method that this Gateway does not have. */
+/** The answer to an unknown method. */
 export function unknownMethod(method: string): GatewayError {
   return { code: "INVALID_REQUEST", message: `unknown method: ${method}` };
 }
 
-/** The answer to parameters that do not fit the method. */
+/** The answer to wrong parameters of a method. */
 export function invalidParams(method: string, problem: string): GatewayError {
   return { code: "INVALID_REQUEST", message: `invalid ${method} params: ${problem}` };
 }
 
-/** The answer to a method that the connection was not granted. */
+/** The answer to a method whose scope the client does not have. */
 export function missingScope(scope: string): GatewayError {
   return {
     code: "FORBIDDEN",
@@ -81,9 +81,17 @@ export function missingScope(scope: string): GatewayError {
   };
 }
 
-/** Throw it in a handler given to `respond` to have the request answered with this error. */
+/**
+ * Thrown by a handler of `respond`, it is the answer to the request.
+ *
+ * @example
+ * gateway.respond("sessions.list", () => {
+ *   throw new GatewayRefusal({ code: "UNAVAILABLE", message: "The server is busy", retryable: true });
+ * });
+ */
 export class GatewayRefusal extends Error {
   override readonly name = "GatewayRefusal";
+  /** The `error` of the answer; its `retryAfterMs` is in ms. */
   readonly error: GatewayError;
 
   constructor(error: GatewayError) {

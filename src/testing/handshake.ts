@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import type { Connection } from "./connection.ts";
 import { invalidHandshake, type Refusal, refusal } from "./gateway-errors.ts";
 
-/** What the handshake needs to know of its Gateway. */
+/** What hello says of a Gateway. */
 export interface HandshakeTerms {
-  /** The release that it says it is. */
+  /** Its release, such as `"2026.9.6"`. */
   readonly version: string;
   readonly token: string;
-  /** The scopes that a client may be granted; it gets those of them that it asks for. */
+  /** The scopes that a client can get; it gets those it asks for. */
   readonly scopes: readonly string[];
   readonly tickIntervalMs: number;
   readonly maxPayload: number;
@@ -16,20 +16,20 @@ export interface HandshakeTerms {
   readonly methods: readonly string[];
 }
 
-/** A client's request, as it came. */
+/** One request of a client. */
 export interface GatewayRequestFrame {
   readonly id: string;
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** The frame that greets every socket. It has no `seq`: numbering begins after hello. */
+/** The first frame on every socket. It has no `seq`, since numbering begins after hello. */
 export function challenge(now: number): string {
   const payload = { nonce: randomUUID(), ts: now, capabilities: ["model-catalog-snapshot"] };
   return JSON.stringify({ type: "event", event: "connect.challenge", payload });
 }
 
-/** Reads one incoming message; undefined when it is not a request. */
+/** Reads one message of a client. Undefined when it is no request. */
 export function readRequest(text: string): GatewayRequestFrame | undefined {
   let frame: Partial<Record<string, unknown>> | null;
   try {
@@ -42,7 +42,7 @@ export function readRequest(text: string): GatewayRequestFrame | undefined {
   return { id, method, params: isRecord(params) ? params : {} };
 }
 
-/** Checks a client's first request: admits the connection and answers hello, or says why not. */
+/** Checks a client's first request: accepts the client and returns hello, or returns the refusal. */
 export function shakeHands(
   connection: Connection,
   request: GatewayRequestFrame,

@@ -8,12 +8,12 @@ import { DISPLAY_CHARS, truncated } from "./truncation.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 
-// More rows than this since the cursor and a Gateway answers `reset`.
+// A Gateway answers `reset` when there are more rows than this since the cursor.
 const DELTA_MAX_ROWS = 200;
 
 const NO_PENDING_INPUTS = { items: [], total: 0 };
 
-/** Answers `chat.history`: a page of rows, or with `cursor` what is new since. */
+/** Answers `chat.history`: a page of rows, or with `cursor` the rows since then. */
 export function chatHistory(transcripts: Transcripts, params: Params, now: number): object {
   const key = requireKey(params, "chat.history", "sessionKey");
   const session = transcripts.find(key);
@@ -23,7 +23,7 @@ export function chatHistory(transcripts: Transcripts, params: Params, now: numbe
   const { rows } = session;
   const limit = numberOr(params["limit"], 200);
   const offset = numberOr(params["offset"], 0);
-  // Hidden rows count, though they are not shown: a page may hold fewer rows than it could, or none.
+  // Hidden rows count towards the limit but are left out, so a page may have fewer rows, or none.
   const end = Math.max(0, rows.length - offset);
   const start = Math.max(0, end - limit);
   const page = rows.slice(start, end).filter((row) => !row.hidden);
@@ -42,7 +42,7 @@ export function chatHistory(transcripts: Transcripts, params: Params, now: numbe
   };
 }
 
-/** Answers `chat.message.get`: one row, whole unless `maxChars` says otherwise. */
+/** Answers `chat.message.get`: one row, cut at `maxChars` characters (default 1,000,000). */
 export function chatMessage(transcripts: Transcripts, params: Params): object {
   const session = transcripts.find(requireKey(params, "chat.message.get", "sessionKey"));
   const messageId = requireKey(params, "chat.message.get", "messageId");
@@ -51,7 +51,7 @@ export function chatMessage(transcripts: Transcripts, params: Params): object {
   return { ok: true, message: truncated(stored.row, numberOr(params["maxChars"], 1_000_000)) };
 }
 
-/** The parameter `name` of `params`: a string that is not empty. Throws the Gateway's own answer otherwise. */
+/** The parameter `name`, a string that is not empty. Throws the Gateway's answer otherwise. */
 export function requireKey(params: Params, method: string, name: string): string {
   const value = params[name];
   if (typeof value === "string" && value !== "") return value;
@@ -77,7 +77,7 @@ function since(session: FakeSession, cursor: string, now: number): object {
   };
 }
 
-/** A Gateway shows such a row as two, which it cannot do in a delta. */
+/** A Gateway gives such a row as two. It cannot do so after a cursor, and answers `reset`. */
 function callsTool({ row: { content } }: StoredRow): boolean {
   return Array.isArray(content) && content.some((block) => isRecord(block) && block["type"] === "toolCall");
 }

@@ -2,27 +2,27 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 
-/** A WebSocket server that can go away and come back on the same port. */
+/** A WebSocket server that can stop and start again on the same port. */
 export interface Listener {
   readonly port: number;
   /** Listens again. Does nothing while it listens. */
   open(): Promise<void>;
-  /** Stops listening and resolves when every socket is gone; they are given a second to close, then cut off. */
+  /** Stops listening. Resolves when every socket is gone; those still open after a second are cut off. */
   close(): Promise<void>;
 }
 
-/** What a {@link Listener} needs. Port 0 takes a free one. */
+/** The options of a {@link Listener}. Port 0 is a free one; `maxPayload` is in bytes. */
 export interface ListenerOptions {
   readonly port: number;
   readonly maxPayload: number;
   readonly accept: (socket: WebSocket) => void;
-  /** Answers what is no WebSocket. */
+  /** Answers a plain HTTP request. */
   readonly serve: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 const CLOSE_GRACE_MS = 1_000;
 
-/** A {@link Listener} on 127.0.0.1 that is listening. */
+/** A {@link Listener} on 127.0.0.1 that listens. Rejects when the port cannot be used. */
 export async function createListener({ port, maxPayload, accept, serve }: ListenerOptions): Promise<Listener> {
   let server: { readonly http: Server; readonly sockets: WebSocketServer } | undefined;
   let bound = port;

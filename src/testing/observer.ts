@@ -3,12 +3,12 @@ import type { TranscriptRow, Transcripts } from "./transcript.ts";
 import { replyRow, textBlocks } from "./transcript-rows.ts";
 
 /**
- * Keeps transcripts in step with events that did not come from a run of ours (played or hand-made
- * ones), so that `chat.history` tells the same story. What it cannot read it leaves alone.
+ * Writes what played and hand-made events say into the transcripts, so that `chat.history` agrees with them. Ignores
+ * what it cannot read.
  */
 export interface Observer {
   event(name: string, payload: unknown): void;
-  /** The rows in a recorded answer of `chat.history`: what the Gateway held at that moment. */
+  /** Takes the rows of a recorded answer of `chat.history`, which the Gateway had at that moment. */
   answer(payload: unknown): void;
 }
 
@@ -47,7 +47,7 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
     } else if (state === "delta") {
       const session = transcripts.session(key);
       const before = session.running.get(runId);
-      // A delta after the end does not start the run again.
+      // A delta after the end of a run does not start it again.
       if (before === undefined && session.byRun.has(runId)) return;
       if (before === undefined) transcripts.started(key, runId);
       const pieces = `${payload["replace"] === true ? "" : (before?.text ?? "")}${typeof deltaText === "string" ? deltaText : ""}`;
@@ -59,7 +59,7 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
     if (typeof sessionKey === "string" && isRecord(message)) keep(sessionKey, message);
   }
 
-  /** A row that was answered is all there is of its run: what comes after it is not known to this Gateway. */
+  /** A row of an answer ends its run, since its later events are not in the recording. */
   function endedRow(sessionKey: unknown, message: unknown): void {
     row(sessionKey, message);
     if (typeof sessionKey !== "string" || !isRecord(message) || typeof message["stopReason"] !== "string") return;
@@ -86,7 +86,7 @@ export function createObserver(transcripts: Transcripts, now: () => number): Obs
   };
 }
 
-/** Where a run's rows lie: those of an isolated cron run under its job's key. */
+/** The session of a run's rows. Rows of an isolated cron run are in the session of its job. */
 function homeOf(sessionKey: string): string {
   return sessionKey.replace(/(:cron:[^:]+):run:[^:]+$/, "$1");
 }

@@ -2,35 +2,35 @@ import { optionError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import { type RecordedFrame, readRecording } from "./recordings.ts";
 
-/** How to play a recording. */
+/** The options of `FakeGateway.play`. */
 export interface PlayOptions {
-  /** 1 is as recorded, 10 ten times as fast. Default `Infinity`: no pauses. */
+  /** How many times as fast as recorded, above 0. Default `Infinity`: without pauses. */
   readonly speed?: number;
   /**
-   * Changes what is played: leave frames out, repeat them, reorder them. It gets the event frames
-   * and, where the recorded connection was lost, the `connect.challenge` of its successor.
+   * Returns the frames to play: fewer, repeated or in another order. It gets the event frames, and a
+   * `connect.challenge` where the recorded connection was lost and came back.
    */
   readonly edit?: (frames: readonly RecordedFrame[]) => readonly RecordedFrame[];
 }
 
-/** What playing needs of its Gateway. */
+/** What the player needs of its Gateway. */
 export interface Stage {
   readonly clock: Clock;
-  /** Resolves when a client is past hello; at once when one is. */
+  /** Resolves when there is an accepted client. */
   audience(): Promise<void>;
   event(name: string, payload: object): void;
-  /** An answer that the recorded client got: what the Gateway knew then. */
+  /** Takes an answer that the recorded client got, for the transcripts. */
   recall(answer: unknown): void;
-  /** Closes every connection, after what was sent. */
+  /** Closes every connection once all is sent. */
   drop(): void;
   flushed(): Promise<void>;
   isClosed(): boolean;
 }
 
-// Between flushes, so that a long recording does not pile up in memory before a slow reader.
+// A long recording must not fill the memory before a slow reader.
 const FRAMES_PER_FLUSH = 64;
 
-/** Plays one recording, or several merged by time, and resolves when all was sent. */
+/** Plays one recording, or several merged by time. Resolves when all is sent. */
 export async function play(
   stage: Stage,
   recordings: string | readonly string[],
@@ -52,7 +52,7 @@ export async function play(
       stage.drop();
       for (const answer of answers.get(frame) ?? []) stage.recall(answer);
       await stage.audience();
-      // How long the client took to come back is no part of the recording.
+      // The time that the client takes to reconnect is not in the recording.
       beganAt = clock.now() - t / speed;
       continue;
     }
@@ -68,7 +68,7 @@ function playable(recorded: readonly RecordedFrame[]): readonly RecordedFrame[] 
   return events[0]?.frame["event"] === "connect.challenge" ? events.slice(1) : events;
 }
 
-/** What was answered after each reconnect, by its challenge: the Gateway knew it already when the client came back. */
+/** The answers after each reconnect, by its challenge. The Gateway had their rows when the client came back. */
 function answersAfterLoss(recorded: readonly RecordedFrame[]): readonly (readonly [object, unknown[]])[] {
   const losses: [object, unknown[]][] = [];
   for (const [index, { frame }] of recorded.entries()) {

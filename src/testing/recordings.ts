@@ -6,16 +6,17 @@ const folder = new URL("./recordings/", import.meta.url);
 
 /** One line of a recording. */
 export interface RecordedFrame {
-  /** Ms since the recording began. */
+  /** The time since the recording began, in ms. */
   readonly t: number;
-  /** Which of the recorded connections received it. */
+  /** The name of the connection that received it. */
   readonly conn: string;
+  /** The frame as it was sent. */
   readonly frame: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The names of the recordings of a real Gateway that come with this package, sorted. A name that
- * ends in `.subscribed` or `.roster` is what a connection with subscriptions heard of the same scenario.
+ * The names of the recordings that come with this package, sorted. All are of a real Gateway. A name that ends in
+ * `.subscribed` or `.roster` is of a connection with subscriptions, in the same scenario.
  */
 export function recordingNames(): readonly string[] {
   return readdirSync(folder)
@@ -25,7 +26,7 @@ export function recordingNames(): readonly string[] {
 }
 
 /**
- * The file of the recording called `name`.
+ * The path of the recording `name`, one of {@link recordingNames}.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` when there is no such recording.
  */
@@ -37,9 +38,9 @@ export function recordingPath(name: string): string {
 }
 
 /**
- * The frames of a recording: one of ours by name, or any file by path.
+ * Reads a recording, by its name in {@link recordingNames} or by the path of a file.
  *
- * @throws {InboxError} `ERR_INBOX_RECORDING` when the file cannot be read, or a line of it is not a recorded frame.
+ * @throws {InboxError} `ERR_INBOX_RECORDING` when the file cannot be read or a line is no recorded frame.
  */
 export function readRecording(pathOrName: string): readonly RecordedFrame[] {
   const path = recordingNames().includes(pathOrName) ? recordingPath(pathOrName) : pathOrName;
@@ -57,7 +58,7 @@ function parseLine(line: string, file: string, number: number): RecordedFrame {
     const { t, conn, frame } = JSON.parse(line) as RecordedFrame;
     if (typeof t === "number" && typeof frame === "object" && frame !== null) return { t, conn, frame };
   } catch {
-    // Falls through to the one error that names the place.
+    // The error below names the place.
   }
   throw new InboxError("ERR_INBOX_RECORDING", `Line ${number} of ${file} is not a recorded frame`, {
     file,

@@ -13,8 +13,8 @@ import { SESSION_DEFAULTS, sessionListRow, THINKING } from "./transcript-row.ts"
 type Params = Readonly<Record<string, unknown>>;
 
 /**
- * Answers one request: returns or resolves with its payload, or throws. A thrown `GatewayRefusal`
- * is answered as its error, anything else as `UNAVAILABLE` with the message of what was thrown.
+ * Answers one request with the payload that it returns or resolves with. A thrown `GatewayRefusal` is answered with its
+ * error, any other error with `UNAVAILABLE` and its message.
  */
 export type RpcHandler = (params: Params, connection: FakeConnection) => unknown;
 
@@ -32,14 +32,14 @@ export interface RpcContext {
 
 interface Method {
   readonly scope: "operator.read" | "operator.write";
-  /** `after` is called once the answer is sent. */
+  /** Work that is given to `after` begins once the answer is sent. */
   readonly answer: (params: Params, connection: Connection, after: (work: () => void) => void) => unknown;
 }
 
 /** The methods of a fake Gateway. */
 export interface Rpc {
   readonly methods: readonly string[];
-  /** Adds a method, or has one answered by `handler` from now on. */
+  /** Has `handler` answer a method, known or new. */
   respond(method: string, handler: RpcHandler): void;
   /** Answers `request` on its connection. */
   handle(connection: Connection, request: GatewayRequestFrame): Promise<void>;
@@ -120,7 +120,7 @@ function chatMethods({ transcripts, speech, reply, now }: RpcContext): Record<st
       const { message } = params;
       if (typeof message !== "string")
         throw new GatewayRefusal(invalidParams("chat.send", "at /message: must be string"));
-      // Repeating an idempotency key does not run again while the Gateway lives.
+      // A repeated idempotency key starts no second run.
       if (!asked.has(runId))
         after(() => speech.say(reply(message, params), { sessionKey, runId, origin: "send", prompt: message }));
       asked.add(runId);
@@ -171,7 +171,7 @@ function write(answer: Method["answer"]): Method {
   return { scope: "operator.write", answer };
 }
 
-/** Whether `scopes` allow what needs `scope`: writing includes reading, admin includes both. */
+/** Whether `scopes` include `scope`. Write includes read; admin includes both. */
 export function allows(scopes: readonly string[], scope: "operator.read" | "operator.write"): boolean {
   return (
     scopes.includes(scope) ||

@@ -4,12 +4,14 @@ import { agentOf } from "./transcript-row.ts";
 import { textBlocks } from "./transcript-rows.ts";
 
 /**
- * How a run is shown: `"open"` to every connection; `"send"` likewise, with `status` events, as one
- * that a client asked for by `chat.send`; `"hidden"` only to those subscribed to its session, and without deltas.
+ * Who gets the frames of a run:
+ * - `"open"`: every client.
+ * - `"send"`: every client, with `status` events, as for `chat.send`.
+ * - `"hidden"`: the subscribers of its session only, without deltas.
  */
 export type RunKind = "open" | "send" | "hidden";
 
-/** Which run, and where its frames go. */
+/** A run, and how its frames are sent. */
 export interface RunFramesOptions {
   readonly broadcast: Broadcast;
   readonly now: () => number;
@@ -20,14 +22,14 @@ export interface RunFramesOptions {
   readonly spawnedBy: string | undefined;
 }
 
-/** The `agent` and `chat` frames of one run, in the order in which a Gateway calls for them. */
+/** Sends the `agent` and `chat` frames of one run. Its functions are called in the order of a Gateway. */
 export interface RunFrames {
   preparing(): void;
   started(): void;
   model(): void;
   speak(text: string, delta: string, replace?: boolean): void;
   delta(deltaText: string, text: string, replace?: boolean): void;
-  /** Names the files that the model wants to send along. */
+  /** Tells the names of the files that are sent along. */
   files(text: string, names: readonly string[]): void;
   usage(): void;
   finished(text: string): void;
@@ -38,7 +40,7 @@ export interface RunFrames {
   cancelled(): void;
 }
 
-/** {@link RunFrames} that number themselves: `seq` counts all events of the run, and a `chat` event takes that of its `agent` event. */
+/** {@link RunFrames} with their own `seq`: it counts `agent` events, and a `chat` event has that of the last one. */
 export function createRunFrames(options: RunFramesOptions): RunFrames {
   const { broadcast, now, runId, sessionKey, sessionId, kind, spawnedBy } = options;
   const hidden = kind === "hidden";
@@ -119,7 +121,7 @@ export function createRunFrames(options: RunFramesOptions): RunFrames {
     error(errorMessage, errorKind) {
       const kindOf = errorKind === undefined ? {} : { errorKind };
       chat("error", { errorMessage, ...kindOf, errorDetail: ERROR_DETAIL });
-      // A Gateway ends a failed chat.send twice: the second time by itself, without agent and with `seq` starting over.
+      // A Gateway ends a failed chat.send twice. The second end has no `agent` event, and `seq` 1.
       if (kind !== "send") return;
       broadcast("chat", {
         runId,

@@ -7,47 +7,48 @@ import { announcePhase, announceRow, type Broadcast } from "./session-events.ts"
 import type { SessionStatus, StoredRow, TranscriptRow, Transcripts } from "./transcript.ts";
 import { abortedRow, failureRow, replyRow } from "./transcript-rows.ts";
 
-/** What went wrong with a run, as its `error` event says it. */
+/** Why a run failed. */
 export interface FakeFailure {
-  /** Default: the sentence of a Gateway whose model answered 500. */
+  /** The `errorMessage` of the event. Default: that of a model that answered 500. */
   readonly message?: string;
-  /** e.g. `"timeout"` or `"rate_limit"`; most errors have none. */
+  /** The `errorKind` of the event, such as `"timeout"` or `"rate_limit"`. Default: none. */
   readonly kind?: string;
 }
 
-/** A run in progress. Everything is sent at once, when called; after its end nothing more is. */
+/** A run that a test speaks. Each call sends at once; after its end, none sends anything. */
 export interface FakeRun {
   readonly runId: string;
   readonly sessionKey: string;
-  /** All that it has said so far. */
+  /** The whole text so far. */
   readonly text: string;
-  /** False after `final`, `error`, `abort`, or a crash of the Gateway. */
+  /** Whether it goes on. False after `final`, `error`, `abort` or a crash of the Gateway. */
   readonly running: boolean;
   /**
-   * Says `piece` more: an `agent` event and a cumulative `chat` delta. With `hold`, the delta is
-   * kept back until the end and then shares its `seq`, as a Gateway does with what came last.
+   * Adds `piece` to the text: sends an `agent` event and a `chat` delta with the text so far. With `hold`, the delta is
+   * sent at the end, with the `seq` of the final. A Gateway does so with the last piece.
    */
   delta(piece: string, options?: { readonly hold?: boolean }): void;
-  /** Throws away what was said and says `text` instead (`replace: true`); real Gateways only ever say `""`. */
+  /** Replaces the text so far (`replace: true`). A real Gateway does so with `""` only. */
   replace(text: string): void;
   /**
-   * Ends well. `text` (default: all that was said) becomes the row and the final's message; `""` ends it without a message.
-   * `files` are sent along: those of a `chat.send` run are kept, and are blocks of the row after `filesMs`; of any other
-   * run, and before `"2026.8"`, they stay `MEDIA:` lines of the row.
+   * Ends the run with a final. `text` is its message and its row (default: the text so far); with `""` there is none.
+   * `files` are sent along. In a run of `chat.send` they are blocks of the row after `filesMs`. In any other run, and
+   * before `"2026.8"`, they are `MEDIA:` lines of the row.
    */
   final(text?: string, files?: readonly FakeFile[]): void;
+  /** Ends the run with an error. */
   error(failure?: FakeFailure): void;
-  /** Ends as `chat.abort` makes it: `aborted` with the text so far, then late `agent` events. */
+  /** Ends the run as `chat.abort` does: `aborted` with the text so far, then late `agent` events. */
   abort(): void;
 }
 
-/** What a {@link FakeRun} needs of its Gateway. */
+/** What a {@link FakeRun} needs of its Gateway. `filesMs` is in ms. */
 export interface RunHost {
   readonly transcripts: Transcripts;
   readonly broadcast: Broadcast;
   readonly now: () => number;
   readonly clock: Clock;
-  /** Absent where files are not given out. */
+  /** Undefined in a generation without downloads. */
   readonly files: Files | undefined;
   readonly filesMs: number;
 }
@@ -55,12 +56,12 @@ export interface RunHost {
 /** What kind of run to start. */
 export interface RunStart {
   readonly sessionKey: string;
-  /** Where its rows go; default `sessionKey`. Undefined in `rowsIn` means the same. */
+  /** The session of its rows. Default: `sessionKey`. */
   readonly rowsIn?: string;
   readonly runId?: string;
   readonly kind: RunKind;
   readonly spawnedBy?: string;
-  /** The row of what it was asked, and whether clients may see it. */
+  /** The row of its prompt, and whether clients do not see it. */
   readonly prompt?: (runId: string) => { readonly row: TranscriptRow; readonly hidden: boolean };
   readonly ended?: (run: FakeRun, status: SessionStatus) => void;
 }
@@ -115,7 +116,7 @@ export function startRun(host: RunHost, start: RunStart): FakeRun {
       if (heldPiece !== undefined) frames.delta(heldPiece, text);
       heldPiece = hold ? piece : undefined;
       text += piece;
-      // Of a hidden run, a Gateway says nothing before it has ended.
+      // A Gateway shows nothing of a hidden run before its end.
       if (kind !== "hidden") transcripts.progressed(home.key, runId, text);
       frames.speak(text, piece);
       if (!hold) frames.delta(piece, text);

@@ -3,10 +3,10 @@ import type { FakeSession, StoredRow } from "./transcript.ts";
 import { agentOf, sessionSnapshot } from "./transcript-row.ts";
 import { DISPLAY_CHARS, truncated } from "./truncation.ts";
 
-/** Sends one event frame to every connection past hello that `to` accepts (default: all that may read). */
+/** Sends one event frame to the accepted clients that `to` accepts. Default: all that may read it. */
 export type Broadcast = (event: string, payload: object, to?: (connection: Connection) => boolean) => void;
 
-/** What the delta of `chat.history` lists: a `session.message` payload, but without the run's id beside the row. */
+/** A `session.message` payload as `chat.history` gives it after a cursor: without the run's id beside the row. */
 export function messagePayload(session: FakeSession, stored: StoredRow, now: number): object {
   const isUser = stored.row["role"] === "user";
   return {
@@ -20,7 +20,7 @@ export function messagePayload(session: FakeSession, stored: StoredRow, now: num
   };
 }
 
-/** Tells of a new row: to those subscribed to its session, and to those with the roster. */
+/** Sends a new row to the subscribers of its session and to the roster. */
 export function announceRow(broadcast: Broadcast, session: FakeSession, stored: StoredRow, now: number): void {
   const wants = ({ roster, subscriptions }: Connection) => roster || subscriptions.has(session.key);
   const { hidden, runId } = stored;
@@ -30,7 +30,7 @@ export function announceRow(broadcast: Broadcast, session: FakeSession, stored: 
   broadcast("sessions.changed", changedPayload(session, place, now), ({ roster }) => roster);
 }
 
-/** Tells those with the roster that a run of the session started or ended. */
+/** Sends the start or end of a run to the roster. */
 export function announcePhase(
   broadcast: Broadcast,
   session: FakeSession,
@@ -42,7 +42,7 @@ export function announcePhase(
   broadcast("sessions.changed", changedPayload(session, what, now), ({ roster }) => roster);
 }
 
-/** Tells everybody that a cron job was bound to the session, or let go of it. */
+/** Sends to everybody that a cron job was bound to the session or released it. */
 export function announceCronBinding(broadcast: Broadcast, session: FakeSession, now: number): void {
   broadcast("sessions.changed", changedPayload(session, { reason: "cron-binding" }, now));
 }

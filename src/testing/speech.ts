@@ -9,15 +9,16 @@ import { agentOf } from "./transcript-row.ts";
 import { automationRow, cronPromptRow, injectedRow, promptRow, textBlocks } from "./transcript-rows.ts";
 
 /**
- * The ways in which an agent comes to speak:
- * - `"agent"`: the `agent` method of some client; heard by all.
- * - `"send"`: `chat.send` of some client; heard by all, with `status` events.
- * - `"cron"`: a cron job into the session; hidden when that is the main session.
- * - `"cron-isolated"`: a cron job in a session of its own, `agent:<agent>:cron:<jobId>:run:<id>`; `sessionKey` only names the agent.
- * - `"cron-current"`: a cron job bound to the session: it streams as an isolated one does, and its text ends as a row here.
+ * Why an agent speaks:
+ * - `"agent"`: the method `agent` of another client. Every client hears it.
+ * - `"send"`: the method `chat.send` of another client. Every client hears it, with `status` events.
+ * - `"cron"`: a cron job in the session. Hidden in the main session.
+ * - `"cron-isolated"`: a cron job in a session of its own, `agent:<agent>:cron:<jobId>:run:<id>`. `sessionKey` names the
+ *   agent only.
+ * - `"cron-current"`: a cron job bound to the session. It streams in a session of its own, and its text is a row in this one.
  * - `"heartbeat"`, `"wake"`: hidden.
- * - `"inject"`: `chat.inject`; one final and nothing before it.
- * - `"subagent"`: a helper of the session, in a session of its own.
+ * - `"inject"`: the method `chat.inject`. One final and nothing before it.
+ * - `"subagent"`: a sub-agent of the session, in a session of its own.
  */
 export type FakeOrigin =
   | "agent"
@@ -30,41 +31,42 @@ export type FakeOrigin =
   | "inject"
   | "subagent";
 
-/** Which run to start. */
+/** The options of `FakeGateway.run`. */
 export interface RunOptions {
-  /** Default `"agent:main:main"`. Lower-cased, as a Gateway does. */
+  /** The session, written as a Gateway writes it. Default `"agent:main:main"`. */
   readonly sessionKey?: string;
-  /** Default: a new one. */
+  /** The id of the run. Default: a random one. */
   readonly runId?: string;
-  /** Default `"agent"`. */
+  /** Why the agent speaks. Default `"agent"`. */
   readonly origin?: Exclude<FakeOrigin, "inject">;
-  /** Only those subscribed to the session hear of it. Default: by `origin`. */
+  /** Whether only the subscribers of the session hear it. Default: by `origin`. */
   readonly hidden?: boolean;
-  /** What was asked, for the transcript. */
+  /** The prompt in the transcript. Default: `Go on.` */
   readonly prompt?: string;
-  /** The job of a cron run. Default: a new one. */
+  /** The id of the job of a cron run. Default: that of a new job. */
   readonly jobId?: string;
 }
 
-/** How to say something. */
+/** The options of `FakeGateway.say`. */
 export interface SayOptions extends Omit<RunOptions, "origin"> {
+  /** Why the agent speaks. Default `"agent"`. */
   readonly origin?: FakeOrigin;
-  /** In how many deltas, or the deltas themselves. Default 3; `0` says nothing before the final. */
+  /** The number of deltas, or their texts. Default 3; with 0 there is only a final. */
   readonly chunks?: number | readonly string[];
-  /** Default `"final"`. `"none"` leaves the run going: end it by `runs(runId)`. */
+  /** How the run ends. Default `"final"`. `"none"` does not end it: `FakeGateway.running(id)` gives the run. */
   readonly end?: "final" | "error" | "aborted" | "none";
-  /** What is sent along; see `FakeRun.final`. Not by `"inject"`. */
+  /** The files that are sent along, see `FakeRun.final`. Default: none. `"inject"` sends none. */
   readonly files?: readonly FakeFile[];
-  /** What went wrong, with `end: "error"`. */
+  /** Why the run failed, with `end: "error"`. */
   readonly failure?: FakeFailure;
 }
 
-/** The voice of a fake Gateway's agents. */
+/** Starts the runs of a fake Gateway. */
 export interface Speech {
   run(options?: RunOptions): FakeRun;
   say(text: string, options?: SayOptions): string;
   running(runId: string): FakeRun | undefined;
-  /** Forgets every running run. */
+  /** Forgets every run that goes on. */
   crash(): void;
 }
 
@@ -172,7 +174,7 @@ export function createSpeech(host: RunHost, cronJobs: CronJobs): Speech {
       const started = run({ ...options, origin });
       const pieces = typeof chunks === "number" ? split(text, chunks) : chunks;
       for (const [index, piece] of pieces.entries()) {
-        // The end sends what is held; without one, nothing may be held back.
+        // The end sends a held delta. Without an end, none is held.
         started.delta(piece, { hold: end !== "none" && index > 0 && index === pieces.length - 1 });
       }
       if (end === "final") started.final(text, files);
@@ -192,7 +194,7 @@ function hiddenByDefault(origin: FakeOrigin, sessionKey: string): boolean {
   return origin === "heartbeat" || origin === "wake" || (origin === "cron" && sessionKey === MAIN_SESSION);
 }
 
-/** `text` in at most `count` pieces of about equal length, none of which ends inside a surrogate pair. */
+/** Cuts `text` into at most `count` pieces of about equal length, and no surrogate pair in two. */
 function split(text: string, count: number): readonly string[] {
   const pieces: string[] = [];
   let from = 0;

@@ -1,19 +1,19 @@
-/** One waiting timer. `order` is the order of setting, which decides between equal times. */
+/** One timer. `at` is in ms since the epoch; of equal times, the lower `order` comes first. */
 export interface Timer {
   readonly at: number;
   readonly order: number;
   callback: () => void;
-  /** Taking a cleared timer out of the middle would cost a search: it stays until it comes to the top, or too many have gathered. */
+  /** A cleared timer stays until it is at the top or too many have gathered: taking it out would need a search. */
   cleared: boolean;
 }
 
-/** Timers by due time, in a binary heap: O(log n) to add and to take. */
+/** Timers by due time, in a binary heap. Adding and taking cost O(log n). */
 export interface TimerHeap {
   add(timer: Timer): void;
   clear(timer: Timer): void;
-  /** The next timer that was not cleared. */
+  /** The next timer that is not cleared. */
   peek(): Timer | undefined;
-  /** Takes out the timer that `peek` answers. */
+  /** Removes the timer that `peek` returns. */
   take(): Timer | undefined;
 }
 
@@ -68,7 +68,7 @@ export function createTimerHeap(): TimerHeap {
     },
     clear(timer) {
       timer.cleared = true;
-      // What it would have called may hold much, and the timer stays here for a while.
+      // The timer stays for a while; what its callback holds must not.
       timer.callback = nothing;
       cleared += 1;
       if (cleared < 1_024 || cleared * 2 < heap.length) return;

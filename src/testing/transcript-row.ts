@@ -39,7 +39,7 @@ function sessionRow(session: FakeSession, now: number): Fields {
     snapshotAt: now,
     placement: placement(session),
     hasActiveRun: active,
-    // A Gateway lists none while some are running: which, only `inFlightRun` tells.
+    // A Gateway lists none while one goes on; `inFlightRun` names it.
     ...(active ? {} : { activeRunIds: [] }),
     sharingRole: "owner",
   };
@@ -57,8 +57,8 @@ export function sessionInfo(session: FakeSession, now: number): Fields {
 }
 
 /**
- * What `session.message` and `sessions.changed` say of their session: the whole row under
- * `session`, and most of it once more beside it, with null where there is nothing to say.
+ * What `session.message` and `sessions.changed` say of their session: the whole row as `session`, and most of its fields
+ * beside it, null where there is no value.
  */
 export function sessionSnapshot(session: FakeSession, now: number): Fields {
   const {
@@ -85,7 +85,7 @@ export function sessionSnapshot(session: FakeSession, now: number): Fields {
   };
 }
 
-/** The agent that a session key names; `"main"` when it names none. */
+/** The agent in a session key. Default `"main"`. */
 export function agentOf(sessionKey: string): string {
   const [word, agentId] = sessionKey.split(":");
   return word === "agent" && agentId !== undefined ? agentId : "main";
@@ -100,7 +100,7 @@ export const SESSION_DEFAULTS: Fields = {
   modelSelectionTarget: "session",
 };
 
-/** What the rows of `sessions.list` and its `defaults` say of the model's thinking. */
+/** The fields of `sessions.list` about the model's thinking. */
 export const THINKING: Fields = {
   thinkingLevels: [{ id: "off", label: "off" }],
   thinkingOptions: ["off"],

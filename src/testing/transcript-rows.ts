@@ -9,7 +9,7 @@ const NO_TOKENS = {
   cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, total: 0 },
 };
 
-/** A model's reply. */
+/** The reply of a model. */
 export function replyRow(text: string, timestamp: number): TranscriptRow {
   return {
     role: "assistant",
@@ -24,7 +24,7 @@ export function replyRow(text: string, timestamp: number): TranscriptRow {
   };
 }
 
-/** What a client asked in its own name. */
+/** The prompt of a client. */
 export function promptRow(text: string, runId: string, timestamp: number): TranscriptRow {
   return {
     role: "user",
@@ -35,7 +35,7 @@ export function promptRow(text: string, runId: string, timestamp: number): Trans
   };
 }
 
-/** The prompt of a cron job, which a Gateway keeps as an assistant row (a trap: nobody said it). */
+/** The prompt of a cron job. A Gateway keeps it as a row of the role `assistant`, though no agent said it. */
 export function cronPromptRow(
   text: string,
   jobId: string,
@@ -61,7 +61,7 @@ export function cronPromptRow(
   };
 }
 
-/** What a failed run leaves behind: its failure, as an ordinary assistant row. */
+/** The row of a failed run: its error, in a row of the role `assistant`. */
 export function failureRow(error: string, runId: string, timestamp: number): TranscriptRow {
   return {
     role: "assistant",
@@ -76,7 +76,7 @@ export function failureRow(error: string, runId: string, timestamp: number): Tra
   };
 }
 
-/** What an aborted run leaves behind: the text it had said. */
+/** The row of an aborted run: its text so far. */
 export function abortedRow(text: string, runId: string, timestamp: number): TranscriptRow {
   return {
     ...injectedRow(text, timestamp),
@@ -85,7 +85,7 @@ export function abortedRow(text: string, runId: string, timestamp: number): Tran
   };
 }
 
-/** What `chat.inject` writes. */
+/** The row of a `chat.inject`. */
 export function injectedRow(text: string, timestamp: number): TranscriptRow {
   return {
     role: "assistant",
@@ -99,7 +99,7 @@ export function injectedRow(text: string, timestamp: number): TranscriptRow {
   };
 }
 
-/** The copy of a reminder's text in the conversation that it is bound to. `runId` is the cron run's, not the chat run's. */
+/** The copy of a reminder's text in its conversation. `runId` is that of the cron run, not of the chat run. */
 export function automationRow(text: string, jobId: string, runId: string, timestamp: number): TranscriptRow {
   return {
     role: "assistant",
@@ -115,7 +115,7 @@ export function automationRow(text: string, jobId: string, runId: string, timest
   };
 }
 
-/** Text as the content of a message: one block. */
+/** The content of a message: one text block. */
 export function textBlocks(text: string): readonly object[] {
   return [{ type: "text", text }];
 }

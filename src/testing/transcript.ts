@@ -1,42 +1,45 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { gatewayKey } from "./gateway-key.ts";
 
-/** A transcript row as `chat.history` answers it: `role`, `content`, `timestamp`, `__openclaw`, ... */
+/** A transcript row as in `chat.history`: `role`, `content`, `timestamp`, `__openclaw` and more. */
 export type TranscriptRow = Readonly<Record<string, unknown>>;
 
-/** A row with what only the Gateway knows of it. */
+/** A row, and what the Gateway knows of it. */
 export interface StoredRow {
   row: TranscriptRow;
   readonly id: string;
   readonly runId?: string;
-  /** Place among the rows a client may see, and among everything written; both rise. */
+  /** Its number among the rows that clients see, from 1. */
   readonly seq: number;
+  /** Its number among all rows of the file. */
   readonly rawSeq: number;
-  /** A prompt of a heartbeat and the like: counted, never shown. */
+  /** Whether clients do not see it, such as the prompt of a heartbeat. */
   readonly hidden: boolean;
 }
 
-/** A run that has started and not ended. */
+/** A run that goes on. `startedAt` is in ms since the epoch; `text` is the text so far. */
 export interface RunningRun {
   readonly runId: string;
   readonly startedAt: number;
   text: string;
 }
 
-/** How the last run of a session ended. */
+/** What the last run of a session does, or how it ended. */
 export type SessionStatus = "running" | "done" | "failed" | "killed";
 
-/** One conversation: its rows and its running runs. */
+/** One session: its rows and the runs that go on. Times are in ms since the epoch. */
 export interface FakeSession {
   readonly key: string;
   readonly sessionId: string;
   readonly createdAt: number;
   readonly rows: StoredRow[];
-  /** The same rows by id, and by the run that wrote them. */
+  /** The rows by id. */
   readonly byId: Map<string, StoredRow>;
+  /** The rows by the id of their run. */
   readonly byRun: Map<string, StoredRow[]>;
+  /** The runs that go on, by id. */
   readonly running: Map<string, RunningRun>;
-  /** Changes when the transcript is rewritten; cursors of an earlier generation are answered `reset`. */
+  /** Changes when the transcript is rewritten. Older cursors are answered with `reset`. */
   generation: string;
   updatedAt: number;
   startedAt?: number;
@@ -46,36 +49,39 @@ export interface FakeSession {
   createdVia: "run" | "cron" | "operator";
 }
 
-/** What to add besides the row itself. */
+/** The run of a row, and whether clients do not see the row. Default: no run, visible. */
 export interface RowPlace {
   readonly runId?: string;
   readonly hidden?: boolean;
 }
 
-/** Every conversation of a fake Gateway, by key as a Gateway writes it. Outlives restarts. */
+/** The sessions of a fake Gateway, by key. They survive a restart. */
 export interface Transcripts {
-  /** The session of that key, made when it is not there. */
+  /** The session of this key. Creates it when there is none. */
   session(key: string, createdVia?: FakeSession["createdVia"]): FakeSession;
+  /** The session of this key, if there is one. */
   find(key: string): FakeSession | undefined;
-  /** Latest first. */
+  /** All sessions, the latest first. */
   sessions(): readonly FakeSession[];
-  /** Writes a row, as if it had been said while nobody listened: no event is sent. */
+  /** Adds a row. No event is sent, as if it had been written while nobody listened. */
   add(key: string, row: TranscriptRow, place?: RowPlace): StoredRow;
-  /** Rewrites the row of that id; no event is sent. Nothing when there is none. */
+  /** Replaces the row of this id. No event is sent. Does nothing when there is no such row. */
   replace(key: string, id: string, row: TranscriptRow): void;
-  /** The rows of a session that a client may see, oldest first. */
+  /** The rows of a session that clients see, oldest first. */
   rows(key: string): readonly TranscriptRow[];
-  /** Rewrites a session's transcript, so that every cursor given out for it is answered `{ kind: "reset" }`. */
+  /** Has every earlier cursor of a session answered with `{ kind: "reset" }`. */
   renew(key: string): void;
+  /** Begins a run. */
   started(key: string, runId: string): void;
-  /** `text` is all that the run has said so far. */
+  /** Sets the text so far of a run. */
   progressed(key: string, runId: string, text: string): void;
+  /** Ends a run. */
   ended(key: string, runId: string, status: SessionStatus): void;
-  /** Forgets the running runs of every session, as a crash does. */
+  /** Forgets the runs that go on, as a crash does. */
   crash(): void;
 }
 
-/** Empty {@link Transcripts}; `now` is the Gateway's clock. */
+/** {@link Transcripts} without sessions. `now` returns the Gateway's time, in ms since the epoch. */
 export function createTranscripts(now: () => number): Transcripts {
   const byKey = new Map<string, FakeSession>();
 
@@ -134,7 +140,7 @@ export function createTranscripts(now: () => number): Transcripts {
   };
 }
 
-/** A session without rows that no {@link Transcripts} holds. */
+/** A session without rows, in no {@link Transcripts}. */
 export function newSession(key: string, createdVia: FakeSession["createdVia"], now: number): FakeSession {
   return {
     key: gatewayKey(key),
@@ -150,7 +156,7 @@ export function newSession(key: string, createdVia: FakeSession["createdVia"], n
   };
 }
 
-// A Gateway's transcript files begin with three rows that are not messages.
+// A Gateway's transcript file begins with three rows that are no messages.
 const FIRST_RAW_SEQ = 4;
 
 function store(

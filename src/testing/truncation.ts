@@ -1,9 +1,9 @@
 import type { TranscriptRow } from "./transcript.ts";
 
-/** How much text of a row a Gateway shows unless asked otherwise, in characters. `session.message` is cut there always. */
+/** The characters of a row that a Gateway gives by default. `session.message` never has more. */
 export const DISPLAY_CHARS = 8_000;
 
-/** `row` with its text cut at `maxChars` characters and marked so, as a Gateway shows it; the same row when it fits. */
+/** `row` with its text cut at `maxChars` characters and marked as cut. The same row when it fits. */
 export function truncated(row: TranscriptRow, maxChars: number): TranscriptRow {
   const { content } = row;
   const cut = Array.isArray(content) ? content.map((block) => cutBlock(block, maxChars)) : cutText(content, maxChars);

@@ -6,22 +6,22 @@ interface Waiting<T> {
   readonly reject: (error: unknown) => void;
 }
 
-/** A happening that tests can wait for, so that they need no sleeps. */
+/** Something that tests can wait for without sleeping. */
 export interface Happening<T> {
-  /** The next one that `matches` (default: any). Rejects when the Gateway is closed first. */
+  /** The next one that `matches` accepts (default: any). Rejects when the Gateway is closed first. */
   next(matches?: (value: T) => boolean): Promise<T>;
   happened(value: T): void;
-  /** Rejects whoever still waits. */
+  /** Rejects every promise that waits. */
   end(): void;
 }
 
-/** A {@link Happening} called `what` in the error of those who wait in vain. */
+/** A {@link Happening} that is called `what` in errors. */
 export function createHappening<T>(what: string): Happening<T> {
   let waiting: Waiting<T>[] = [];
   return {
     next(matches = () => true) {
       const promise = new Promise<T>((resolve, reject) => waiting.push({ matches, resolve, reject }));
-      // A test that failed before it awaited this must not also crash the process.
+      // A test that failed before it awaited this must not end the process.
       promise.catch(() => {});
       return promise;
     },
