@@ -200,6 +200,13 @@ describe("a damaged write-ahead log", () => {
     }
   });
 
+  it("is mended beside a file that only looks like a lock", async () => {
+    const file = inFolder("beside.db");
+    writeFileSync(`${file}-lock-else`, "not a lock");
+    const damaged = withLog((log) => flipped(log, 8 * (startOf(3) + 200)));
+    expect(await tryFiles(damaged, file, "beside")).toMatchObject({ named: 0, repeated: 0, told: [{}] });
+  });
+
   it("is left alone while another inbox is open", async () => {
     const file = inFolder("shared.db");
     const one = await openLedger(file);

@@ -40,7 +40,7 @@ function hint(state: string | undefined, schema: string): string | undefined {
     case "42501":
       return `the role may not. Make the schema for it with \`create schema "${schema}" authorization THE_ROLE\`, or let it make schemas`;
     case "25006":
-      return "the server takes no writes: is it a standby?";
+      return "the server takes no writes: is it a standby, or is `default_transaction_read_only` on?";
     case "53300":
       return "the server has no connection left (`max_connections`)";
     default:

@@ -62,8 +62,9 @@ export function locksOf(data: ThreadData, inodeOf: (path: string) => string): Lo
         try {
           lock = locks.lock(other);
           return false;
-        } catch {
-          return true;
+        } catch (error) {
+          // A file that is no database is nobody's lock.
+          return ((error as { errcode?: number }).errcode ?? 0) % 256 !== 26;
         } finally {
           lock?.close();
         }
