@@ -6,7 +6,7 @@ export interface FakeConnection {
   readonly id: string;
   /** The `client` of its connect request: `id`, `mode`, `version` and what else it sent. */
   readonly client: Readonly<Record<string, unknown>>;
-  /** The `role` of its connect request. Default `"operator"`. */
+  /** The `role` of its connect request; `"operator"` where it has none. */
   readonly role: string;
   /** The scopes that it was granted: those it asked for, of those that the Gateway grants. */
   readonly scopes: readonly string[];
