@@ -6,7 +6,7 @@ import { ExpiringMap } from "../kit/expiring-map.ts";
 import { RunMap } from "../kit/run-map.ts";
 import { isSubagent, jobIdOf, originOf } from "../protocol/origin.ts";
 import { isSilence } from "../protocol/silence.ts";
-import { TextReader } from "../protocol/text.ts";
+import { cutBeginning, TextReader } from "../protocol/text.ts";
 import type { Report } from "../report/report.ts";
 import type {
   Activity,
@@ -256,7 +256,7 @@ export class Supervisor {
   private isAnother({ state, messageText = "", attachments, isRow }: ChatEvent, key: string): boolean {
     if (state !== "final" || isRow !== true) return false;
     const said = this.saidTexts.textOf(key).trim();
-    const text = messageText.trim();
+    const text = cutBeginning(messageText).trim();
     if (said === "" || isSilence(text)) return false;
     if (text === "") return !!attachments?.length;
     return !text.startsWith(said) && !said.includes(text);

@@ -22,6 +22,7 @@ export function generationPath(name: string): string {
   return fileURLToPath(new URL(`${name}.ndjson`, folder));
 }
 
+const NEW_SESSION = "✅ New session started.";
 const REMINDER = "The reminder you asked for.";
 const BOUND_RUN = "aa2fb2a6-0000-4000-8000-000000000010";
 const BOUND_KEY = `agent:main:cron:aa2fb2a6-0000-4000-8000-000000000009:run:${BOUND_RUN}`;
@@ -66,6 +67,7 @@ export const generationExpectations: readonly Expectation[] = [
       says("4ff97301-0000-4000-8000-000000000007", "agent:main:main", "Heads up, the disk is nearly full."),
     ],
     "no-reply": [silent("f371150b-0000-4000-8000-000000000005", "f371150b-0000-4000-8000-000000000004")],
+    "slash-command": [says("command-2026.7.1-slash-command", topic(508), NEW_SESSION)],
     // Nothing stands between the two texts.
     "tool-in-the-middle": [
       says("run-2026.7.1-tool-in-the-middle", topic(505), "Let me look first.Nothing unusual there."),
@@ -118,6 +120,10 @@ export const generationExpectations: readonly Expectation[] = [
       says("cron:aa2fb2a6-0000-4000-8000-000000000009:1767225601085", topic(503), REMINDER),
     ],
   },
+  // The Gateway answers twice, by a final and by a row without a run: one message.
+  ...recorded("2026.9.6", {
+    "slash-command": [says("command-2026.9.6-slash-command", topic(508), NEW_SESSION)],
+  }),
 ];
 
 function recorded(version: string, outcomes: Record<string, readonly ExpectedOutcome[]>): readonly Expectation[] {

@@ -69,8 +69,10 @@ describe("the expectations", () => {
     expect(scenarios.filter((scenario) => scriptOf(scenario).length === 0)).toEqual([
       "2026.7.1-abort",
       "2026.7.1-no-reply",
+      "2026.7.1-slash-command",
       "2026.9.1-abort",
       "2026.9.1-no-reply",
+      "2026.9.6-slash-command",
       "d2-heartbeat-silent",
       "g1-error-500",
       "g4-cut-mid-stream",

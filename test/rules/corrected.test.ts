@@ -403,6 +403,14 @@ describe("B12: of two ends the first decides", () => {
     expect(inbox.stats().afterEnd).toBe(1);
   });
 
+  it("drops a second final that is the first, cut for display", () => {
+    const { hear, texts } = feedInbox();
+    const whole = "Blah, blah. ".repeat(760).trim();
+    hear("r", "final", say(whole));
+    hear("r", "final", { message: withUsage(`${whole.slice(0, 8_000)}\n...(truncated)...`) });
+    expect(texts()).toEqual([whole]);
+  });
+
   it("drops a second final that repeats or lengthens the first", () => {
     const { inbox, hear, texts } = feedInbox();
     hear("r", "final", say("The first half."));

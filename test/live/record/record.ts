@@ -1,6 +1,6 @@
 // Records what the wire of a release looks like, for the tests that need no Gateway:
 //
-//   npm run record -- --openclaw 2026.7.1 [--only NAME]
+//   npm run record -- --openclaw 2026.7.1 [--only "NAME;NAME"]
 //
 // Writes <version>-<scenario>.subscribed.ndjson (a connection that subscribes as an inbox does) and
 // <version>-<scenario>.driver.json (what was asked for) to test/recordings/generations/. The expectations are written by hand.
@@ -37,7 +37,7 @@ for (const version of chosenReleases(values.openclaw)) {
   const stage = await openStage(await installGateway(version, print));
   try {
     for (const [name, play] of scripts) {
-      if (values.only !== undefined && !name.includes(values.only)) continue;
+      if (values.only !== undefined && !values.only.split(";").some((part) => name.includes(part))) continue;
       const { port, token, folder } = stage.gateway;
       const beganAtMs = Date.now();
       const steps: DriverStep[] = [];

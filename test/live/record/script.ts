@@ -39,6 +39,9 @@ export const scripts: ReadonlyMap<string, (director: Director) => Promise<void>>
   ["heartbeat", heartbeat],
   ["abort", abort],
   ["no-reply", noReply],
+  ["slash-command", slashCommand],
+  ["long-tool", longTool],
+  ["long-follow-up", longFollowUp],
 ]);
 
 async function agent({ call, ended, topic, runId }: Director): Promise<void> {
@@ -150,6 +153,34 @@ async function noReply({ call, ended }: Director): Promise<void> {
   const payload = { kind: "agentTurn", message: "SILENT" };
   await fire(call, { sessionTarget: "isolated", payload, delivery: { mode: "none" } });
   await ended(":cron:");
+}
+
+async function slashCommand({ call, ended, topic, runId }: Director): Promise<void> {
+  await call("chat.send", { message: "/new", sessionKey: topic(508), idempotencyKey: runId("command") });
+  await ended(topic(508));
+}
+
+/** Longer than what a Gateway shows of a row, or of some finals. */
+function longText(beginning: string): string {
+  return `${beginning} ${"Blah, blah. ".repeat(750)}The end.`;
+}
+
+async function longTool({ call, ended, topic, runId }: Director): Promise<void> {
+  const message = `TOOL:${longText("Before.")}||session_status||{}||${longText("After.")}`;
+  await call("agent", { message: `DELAY=1 ${message}`, sessionKey: topic(509), idempotencyKey: runId("run") });
+  await ended(topic(509));
+}
+
+async function longFollowUp({ call, heard, topic, runId }: Director): Promise<void> {
+  const first = { message: "DELAY=300 SAY:One word after the other.", sessionKey: topic(510) };
+  const delta = heard("the first words", ({ event, payload }) => {
+    return event === "chat" && payload.state === "delta" && payload.sessionKey === topic(510);
+  });
+  await call("agent", { ...first, idempotencyKey: runId("run") });
+  await delta;
+  const second = { message: `DELAY=1 SAY:${longText("Asked in between.")}`, sessionKey: topic(510) };
+  await call("chat.send", { ...second, idempotencyKey: runId("send") });
+  await heard("the second answer", saying("Asked in between. Blah"));
 }
 
 // A job that is due in an hour and run now takes the path of one by the clock.
