@@ -66,7 +66,10 @@ async function forceCron(operator: Operator, jobId: string): Promise<GatewayEven
   await operator.request("cron.run", { id: jobId, mode: "force" });
   const isEnd = ({ event, payload }: GatewayEvent): boolean =>
     event === "cron" && payload.jobId === jobId && payload.action === "finished";
-  return operator.heard.when(`cron job ${jobId} to finish`, isEnd, before);
+  const end = await operator.heard.when(`cron job ${jobId} to finish`, isEnd, before);
+  const { status, error } = end.payload;
+  if (status !== "ok") throw new Error(`cron job ${jobId} finished with ${status}: ${JSON.stringify(error)}`);
+  return end;
 }
 
 /** Waits until the driving connection has heard the agent say a text, and resolves with the key of the session it was said in; not among the oldest `after` events. */
