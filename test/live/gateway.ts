@@ -43,8 +43,8 @@ export interface GatewayProcessOptions {
 
 const run = promisify(execFile);
 
-const START_TIMEOUT_MS = 90_000;
-const END_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
+const END_TIMEOUT_MS = 120_000;
 
 /** Makes a Gateway whose only model is the one at `modelUrl`. It is not started yet. */
 export async function createGateway(
