@@ -8,7 +8,6 @@ import type { Speech, Spoken, Way } from "../way.ts";
 /** Each way an agent can speak, alone and in the background as well as asked by somebody else. */
 export const ways: readonly Way[] = [
   { name: "cron, main session", place: "quiet", prepare: cronMain },
-  { name: "cron, main session, 20,000 characters", place: "quiet", prepare: cronMainLong },
   { name: "wake with a session key", place: "quiet", prepare: wake },
   {
     name: "heartbeat that speaks",
@@ -18,6 +17,14 @@ export const ways: readonly Way[] = [
     prepare: heartbeat,
   },
   { name: "sub-agent's report", place: "quiet", prepare: subagent },
+  // After the heartbeats: what the Gateway holds back of these it drops, and of cron jobs not.
+  {
+    name: "cron, main session, 20,000 characters",
+    place: "quiet",
+    heardGap: heartbeatGap,
+    missedGap: heartbeatGap,
+    prepare: cronMainLong,
+  },
   { name: "cron, isolated", place: "crowd", prepare: cronIsolated },
   { name: "cron, named session", place: "crowd", prepare: cronNamed },
   { name: "cron, current", place: "crowd", prepare: cronCurrent },
@@ -36,7 +43,7 @@ export const ways: readonly Way[] = [
 function heartbeatGap(version: string): string | undefined {
   return isAtLeast(version, "2026.5.28")
     ? undefined
-    : "A heartbeat after words that had no channel begins no run there.";
+    : "After a heartbeat whose words no channel took, the main session begins no run there.";
 }
 
 async function cronMain(stage: Stage): Promise<Speech> {
