@@ -40,6 +40,11 @@ export class Firing {
     return this.claim !== undefined && !this.isRunning;
   }
 
+  /** The same, or nobody was there to be told. */
+  get mayHaveEnded(): boolean {
+    return this.isOver || (this.hasStarted && this.wasMissed);
+  }
+
   start(): void {
     this.hasStarted = true;
     this.isRunning = true;

@@ -222,8 +222,8 @@ export class JobWatch {
     if (job === undefined) return;
     const known = this.watched.get(job.id);
     if (!job.speaks || !this.isOurs(job)) return this.forget(job.id);
-    // Before 2026.8 a job that ran once is disabled by that.
-    if (!job.isEnabled) return known?.firing?.isStarted === true ? this.update(known, job) : this.forget(job.id);
+    // A job that ran once is disabled by that. One that is disabled while it runs is told to stop.
+    if (!job.isEnabled) return known?.firing?.mayHaveEnded === true ? this.update(known, job) : this.forget(job.id);
     if (known !== undefined) return this.update(known, job);
     // A job that ran once may be told of as due at that time.
     const hasRun = job.nextRunAt !== undefined && job.lastRunAt !== undefined && job.lastRunAt >= job.nextRunAt;

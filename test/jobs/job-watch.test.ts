@@ -200,6 +200,17 @@ describe("an alarm", () => {
     expect(told()).toEqual([]);
   });
 
+  it("of a job that is disabled, and stopped by that, while it runs", async () => {
+    const { add, start, end, edit, pass, told } = await openScheduling();
+    add("a", { everyMs: 20_000 });
+    await pass(DUE_MS);
+    start("a");
+    edit("a", { enabled: false });
+    end("a", { claims: { status: "error", summary: undefined } });
+    await pass(HOUR_MS);
+    expect(told()).toEqual([]);
+  });
+
   it.each([
     ["a command", { payload: { kind: "command", command: "date" } }],
     ["a heartbeat", { target: "main", payload: { kind: "heartbeat" }, wakeMode: "next-heartbeat" }],

@@ -43,8 +43,9 @@ export interface GatewayProcessOptions {
 
 const run = promisify(execFile);
 
-const START_TIMEOUT_MS = 180_000;
-const END_TIMEOUT_MS = 120_000;
+// A busy machine takes minutes. One that is asked to end lets its runs go on for up to 315 s.
+const START_TIMEOUT_MS = 240_000;
+const END_TIMEOUT_MS = 330_000;
 
 /** Makes a Gateway whose only model is the one at `modelUrl`. It is not started yet. */
 export async function createGateway(

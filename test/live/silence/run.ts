@@ -21,7 +21,7 @@ type JobAlarm = Extract<Alarm, { part: "job" }>;
 
 const { values } = parseArgs({ options: { openclaw: { type: "string", default: "newest" } } });
 
-const GRACE_MS = 90_000;
+const GRACE_MS = 120_000;
 /** How much later than the grace an alarm may come. */
 const LATEST_MS = 60_000;
 const HOURS_BACK = 2;
@@ -88,6 +88,8 @@ async function play({ gateway, operator, ...rest }: OpenStage): Promise<boolean>
   await delay(25_000);
   await gateway.start();
   print(`${since()}  the Gateway is back`);
+  // Until then nobody could know.
+  for (const { name, at } of plan) if (at === "stop") due.set(name, Math.max(due.get(name) ?? 0, Date.now()));
   await add("return");
   await graceIsOver("stop");
   await add("clock");
