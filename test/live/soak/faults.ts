@@ -13,6 +13,8 @@ export interface Breakable {
 
 type Fault = (things: Breakable, dice: Dice) => Promise<void>;
 
+const PATIENCE_MS = 30_000;
+
 const faults: Readonly<Record<string, Fault>> = {
   async cut({ proxy }, dice) {
     proxy.cut();
@@ -25,7 +27,10 @@ const faults: Readonly<Record<string, Fault>> = {
     await process.start();
   },
   async "Gateway SIGTERM"({ gateway }, dice) {
-    await gateway.kill("SIGTERM");
+    // Then whoever supervises it loses patience: it would let its runs go on for five minutes.
+    const ended = gateway.kill("SIGTERM").catch(() => undefined);
+    await Promise.race([ended, delay(PATIENCE_MS)]);
+    await gateway.kill("SIGKILL");
     await delay(dice.integer(0, 5_000));
     await gateway.start();
   },
