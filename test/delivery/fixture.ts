@@ -2,7 +2,7 @@ import { Lanes, type LanesOptions } from "../../src/delivery/lanes.ts";
 import { retryDefaults } from "../../src/options.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 
-/** Lanes with defaults, and what they tell, as a list of lines. */
+/** Lanes with default options. `told` has a line for each thing that they report. */
 export function openLanes(options: Partial<LanesOptions> = {}) {
   const told: string[] = [];
   const clock = createTestClock();

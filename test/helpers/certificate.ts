@@ -1,4 +1,4 @@
-/** Signed by nobody but itself, for localhost, until the year 2126. */
+/** A self-signed certificate of localhost, valid until 2126. */
 export const certificate = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUIFiJI/UI+ycKTC/Glvj1MXRyVwYwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjEwMjEyMloYDzIxMjYxMDI5
@@ -10,7 +10,7 @@ VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
 zj0EAwIDSAAwRQIhALhH6dgvkvrJelHglmTCt/8FwrE2pwl/uA3/4aW6sdZJAiBP
 q2eqtMDJarvA6n5+kbuCjs7CCC0oK5evA+1mQN3LhQ==
 -----END CERTIFICATE-----`;
-/** Its key. */
+/** The private key of {@link certificate}. */
 export const certificateKey = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgCRus5PtT3QhVfBMO
 Q3w060TZ1m0fs4gsu8AL+4Ccy6mhRANCAAQTf2+gALf/C/280hr3r2APn2Ti3GrZ

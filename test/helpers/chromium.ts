@@ -3,12 +3,12 @@ import { type Browser, chromium } from "playwright-core";
 
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** Where a Chromium is: `CHROMIUM_PATH`, else where distributions put it; undefined when there is none. */
+/** The path of a Chromium: `CHROMIUM_PATH`, else that of a distribution. Undefined when there is none. */
 export function chromiumPath(): string | undefined {
   return [process.env["CHROMIUM_PATH"] ?? "", ...PATHS].find((path) => path !== "" && existsSync(path));
 }
 
-/** As {@link chromiumPath}; without one it says in capitals that `suite` is skipped. */
+/** As {@link chromiumPath}. Says in capitals that `suite` is skipped when there is none. */
 export function chromiumFor(suite: string): string | undefined {
   const path = chromiumPath();
   if (path === undefined)
@@ -16,7 +16,7 @@ export function chromiumFor(suite: string): string | undefined {
   return path;
 }
 
-/** Starts a Chromium of its own, with a new profile, that talks to nobody unasked. */
+/** Starts a Chromium with a new profile and without background requests. */
 export function launchChromium(executablePath: string): Promise<Browser> {
   return chromium.launch({
     executablePath,

@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-/** How many bytes more of the heap are in use after `work`, garbage apart. */
+/** The bytes of the heap that `work` leaves in use, without garbage. */
 export function heapGrowth(work: () => void): number {
   collect();
   const before = process.memoryUsage().heapUsed;

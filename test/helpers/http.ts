@@ -1,13 +1,13 @@
 import { type IncomingHttpHeaders, request } from "node:http";
 
-/** An answer, whole. */
+/** A whole answer. */
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
-/** Asks for a page with headers that `fetch` would not let us send, such as `Host`. */
+/** Sends a request with any headers. `fetch` sends no `Host`, for example. */
 export function ask(url: string, options: { method?: string; headers?: Record<string, string> } = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { agent: false, ...options }, (response) => {
@@ -26,12 +26,12 @@ export function ask(url: string, options: { method?: string; headers?: Record<st
 
 /** A stream of server-sent events. */
 export interface EventStream {
-  /** The data of the next event, parsed. */
+  /** Resolves with the parsed data of the next event. */
   next(): Promise<unknown>;
   close(): void;
 }
 
-/** Opens a stream of server-sent events; resolves when its headers have come. */
+/** Opens a stream of server-sent events. Resolves with its headers. */
 export function openEventStream(url: string): Promise<EventStream> {
   return new Promise((resolve, reject) => {
     const events: unknown[] = [];

@@ -14,7 +14,7 @@ export async function listening(server: Server | HttpServer): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A port of loopback at which nobody listens. */
+/** A port of loopback on which `server` listened and nobody does now. */
 export async function closedPort(server: Server): Promise<number> {
   const port = await listening(server);
   server.close();

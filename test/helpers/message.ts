@@ -1,6 +1,6 @@
 import type { ProactiveMessage } from "../../src/types.ts";
 
-/** A message with this id, as an inbox takes it on; `fields` replace what it has. */
+/** A message with this id. `fields` replace what it has by default. */
 export function messageOf(id: string, fields: Partial<ProactiveMessage> = {}): ProactiveMessage {
   return {
     id,

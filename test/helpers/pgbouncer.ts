@@ -5,13 +5,13 @@ import { endWithProcess } from "./child.ts";
 import { freePort } from "./free-port.ts";
 import { otherUser, temporaryFolder } from "./postgres.ts";
 
-/** A pooler in front of a Postgres. */
+/** A PgBouncer in front of a Postgres. */
 export interface PgBouncer {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Starts PgBouncer on a free port; undefined, and says so in capitals, when there is no such program. */
+/** Starts PgBouncer on a free port. Without the program, it is undefined and says in capitals that `suite` is skipped. */
 export async function startPgBouncer(
   postgresUrl: string,
   mode: "session" | "transaction" | "statement",

@@ -17,20 +17,20 @@ export interface TestPostgres {
   schema(): string;
 }
 
-/** A server that a test started, to be stopped and started as it likes. */
+/** A server of the test, which it may stop and start. */
 export interface OwnPostgres extends TestPostgres {
   readonly port: number;
-  /** Ends it as a crash of the server does: all connections break, nothing is written in order. */
+  /** Stops the server at once, as a crash does. All connections break. */
   halt(): Promise<void>;
-  /** Starts it again. */
+  /** Starts the server again. */
   resume(): Promise<void>;
 }
 
 let known: Promise<string | undefined> | undefined;
 
 /**
- * The Postgres at `DATABASE_URL`, else the local one, else one of our own from the system's package; where none can be
- * had, says in capitals that `suite` is skipped and gives undefined.
+ * The Postgres at `DATABASE_URL`, else the local one, else a new one of the system's package. Where there is none, it is
+ * undefined and says in capitals that `suite` is skipped.
  */
 export async function usePostgres(suite: string): Promise<TestPostgres | undefined> {
   known ??= findRunning();
@@ -78,7 +78,7 @@ function schemaNames() {
     async drop(url: string) {
       const client = new pg.Client({ connectionString: url });
       await client.connect();
-      // One by one: each drops some 20 objects, and one transaction has room for few thousand locks.
+      // One statement each: one transaction has room for a few thousand locks, and a schema has some 20 objects.
       for (const name of names.splice(0)) await client.query(`drop schema if exists "${name}" cascade`);
       await client.end();
     },
@@ -96,7 +96,7 @@ export async function query(url: string, sql: string, values: unknown[] = []): P
   }
 }
 
-/** Starts a server of our own on a free port, in a temporary folder; undefined, and says so, when there is no such program. */
+/** Starts a server on a free port, in a temporary folder. Without the program, it is undefined and says so in capitals. */
 export async function startPostgres(suite: string): Promise<OwnPostgres | undefined> {
   const bin = findPrograms();
   if (bin === undefined) {
@@ -162,7 +162,7 @@ export function temporaryFolder(prefix: string): { readonly path: string; remove
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Servers refuse to run as root: then they run as the user of Postgres's package, to whom `folder` is given. */
+/** A server refuses to run as root. This is how to run it as the user `postgres`, who gets `folder`. */
 export function otherUser(folder: string): readonly string[] {
   if (process.getuid?.() !== 0) return [];
   const [uid, gid] = ["-u", "-g"].map((flag) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" })));

@@ -6,14 +6,14 @@ import { freePort } from "./free-port.ts";
 /** A Redis for tests. */
 export interface TestRedis {
   readonly url: string;
-  /** Whether this test started it, so that it is empty and nobody else's. */
+  /** Whether the test started it, so that it is empty and of nobody else. */
   readonly own: boolean;
   stop(): Promise<void>;
 }
 
 /**
- * Starts a `redis-server` on a free port of loopback, in memory only; without the binary, uses
- * `REDIS_URL`; without either, says in capitals that `suite` is skipped and gives undefined.
+ * Starts a `redis-server` on a free port of loopback, in memory only. Without the program it is the one at `REDIS_URL`.
+ * Without both, it is undefined and says in capitals that `suite` is skipped.
  */
 export async function startRedis(suite: string): Promise<TestRedis | undefined> {
   const started = await spawnRedis();
@@ -26,7 +26,7 @@ export async function startRedis(suite: string): Promise<TestRedis | undefined> 
 
 /** Undefined when there is no `redis-server` to start. */
 async function spawnRedis(): Promise<TestRedis | undefined> {
-  // Between finding a free port and using it, another process may take it: then with the next one.
+  // Another process may take the port before it is used. Then the next one is tried.
   for (let left = 5; left > 0; left--) {
     const port = await freePort();
     const options = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, onTestFinished } from "vitest";
 const create = () => mkdtempSync(join(tmpdir(), "openclaw-inbox-"));
 const remove = (folder: string) => rmSync(folder, { recursive: true, force: true });
 
-/** A folder for each test of the file that calls this, removed after the test. The result gives the path of a file in it. */
+/** A folder for each test of the file, removed after the test. The returned function gives the path of a file in it. */
 export function useTemporaryFolder(): (name: string) => string {
   let folder = "";
   beforeEach(() => {

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** Ends in the next turn of the event loop. No time passes, and every promise that is due has come through. */
+/** Resolves in the next turn of the event loop, after every promise that is settled by then. */
 export const turn = (): Promise<void> => nextTurn();
 
 /**
- * Ends once `holds` does. What is waited for is some turns of the event loop away (a socket, a file, a thread), never a
- * time. Throws after `withinMs`, naming `what`.
+ * Resolves once `holds` returns true. Looks at each turn of the event loop, since sockets, files and threads take turns
+ * and no fixed time. Throws after `withinMs` milliseconds with `what`, the name of what is waited for.
  */
 export async function until(holds: () => boolean, what: string, withinMs = 10_000): Promise<void> {
   const giveUpAt = performance.now() + withinMs;
@@ -16,8 +16,8 @@ export async function until(holds: () => boolean, what: string, withinMs = 10_00
 }
 
 /**
- * Watches the turns of the event loop. The function that it gives ends that and says how long the longest was, in ms:
- * by the wall clock or by this thread's CPU time, whichever is less, so that other processes are no stall of ours.
+ * Measures the turns of the event loop. The returned function ends that and returns the longest turn, in ms: the lesser
+ * of wall clock and CPU time of this thread, so that other processes do not count.
  */
 export function watchTurns(): () => number {
   let longest = 0;

@@ -5,6 +5,7 @@ import type { Inbox } from "../../src/inbox-api.ts";
 import type { InboxOptions } from "../../src/options.ts";
 import { createTestClock, type TestClock } from "../../src/testing/index.ts";
 import type { Alarm } from "../../src/types.ts";
+import { turn } from "../helpers/turns.ts";
 import { NOON, topic, until } from "../recovery/hearing.ts";
 import { type Params, type ScriptedSource, scriptedSource } from "../recovery/scripted-source.ts";
 
@@ -268,5 +269,5 @@ function page(jobs: readonly object[], { offset = 0, limit = 50 }: Params): obje
 
 /** Answers come some turns of the event loop later. */
 async function turns(): Promise<void> {
-  for (let n = 0; n < 8; n += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let n = 0; n < 8; n += 1) await turn();
 }

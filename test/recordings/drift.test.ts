@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createInbox, type Logger } from "../../src/index.ts";
 import { readRecording, recordingNames } from "../../src/testing/index.ts";
+import { turn } from "../helpers/turns.ts";
 
 const generations = new URL("generations/", import.meta.url).pathname;
 const recordings = [
@@ -41,7 +42,7 @@ async function driftOf(frames: readonly unknown[]): Promise<readonly string[]> {
   };
   const inbox = createInbox({ source: source as never, logger });
   void inbox.start({ timeoutMs: 0 });
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   for (const frame of frames) hear?.(frame);
   await inbox.stop({ drainMs: 0 });
   return told.map(({ what, name }) => `${what} ${name}`);

@@ -1,4 +1,4 @@
-/** A fake Gateway, an inbox that listens to it over a real socket, and what the inbox told. */
+/** A fake Gateway, and an inbox that listens to it over a real socket. */
 import { afterEach } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import type { Inbox } from "../../src/inbox-api.ts";
@@ -10,7 +10,7 @@ import type { ProactiveMessage, RunOutcome } from "../../src/types.ts";
 import { turn, until } from "../helpers/turns.ts";
 import { type ReturningSource, returningSource } from "./returning-source.ts";
 
-/** Some time for tests to begin at; the Gateway's clock is the inbox's. */
+/** The time at which tests begin. Gateway and inbox have one clock. */
 export const NOON = 1_800_000_000_000;
 
 /** The key of a conversation that Collavre would read. */
@@ -38,19 +38,19 @@ export async function openGateway(): Promise<Fake> {
   return { gateway, clock };
 }
 
-/** An inbox, and what it has told so far. */
+/** An inbox, and what has come of it so far. */
 export interface Hearing {
   readonly inbox: Inbox;
   readonly source: ReturningSource;
   readonly messages: ProactiveMessage[];
   readonly outcomes: RunOutcome[];
-  /** What it handed over: session, text. */
+  /** Session key and text of each message. */
   readonly told: () => readonly (readonly [string, string])[];
   /** Resolves once `holds` does. */
   until(holds: () => boolean, what: string): Promise<void>;
-  /** Resolves when so many messages have been told. */
+  /** Resolves when there are `count` messages. */
   toldOf(count: number): Promise<void>;
-  /** Comes back after a cut, and resolves when all is caught up. */
+  /** Reconnects after a cut. Resolves when the inbox has caught up. */
   comeBack(): Promise<void>;
 }
 
@@ -96,25 +96,25 @@ export async function openHearing(
   return { fake, ...fake, hearing: await listen(fake, options) };
 }
 
-/** Resolves when the inbox has read everything that the Gateway has sent until now. */
+/** Resolves when the inbox has read all that the Gateway has sent. */
 export async function heard(gateway: FakeGateway, { inbox }: Pick<Hearing, "inbox">): Promise<void> {
   const { frames } = inbox.stats();
   const asked = gateway.requests.length;
   gateway.emit("health", { ok: true });
   await gateway.flushed();
   await until(() => inbox.stats().frames > frames, "the last frame");
-  // One more turn for what follows from it, and the answers to that.
+  // What follows from the last frame takes one more turn.
   await until(() => gateway.requests.length === asked || inbox.stats().recoveryPending === 0, "the answers");
   await turn();
 }
 
-/** Tells of a row, and keeps it, as a Gateway does for a run that only subscribers hear the end of. */
+/** Adds a row to the transcript and sends it to all, without a final. */
 export function tellRow(gateway: FakeGateway, sessionKey: string, row: Record<string, unknown>, runId?: string): void {
   const { row: message, id, seq } = gateway.transcripts.add(sessionKey, row, runId === undefined ? {} : { runId });
   gateway.emit("session.message", { sessionKey, message, messageId: id, messageSeq: seq });
 }
 
-/** Lets the grace of every row pass, and what follows from it. */
+/** Lets five seconds pass, and waits for what follows. Every row has waited for its final by then. */
 export async function later(
   { gateway, clock }: { gateway: FakeGateway; clock: TestClock },
   hearing: Hearing,
@@ -126,13 +126,13 @@ export async function later(
   }
 }
 
-/** A ledger that outlives its inbox, as a file does. */
+/** A ledger in memory that stays open when its inbox is stopped. */
 export function lastingLedger(clock: TestClock, retainMs?: number): Ledger {
   const ledger = createMemoryLedger({ clock, ...(retainMs !== undefined && { retainMs }) });
   return { ...ledger, close: async () => {} };
 }
 
-/** How often the Gateway was asked, by method. */
+/** The parameters of every request of this method. */
 export function asked(gateway: FakeGateway, method: string): readonly Readonly<Record<string, unknown>>[] {
   return gateway.requests.filter((request) => request.method === method).map(({ params }) => params);
 }

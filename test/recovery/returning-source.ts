@@ -1,4 +1,4 @@
-/** A source over a real socket that comes back when the test says so: the official client waits a second. */
+/** A source over a real socket that reconnects when the test says so. The official client would wait for a second. */
 import { WebSocket } from "ws";
 import type { Source, SourceListener } from "../../src/source/source.ts";
 import { createSocketRequests } from "../../src/source/websocket/requests.ts";

@@ -7,12 +7,12 @@ export type Params = Readonly<Record<string, unknown>>;
 export interface ScriptedSource extends Source {
   /** What was asked: method and parameters. */
   readonly asked: (readonly [string, Params])[];
-  /** Has one method answered in another way from now on. */
+  /** Has one method answered by `answer` from now on. */
   respond(method: string, answer: (params: Params) => unknown): void;
-  /** Tells of an event. */
+  /** Sends an event. */
   event(event: string, payload: object): void;
   cut(): void;
-  /** Loses the connection, if it has one, and has it accepted again. */
+  /** Loses the connection and gets a new hello. */
   comeBack(): void;
 }
 
@@ -41,7 +41,7 @@ export function scriptedSource(
     },
     request: async (method, params) => {
       asked.push([method, params as Params]);
-      // An answer comes in a turn of its own, as from a socket.
+      // As from a socket, the answer comes in a later turn.
       await turn();
       return (own.get(method) ?? ((given) => answer(method, given)))(params as Params);
     },

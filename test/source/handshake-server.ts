@@ -13,7 +13,7 @@ export interface SentRequest {
 /** Answers one request over its socket; `attempt` counts the connections from 1. */
 export type Answerer = (request: SentRequest, ws: WebSocket, attempt: number) => void;
 
-/** The bare handshake of a Gateway on a real socket, for answers that no well-behaved Gateway gives. */
+/** A server on a real socket that a test has answer as it likes, also as no Gateway should. */
 export interface HandshakeServer extends AsyncDisposable {
   readonly url: string;
   /** The sockets, in the order in which they came. */
@@ -80,7 +80,7 @@ export function chatFrame(seq: number): string {
   return JSON.stringify({ type: "event", event: "chat", payload: { runId: "r", state: "delta", seq }, seq });
 }
 
-/** Turns the first connection away as too many failed sign-ins do, and accepts the next. */
+/** Refuses the first connection as after too many failed sign-ins. Accepts the next. */
 export function lockOutOnce(retryAfterMs: number): Answerer {
   return ({ id }, ws, attempt) => {
     if (attempt > 1) return accept(id, ws, helloPayload);

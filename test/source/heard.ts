@@ -1,7 +1,7 @@
 import type { LinkEvent } from "../../machines/link.ts";
 import type { SourceListener } from "../../src/source/source.ts";
 
-/** A listener that keeps what it hears, in order, and can be waited for. */
+/** A listener that keeps what it hears. Tests can wait for it. */
 export interface Heard extends SourceListener {
   readonly frames: readonly unknown[];
   readonly links: readonly LinkEvent[];
@@ -9,9 +9,9 @@ export interface Heard extends SourceListener {
   readonly order: readonly string[];
   /** The reasons of the link events that have one. */
   readonly reasons: readonly string[];
-  /** Resolves with the `count`-th link event of `type`, past or to come. */
+  /** Resolves with the `count`-th link event of `type` (default: the first). */
   linked(type: LinkEvent["type"], count?: number): Promise<LinkEvent>;
-  /** Resolves when so many frames have been heard. */
+  /** Resolves when there are `count` frames. */
   framed(count: number): Promise<void>;
 }
 
