@@ -23,10 +23,17 @@ export function mendLog(file: string): LogDamage | undefined {
   const FRAME = 24;
   /** Larger ones are left to SQLite. */
   const MAX_BYTES = 268_435_456;
-  const size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size < HEADER + FRAME + 512 || size > MAX_BYTES || endianness() !== "LE") return undefined;
-
-  const bytes = Buffer.from(new Uint8Array(fs.readFileSync(file)).buffer);
+  const stats = fs.statSync(file, { throwIfNoEntry: false });
+  // What is no file, or may not be read, SQLite will name.
+  if (stats?.isFile() !== true || stats.size > MAX_BYTES || endianness() !== "LE") return undefined;
+  let bytes: Buffer;
+  try {
+    bytes = Buffer.from(new Uint8Array(fs.readFileSync(file)).buffer);
+  } catch {
+    return undefined;
+  }
+  const size = bytes.length;
+  if (size < HEADER + FRAME + 512) return undefined;
   const words = new Uint32Array(bytes.buffer, 0, bytes.length >> 2);
   const log = {
     pageSize: 4_096,
