@@ -85,15 +85,21 @@ function schemaNames() {
   };
 }
 
-/** The rows of one query, over a connection of its own. */
-export async function query(url: string, sql: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+/** Runs statements over a connection of their own. Resolves with the rows of the last. */
+export async function query(
+  url: string,
+  statements: string | readonly string[],
+  values: unknown[] = [],
+): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
+  let rows: Record<string, unknown>[] = [];
   try {
-    return (await client.query(sql, values)).rows;
+    for (const statement of [statements].flat()) ({ rows } = await client.query(statement, values));
   } finally {
     await client.end();
   }
+  return rows;
 }
 
 /** Starts a server on a free port, in a temporary folder. Without the program, it is undefined and says so in capitals. */

@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import { closeTogether } from "./proxy.ts";
 
 /** A reverse proxy as one stands before a Gateway: it says whose connection it passes on. */
 export interface ForwardingProxy {
@@ -19,17 +20,7 @@ export async function startForwardingProxy(targetPort: number, clientAddress: st
       far.write(head);
       far.pipe(near).pipe(far);
     });
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-      socket.once("close", () => {
-        sockets.delete(socket);
-        other.destroy();
-      });
-    }
+    closeTogether(near, far, sockets);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

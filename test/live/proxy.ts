@@ -16,19 +16,8 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
   const server = createServer((near) => {
     if (isCut) return void near.destroy();
     const far = connect(targetPort, "127.0.0.1");
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(socket);
-      // A reset is the peer's way to say "close"; the close event that follows does the work.
-      socket.on("error", () => undefined);
-      socket.once("close", () => {
-        sockets.delete(socket);
-        other.destroy();
-      });
-      socket.pipe(other);
-    }
+    closeTogether(near, far, sockets);
+    far.pipe(near).pipe(far);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const cut = (): void => {
@@ -46,4 +35,20 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** Has each of two sockets close when the other does. Keeps both in `sockets` while they are open. */
+export function closeTogether(near: Socket, far: Socket, sockets: Set<Socket>): void {
+  for (const [socket, other] of [
+    [near, far],
+    [far, near],
+  ] as const) {
+    sockets.add(socket);
+    // A reset is followed by `close`.
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      other.destroy();
+    });
+  }
 }

@@ -9,7 +9,7 @@ import {
   postgresLedger,
 } from "../../../src/ledger/postgres/postgres.ts";
 import { messageOf } from "../../helpers/message.ts";
-import { type OwnPostgres, startPostgres } from "../../helpers/postgres.ts";
+import { type OwnPostgres, query, startPostgres } from "../../helpers/postgres.ts";
 
 let server: OwnPostgres | undefined;
 let schema: string;
@@ -20,17 +20,7 @@ beforeAll(async () => {
 afterAll(() => server?.stop());
 
 /** Runs statements as the server's owner. */
-async function admin(...statements: string[]): Promise<readonly Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: server?.url });
-  await client.connect();
-  let rows: readonly Record<string, unknown>[] = [];
-  try {
-    for (const statement of statements) ({ rows } = await client.query(statement));
-  } finally {
-    await client.end();
-  }
-  return rows;
-}
+const admin = (...statements: string[]) => query(server?.url as string, statements);
 
 /** The server's address for the role of this test, with a password. */
 function roleUrl(): string {

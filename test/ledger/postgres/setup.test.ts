@@ -4,7 +4,7 @@ import { systemClock } from "../../../src/kit/clock.ts";
 import { type PostgresLedgerOptions, postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
 import { messageOf } from "../../helpers/message.ts";
 import { startPgBouncer } from "../../helpers/pgbouncer.ts";
-import { usePostgres } from "../../helpers/postgres.ts";
+import { query, usePostgres } from "../../helpers/postgres.ts";
 
 const postgres = await usePostgres("HOW A LEDGER IN POSTGRES IS SET UP");
 const url = postgres?.url as string;
@@ -24,17 +24,7 @@ async function open(options: PostgresLedgerOptions) {
   return ledger;
 }
 
-async function admin(...statements: string[]): Promise<readonly Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  let rows: readonly Record<string, unknown>[] = [];
-  try {
-    for (const statement of statements) ({ rows } = await client.query(statement));
-  } finally {
-    await client.end();
-  }
-  return rows;
-}
+const admin = (...statements: string[]) => query(url, statements);
 
 const withUrl = (change: (address: URL) => void) => {
   const address = new URL(url);
