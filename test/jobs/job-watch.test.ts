@@ -200,7 +200,7 @@ describe("an alarm", () => {
     expect(told()).toEqual([]);
   });
 
-  it("of a job that is disabled, and stopped by that, while it runs", async () => {
+  it("is not raised for a job that is disabled while it runs", async () => {
     const { add, start, end, edit, pass, told } = await openScheduling();
     add("a", { everyMs: 20_000 });
     await pass(DUE_MS);
