@@ -88,7 +88,9 @@ async function find(
   const { artifacts } = fields(await request("artifacts.list", { ...session, runId }, { signal }));
   const ids = (Array.isArray(artifacts) ? artifacts : []).flatMap((artifact) => {
     const { id, type, title } = fields(artifact);
-    return type === kind && (name === undefined || title === name) ? (readId(id) ?? []) : [];
+    // A name says more: to the Gateway an attachment is a file, whatever its kind.
+    const isLike = name === undefined ? type === kind : String(title).split(/[\\/]/).at(-1) === name;
+    return isLike ? (readId(id) ?? []) : [];
   });
   const found = ids[nth];
   if (found !== undefined) return found;

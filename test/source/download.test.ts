@@ -94,8 +94,12 @@ describe("download()", () => {
     const message = { role: "assistant", content: [{ ...image, alt: "other.png" }, image, image] };
     gateway.chat({ runId: "inline", sessionKey: SESSION, seq: 1, state: "final", message });
     await until(() => messages.length === 1, "the message");
-    const ids = ["other.png", "dot.png", "dot.png"].map((title, i) => ({ id: `a${i}`, type: "image", title }));
-    gateway.respond("artifacts.list", () => ({ artifacts: [{ id: "text", type: "file", title: "dot.png" }, ...ids] }));
+    const ids = ["other.png", "dot.png", "dot.png"].map((title, i) => ({
+      id: `a${i}`,
+      type: i === 0 ? "file" : "image",
+      title: i === 1 ? `/media/${title}` : title,
+    }));
+    gateway.respond("artifacts.list", () => ({ artifacts: [{ id: "text", type: "file", title: "dot.txt" }, ...ids] }));
     gateway.respond("artifacts.download", ({ artifactId }) => ({
       data: Buffer.from(String(artifactId)).toString("base64"),
     }));
