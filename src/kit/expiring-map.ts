@@ -58,6 +58,8 @@ export class ExpiringMap<V> {
   }
 
   get(key: string): V | undefined {
+    // An empty map is asked for each message, and the hash of a new key costs more than this.
+    if (this.entries.size === 0) return undefined;
     const entry = this.entries.get(key);
     if (entry === undefined || this.aged(entry, this.now())) return undefined;
     return entry.value;
@@ -111,15 +113,22 @@ export class ExpiringMap<V> {
   /** Returns false when the oldest had been replaced or deleted already. */
   private forgetOldest(): boolean {
     const oldest = this.byAge.shift();
-    return oldest !== undefined && !oldest.isGone && this.remove(oldest.key);
+    if (oldest === undefined || oldest.isGone) return false;
+    this.drop(oldest);
+    return true;
   }
 
   private remove(key: string): boolean {
     const entry = this.entries.get(key);
     if (entry === undefined) return false;
+    this.drop(entry);
+    return true;
+  }
+
+  private drop(entry: Aged<V>): void {
     entry.isGone = true;
     this.total -= this.options.sizeOf?.(entry.value) ?? 0;
-    return this.entries.delete(key);
+    this.entries.delete(entry.key);
   }
 
   /** Needed because one old entry that stays would keep all the entries behind it in the queue, replaced ones too. */

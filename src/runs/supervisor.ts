@@ -241,7 +241,7 @@ export class Supervisor {
     const hint = this.hints.get(key);
     if (hint !== undefined) run.learn(hint);
     actor.subscribe({ complete: () => this.retire(run) });
-    this.settled.delete(key);
+    if (before !== undefined) this.settled.delete(key);
     this.runs.set(gateway, runId, run);
     report.started(this.runs.size);
     actor.start();
