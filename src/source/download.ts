@@ -6,13 +6,13 @@ import { fields, readId } from "../protocol/fields.ts";
 import { tooLarge } from "./request-error.ts";
 import type { Source } from "./source.ts";
 
-/** How much may be read, and for how long. */
+/** Limits of one download. */
 export interface DownloadOptions {
   /** The most bytes, an integer from 1. Default 33,554,432 (32 MiB). */
   readonly maxBytes?: number;
   /** How long it may take, in ms, 1 to 2,147,483,647. Default 60,000. */
   readonly timeoutMs?: number;
-  /** Gives it up. */
+  /** Aborting it ends the download. */
   readonly signal?: AbortSignal;
 }
 
@@ -26,7 +26,7 @@ export interface DownloadSettings {
 
 type Asking = Required<Pick<Source, "name" | "request">> & Pick<Source, "download">;
 
-/** The bytes of an attachment, by its id. */
+/** Reads the bytes of an attachment by its id. */
 export async function download(
   id: string,
   options: DownloadOptions,
@@ -66,7 +66,7 @@ async function read(
   const { data, url } = answer;
   if (Number(fields(answer["artifact"])["sizeBytes"]) > maxBytes) throw tooLarge(gateway, maxBytes);
   if (typeof data === "string") {
-    // Four characters are three bytes, of which the last two may be padding.
+    // Four characters of base64 are three bytes. The last two bytes may be padding.
     const bytes = data.length * 0.75 - 2 > maxBytes ? undefined : new Uint8Array(Buffer.from(data, "base64"));
     if (bytes === undefined || bytes.length > maxBytes) throw tooLarge(gateway, maxBytes);
     return bytes;
@@ -78,7 +78,7 @@ async function read(
   throw new InboxError("ERR_INBOX_REQUEST", words, { gateway });
 }
 
-/** The Gateway's id of a file that only its list of artifacts names. */
+/** Finds the id of a file that is only in the Gateway's list of artifacts. */
 async function find(
   { name: gateway, request }: Asking,
   { runId, kind, name, nth = 0 }: AttachmentPlace,

@@ -13,13 +13,13 @@ export interface LinkOptions {
   readonly report: Pick<Report, "linked" | "hostError" | "requestOverLimit">;
 }
 
-/** How long a source may take to let go, in ms. A host's own source could take for ever. */
+/** How long a source may take to close, in ms. A host's own source might never finish. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** Keeps the link actor of one source. */
+/** Runs the link actor of one source. */
 export class Link {
   readonly source: Source;
-  /** Resolves when the link is first live, or has been told why not. */
+  /** Resolves when the link is live for the first time, or has a reason why not. */
   readonly settled: Promise<void>;
   private readonly actor;
   private readonly options: LinkOptions;
@@ -64,7 +64,7 @@ export class Link {
     this.actor.send(event);
   }
 
-  /** Opens the source. One that throws is a refused link. */
+  /** Opens the source. If it throws, the link is refused. */
   open(listener: Required<Pick<SourceListener, "frame" | "link">>): void {
     const { report } = this.options;
     try {
@@ -79,7 +79,7 @@ export class Link {
     }
   }
 
-  /** Lets go of the source and of the actor. A source that throws, or takes longer than 5 s, is left as it is. */
+  /** Closes the source and stops the actor. It waits 5 s at most, and ignores a source that throws. */
   async close(): Promise<void> {
     const { clock, report } = this.options;
     try {

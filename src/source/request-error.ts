@@ -6,7 +6,7 @@ export interface RequestContext {
   readonly gateway: string;
 }
 
-/** The error of a request that no connection could carry, or whose connection ended before the answer. */
+/** The error of a request that could not be sent, or whose connection ended before the answer. */
 export function noLink(method: string, gateway: string): InboxError {
   return new InboxError("ERR_INBOX_NO_LINK", `No connection to the Gateway "${gateway}" for ${method}.`, {
     method,
@@ -20,7 +20,7 @@ export function unanswered({ method, gateway }: RequestContext, timeoutMs: numbe
   return new InboxError("ERR_INBOX_REQUEST", message, { method, gateway, timeoutMs });
 }
 
-/** The error of a request that its caller's signal ended. */
+/** The error of a request that its caller's signal aborted. */
 export function abortedRequest({ method, gateway }: RequestContext): InboxError {
   return new InboxError("ERR_INBOX_REQUEST", `${method} was aborted by its caller.`, {
     method,
@@ -29,12 +29,15 @@ export function abortedRequest({ method, gateway }: RequestContext): InboxError 
   });
 }
 
-/** The error of a request that could not be written, e.g. since its parameters are not JSON. `words` say why. */
+/** The error of a request that could not be written, e.g. because its parameters are not JSON. `words` say why. */
 export function unsendable({ method, gateway }: RequestContext, words: string): InboxError {
   return new InboxError("ERR_INBOX_REQUEST", `${method} could not be sent: ${words}`, { method, gateway });
 }
 
-/** The error of a request beyond what may wait for its answer: `waiting` requests and `bytes` of their parameters do. */
+/**
+ * The error of a request that was not sent: `waiting` requests with `bytes` of parameters already wait for their
+ * answers.
+ */
 export function overLimit({ method, gateway }: RequestContext, waiting: number, bytes: number): InboxError {
   const message = `${method} was not sent: ${waiting} requests (${bytes} bytes) wait for the Gateway "${gateway}" already.`;
   return new InboxError("ERR_INBOX_REQUEST", message, {
@@ -47,13 +50,13 @@ export function overLimit({ method, gateway }: RequestContext, waiting: number, 
   });
 }
 
-/** The error of a file that is larger than was asked for. */
+/** The error of a file that is larger than `maxBytes`. */
 export function tooLarge(gateway: string, maxBytes: number): InboxError {
   const message = `The file is larger than \`maxBytes\` (${maxBytes}).`;
   return new InboxError("ERR_INBOX_REQUEST", message, { gateway, maxBytes });
 }
 
-/** The error that a Gateway answered a request with: `error` of its `res` frame, whatever its shape. */
+/** The error that a Gateway answered a request with: `error` of its `res` frame, in any shape. */
 export function refusedRequest(
   error: unknown,
   { method, gateway }: RequestContext,
@@ -78,7 +81,7 @@ export function refusedRequest(
       });
 }
 
-/** Older Gateways name the scope in their message only. */
+/** Older Gateways name the scope only in their message. */
 function missingScope(details: unknown, message: string): string | undefined {
   const { code, missingScope: scope } = Object(details) as Readonly<Record<string, unknown>>;
   if (code === "MISSING_SCOPE") return typeof scope === "string" ? scope : "(unnamed)";

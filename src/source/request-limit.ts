@@ -4,22 +4,19 @@ import type { GatewayRequest } from "./source.ts";
 
 /** How many requests of one source may wait for their answers at once. */
 export const MAX_WAITING_REQUESTS = 1_000;
-/** How many bytes their parameters may have together: a socket that nobody reads keeps them all. */
+/** How many bytes the parameters of these requests may have together. A socket that nobody reads keeps all of them. */
 export const MAX_WAITING_BYTES = 16_777_216;
 
 /** What {@link limitRequests} needs. */
 export interface RequestLimitOptions {
   readonly gateway: string;
-  /** Bytes that the socket still holds, those of requests that were given up included. Default: none. */
+  /** The bytes that the socket still holds, including those of requests that were given up. Default: none. */
   readonly buffered?: () => number;
-  /** Told of each request that is not sent. */
+  /** Called for each request that is not sent. */
   readonly onOverLimit: () => void;
 }
 
-/**
- * `request`, of which only so many may be under way; one more is rejected with `ERR_INBOX_REQUEST`,
- * `details.overLimit`.
- */
+/** Limits how many requests wait at once. One more is rejected with `ERR_INBOX_REQUEST` and `details.overLimit`. */
 export function limitRequests(request: GatewayRequest, options: RequestLimitOptions): GatewayRequest {
   const { gateway, buffered = () => 0, onOverLimit } = options;
   let waiting = 0;

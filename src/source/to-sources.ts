@@ -3,20 +3,20 @@ import { gatewaySource } from "./gateway/gateway.ts";
 import type { GatewayOptions } from "./gateway/options.ts";
 import type { Source } from "./source.ts";
 
-/** What an inbox may listen to: a Gateway by its options or by its address alone, or a source. */
+/** What an inbox can listen to: a Gateway's options or its address, or a source. */
 export type Listened = GatewayOptions | Source | string;
 
-/** What the options `gateway` and `source` hold: one, several, or nothing. */
+/** The options `gateway` and `source`: each has one, several, or none. */
 export interface ListenedOptions {
   readonly gateway?: Listened | readonly Listened[] | undefined;
   readonly source?: Listened | readonly Listened[] | undefined;
 }
 
 /**
- * The Gateways and sources of a host's options, each as a source.
+ * Makes sources of the Gateways and sources in a host's options.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, named by its path (`gateway[1].url`), and when Gateways at
- * two addresses have one name.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, named by its path (`gateway[1].url`), and when Gateways
+ * at two addresses have the same name.
  */
 export function toSources({ gateway, source }: ListenedOptions): readonly Source[] {
   const addresses = new Map<string, string>();
@@ -25,7 +25,7 @@ export function toSources({ gateway, source }: ListenedOptions): readonly Source
   );
 }
 
-/** Each with the path of its option. */
+/** The list with the path of each option. */
 function listed(option: string, given: Listened | readonly Listened[] | undefined): [string, Listened][] {
   if (given === undefined) return [];
   if (!Array.isArray(given)) return [[option, given as Listened]];

@@ -10,8 +10,8 @@ import {
 } from "../request-error.ts";
 
 /**
- * What the official client rejected a request with, in this package's terms. The client's own error is not
- * kept as `cause`: it quotes the Gateway in full, and `clean` could not reach into it.
+ * Makes one of our errors from the official client's rejection. The client's error is not kept as `cause`, because it
+ * quotes the Gateway in full and `clean` could not reach into it.
  */
 export function requestError(
   error: unknown,

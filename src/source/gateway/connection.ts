@@ -17,24 +17,24 @@ export interface GatewayLink {
 
 const unusable: Explanation = { reason: "The Gateway's url cannot be used." };
 
-/** A person is asked after this many attempts in a row that something in between turned away: about 15 s. */
+/** After this many refused upgrades in a row (about 15 s), a person must act. */
 const MAX_TURNED_AWAY = 5;
 
-/** Turns the official client's callbacks into link events. It sends nothing after `refused` or `ended`. */
+/** Turns the official client's callbacks into link events. After `refused` or `ended` it sends nothing. */
 export function createGatewayLink(settings: GatewaySettings, listener: SourceListener): GatewayLink {
   const clean = createCleaner([settings.token, settings.password]);
-  /** From a hello to the end of its socket. */
+  /** True from a hello to the end of its socket. */
   let live = false;
-  /** Refused or closed. */
+  /** The link was refused or closed. */
   let over = false;
   /** The client has stopped trying. */
   let gaveUp = false;
   /** Why the current attempt fails. */
   let failure: Error | undefined;
-  /** The error about a frame that ended the socket. */
+  /** The error about a frame, which ended the socket. */
   let fatalFrame: string | undefined;
   let retry: NodeJS.Timeout | undefined;
-  /** The attempts in a row that something in between has turned away. */
+  /** How many attempts in a row were refused by a proxy. */
   let turnedAway = 0;
 
   function refuse(explanation: Explanation): void {
@@ -49,7 +49,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     failure = undefined;
     fatalFrame = undefined;
     if (!over) listener.link({ type: "connect" });
-    // The listener has closed us, and the client is about to open a socket: only a throw stops it.
+    // The listener has closed us while the client is about to open a socket. Only a throw stops the client.
     if (over) throw new Error("The source was closed.");
   }
 
@@ -60,7 +60,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     try {
       shown = redactSecrets(hello);
     } catch (error) {
-      // The client ignores what its callbacks throw, so the link would stay `connecting` for ever.
+      // The client ignores what its callbacks throw. Without this, the link would stay `connecting` for ever.
       return refuse({ code: "BAD_HELLO", reason: `The Gateway's hello cannot be read: it is ${errorText(error)}.` });
     }
     live = true;
@@ -78,13 +78,13 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
       if (turnedAway === 0 || turnedAway >= MAX_TURNED_AWAY) return refuse(refusal);
       return listener.link({ type: "lost", ...refusal });
     }
-    // The client gave up, but the lockout ends by itself: try again then.
+    // The client has given up, but the lockout ends by itself. So try again then.
     if (gaveUp) retry = setTimeout(() => client.start(), lockoutMs(error));
     const close = fatalFrame === undefined ? { code, reason } : { code, reason: fatalFrame };
     listener.link({ type: "lost", ...explainLoss(settings.address, close, error, clean) });
   }
 
-  // The client reports a message it could not parse only in its debug lines.
+  // Only the client's debug lines report a message that it could not parse.
   function handleDebugLine(line: string): void {
     const fatal = /^gateway client error: RangeError: (Max payload size exceeded|Invalid WebSocket frame.*)/.exec(
       line,
@@ -97,7 +97,8 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
   const client = new GatewayClient({
     ...clientOptions(settings, listener, { beforeConnect: handleConnect, logDebug: handleDebugLine }),
     onHelloOk: handleHello,
-    // May come before the hello: when both arrive in one packet, the client reports the hello a microtask later.
+    // An event may come before the hello. When both arrive in one packet, the client reports the hello a microtask
+    // later.
     onEvent(event) {
       if (!over) listener.frame(event);
     },
@@ -106,7 +107,7 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
     },
     onReconnectPaused({ detailCode }) {
       gaveUp = true;
-      // Without a code the client could not open a socket, and no close follows.
+      // Without a code, the client could not open a socket, and no close follows.
       if (detailCode === null && !over) refuse(explainRefusal(failure, true, clean) ?? unusable);
     },
     onClose: (code, reason, info) => handleClose(code, reason, info?.connectError ?? failure),
@@ -115,7 +116,8 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
   return {
     start() {
       client.start();
-      // A failure now means that the socket could not be made. The client reports it in no other way and does not retry.
+      // A failure at this point means that the socket could not be made. The client does not report it and does not
+      // retry.
       if (failure !== undefined && !over) refuse(explainRefusal(failure, true, clean) ?? unusable);
     },
     async close() {
@@ -140,8 +142,8 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
 type HostDeps = NonNullable<GatewayClientOptions["hostDeps"]>;
 
 /**
- * Who we are to the Gateway. No capabilities: with `session-scoped-events` it would keep back the events of
- * every session that was not subscribed to first, and a run in a new session would be lost.
+ * How we introduce ourselves to the Gateway. We announce no capabilities: with `session-scoped-events` it would send
+ * events only of sessions that were subscribed to before, and a run in a new session would be lost.
  */
 function clientOptions(settings: GatewaySettings, listener: SourceListener, hostDeps: HostDeps): GatewayClientOptions {
   const { url, token, password, tlsFingerprint, scopes, requestTimeoutMs, allowInsecure } = settings;
@@ -152,7 +154,7 @@ function clientOptions(settings: GatewaySettings, listener: SourceListener, host
     ...(token !== undefined && { token }),
     ...(password !== undefined && { password }),
     ...(tlsFingerprint !== undefined && { tlsFingerprint: tlsFingerprint.trim() }),
-    // The client knows this option as a variable only.
+    // The client reads this option only from the environment.
     ...(allowInsecure && { env: { ...process.env, OPENCLAW_ALLOW_INSECURE_PRIVATE_WS: "1" } }),
     role: "operator",
     clientName: "gateway-client",
@@ -160,16 +162,18 @@ function clientOptions(settings: GatewaySettings, listener: SourceListener, host
     mode: "backend",
     scopes: [...scopes],
     requestTimeoutMs,
-    // Report an attempt at a Gateway that is still starting like any other lost attempt.
+    // Reports an attempt at a Gateway that is still starting like any other lost attempt.
     notifyOnStartupRetry: true,
     hostDeps: { ...device.hostDeps, ...hostDeps },
   };
 }
 
-/** Each of these scopes lets chat events through. */
+/** Each of these scopes allows chat events. */
 const reading = /^operator\.(read|write|admin)$/;
 
-/** Whether chat events will reach a connection with these scopes. A Gateway that does not list its scopes is trusted. */
+/**
+ * Whether a connection with these scopes gets chat events. If a Gateway does not list its scopes, we assume it does.
+ */
 function mayRead(granted: unknown): boolean {
   return !Array.isArray(granted) || granted.some((scope) => typeof scope === "string" && reading.test(scope));
 }

@@ -6,7 +6,7 @@ import { errorText, InboxError, optionError } from "../../errors.ts";
 import type { GatewayDevice } from "./device.ts";
 import { deviceIdOf } from "./device.ts";
 
-/** What a device file holds. */
+/** The content of a device file. */
 interface DeviceFile {
   readonly version: 1;
   readonly deviceId: string;
@@ -16,18 +16,18 @@ interface DeviceFile {
   readonly scopes?: readonly string[];
 }
 
-/** A device file is under 1 kB; more is another file. */
+/** A device file has less than 1 kB. A file with more than this is another file. */
 const MAX_BYTES = 65_536;
 
 /**
- * The device that this host is to a Gateway, kept in `file`: an Ed25519 key pair, made at the first call, and the token
- * that pairing brings. The file is readable by its owner only; its folder is made when it is not there. Several
- * processes of one host may share it. Use one file for each Gateway: a Gateway's token is of no use to another. A file
- * that may not be written, a mounted secret for instance, keeps no token: the shared `token` is needed then.
+ * This host as a device of a Gateway, stored in `file`: an Ed25519 key pair, created at the first call, and the token
+ * that pairing brings. Only the owner can read the file. Its folder is created if needed. Several processes of one host
+ * may share the file. Use one file for each Gateway, because a token is valid for one Gateway only. If the file cannot
+ * be written, as a mounted secret, it keeps no token, and the shared `token` is needed.
  *
- * Pairing is asked for at the first connection; `openclaw-inbox pair` waits for its approval.
+ * The first connection requests the pairing. `openclaw-inbox pair` waits for its approval.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` when `file` holds something else, or cannot be read or made.
+ * @throws {InboxError} `ERR_INBOX_OPTION` when `file` is another file, or cannot be read or created.
  * @example
  * ```ts
  * const inbox = createInbox({ gateway: { url, token, device: createDevice("./device.json") }, deliver });
@@ -73,7 +73,7 @@ function readOrMake(path: string): DeviceFile {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeWhole(path, makeDevice(), linkSync);
   } catch (error) {
-    // Another process was quicker: its device is ours, too.
+    // Another process was faster. Its device is ours, too.
     if ((error as NodeJS.ErrnoException).code !== "EEXIST")
       throw unusable(path, `cannot be made: ${errorText(error)}`, error);
   }
@@ -119,7 +119,7 @@ function parse(path: string, text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Replaces the file as a whole, so that another process never reads half of it. */
+/** Replaces the whole file, so that another process never reads half of it. */
 function replace(path: string, device: DeviceFile): void {
   try {
     writeWhole(path, device, renameSync);
@@ -140,7 +140,7 @@ function writeWhole(path: string, device: DeviceFile, putInPlace: (from: string,
   }
 }
 
-/** Never quotes what the file holds. */
+/** Never quotes the content of the file. */
 function unusable(path: string, problem: string, cause?: unknown): InboxError {
   return new InboxError(
     "ERR_INBOX_OPTION",

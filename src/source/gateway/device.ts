@@ -1,23 +1,23 @@
 import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import type { GatewayClientOptions } from "@openclaw/gateway-client";
 
-/** A device that is, or is to be, paired with a Gateway: an Ed25519 key pair and the token that pairing brings. */
+/** A device for pairing with a Gateway: an Ed25519 key pair, and the token that pairing brings. */
 export interface GatewayDevice {
-  /** SHA-256 of the raw public key, in lower case hex. The Gateway checks that it fits the key. */
+  /** SHA-256 of the raw public key, in lower case hex. The Gateway checks that it belongs to the key. */
   readonly deviceId: string;
   readonly publicKeyPem: string;
   readonly privateKeyPem: string;
-  /** The device token that {@link GatewayDevice.storeToken} kept; used when there is no `token` and no `password`. */
+  /** Loads the device token that {@link GatewayDevice.storeToken} has stored. Used without `token` and `password`. */
   readonly loadToken?: () => { readonly token: string; readonly scopes?: readonly string[] } | undefined;
-  /** Keeps the device token that the Gateway hands out at a hello, so that later connections need no shared token. */
+  /** Stores the device token that the Gateway sends with a hello, so that later connections need no shared token. */
   readonly storeToken?: (token: string, scopes: readonly string[]) => void;
-  /** Forgets the kept device token: the Gateway no longer accepts it. */
+  /** Deletes the stored device token, because the Gateway does not accept it any longer. */
   readonly clearToken?: () => void;
 }
 
 /**
- * What the official client needs to act as `device`: the identity, the signature over each challenge, the kept token.
- * `onHostError` is told when the device cannot keep or forget its token; the connection goes on.
+ * What the official client needs to act as `device`: the identity, the signature of each challenge, the stored token.
+ * `onHostError` is called when the device fails to store or delete its token; the connection goes on.
  */
 export function deviceOptions(
   device: GatewayDevice | undefined,
@@ -53,7 +53,7 @@ function guard(option: string, onHostError: (option: string, error: unknown) => 
 /**
  * The id of a device: the SHA-256 of its raw public key, in lower case hex.
  *
- * @throws {Error} when `publicKeyPem` is no Ed25519 key.
+ * @throws {Error} when `publicKeyPem` is not an Ed25519 key.
  */
 export function deviceIdOf(publicKeyPem: string): string {
   return createHash("sha256").update(rawPublicKey(publicKeyPem)).digest("hex");

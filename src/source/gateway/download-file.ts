@@ -12,8 +12,8 @@ import { createCleaner } from "./redact.ts";
 type Settings = Pick<GatewaySettings, "url" | "name" | "token" | "password" | "tlsFingerprint">;
 
 /**
- * Reads a file from the Gateway's own origin over HTTP: the same host and port as the link, with the same trust in its
- * certificate. Redirects are not followed. The path may hold a ticket, so it is in no error.
+ * Reads a file over HTTP from the Gateway's own origin: the same host and port as the link, with the same trust in its
+ * certificate. Redirects are not followed. The path may hold a ticket, so no error quotes it.
  */
 export async function downloadFile(
   settings: Settings,
@@ -24,7 +24,7 @@ export async function downloadFile(
   const target = resolve(settings, path);
   const clean = createCleaner([token, password, path, target.search.slice(1)]);
   const secret = token ?? password;
-  // Before 2026.8 there are no tickets, and the Gateway asks for the token that the link has, too.
+  // Before 2026.8 there are no tickets, and the Gateway asks for the link's token.
   const headers = target.search !== "" || secret === undefined ? {} : { authorization: `Bearer ${secret.trim()}` };
   try {
     signal.throwIfAborted();
@@ -44,13 +44,13 @@ export async function downloadFile(
   }
 }
 
-/** The address of a path, if it is the Gateway's own. What an agent writes must not send us anywhere else. */
+/** The address of a path, if it is on the Gateway. An agent may write any path, and it must not lead elsewhere. */
 function resolve({ url, name: gateway }: Settings, path: string): URL {
   const base = new URL(url);
   base.protocol = base.protocol === "wss:" ? "https:" : "http:";
   const target = URL.parse(path, base.href);
   if (target !== null && target.origin === base.origin && target.pathname.startsWith("/api/")) {
-    // A user and a password of the link's address are not for a file.
+    // A user and a password in the link's address are not sent for a file.
     target.username = target.password = "";
     return target;
   }
@@ -66,7 +66,7 @@ async function send(
 ): Promise<http.ClientRequest> {
   if (target.protocol === "http:") return http.get(target, { headers, signal, agent: false });
   if (tlsFingerprint === undefined) return https.get(target, { headers, signal, agent: false });
-  // The headers must not leave before the certificate has been seen.
+  // The headers hold a secret, so the certificate is checked before they are sent.
   const { hostname, port } = target;
   const host = hostname.replace(/^\[|\]$/g, "");
   const servername = isIP(host) === 0 ? { servername: host } : {};

@@ -7,15 +7,19 @@ import { downloadFile } from "./download-file.ts";
 import { type GatewayOptions, type GatewaySettings, readGatewayOptions } from "./options.ts";
 
 /**
- * A connection to an OpenClaw Gateway, made by its official client: role `operator`, client id `gateway-client`,
- * mode `backend`. A lost connection comes back by itself, after 1 s, then 2 s, up to 30 s, for ever; while it is
- * up or coming back it keeps the process alive, as a server does.
+ * A connection to an OpenClaw Gateway, made by its official client: role `operator`, client id `gateway-client`, mode
+ * `backend`. A lost connection comes back by itself: it tries after 1 s, then 2 s, up to every 30 s, without end. While
+ * it is connected or tries again, it keeps the process alive, as a server does.
  *
- * What only a person can mend (wrong token, pairing, protocol version, a scope not granted, an unsafe url) is a
- * `refused` link event. After it nothing is tried, and the process may end; `close()` and `open()` try again.
+ * When only a person can fix the problem (wrong token, pairing, protocol version, a scope not granted, an unsafe url),
+ * the link is `refused`. Then it does not try again, and the process may end; `close()` and `open()` try again.
  *
- * A message that the client cannot parse becomes the frame `""`, since the client keeps its text to itself: it
- * is counted as any unreadable frame. The client drops JSON that is neither an event nor an answer, without a word.
+ * A message that the client cannot parse becomes the frame `""`, because the client does not pass on its text. It is
+ * counted like any unreadable frame. The client silently drops JSON that is neither an event nor an answer.
+ *
+ * @example
+ * const work = gatewaySource({ name: "work", url: "wss://work.example.com", device: createDevice("./work.json") });
+ * createInbox({ source: [work, "ws://127.0.0.1:18789"], deliver });
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
  */
@@ -51,12 +55,12 @@ export function gatewaySource(options: GatewayOptions): Source {
 /** From one `open` to its `close`. */
 interface OpenedLink {
   readonly listener: SourceListener;
-  /** Once the client is loaded. */
+  /** Set when the client is loaded. */
   readonly link: GatewayLink | undefined;
   close(): Promise<void>;
 }
 
-/** The client takes longer to load than everything else together: only who connects pays for it. */
+/** The client takes longer to load than everything else together, so it is loaded only when a connection is opened. */
 function openLink(settings: GatewaySettings, listener: SourceListener): OpenedLink {
   let link: GatewayLink | undefined;
   let isClosed = false;

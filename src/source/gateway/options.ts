@@ -13,42 +13,46 @@ export interface GatewayOptions {
   readonly url: string;
   /** The Gateway's shared token (`gateway.auth.token` in its config). Never appears in an error or a link event. */
   readonly token?: string;
-  /** The Gateway's password, where it is set to use one instead of a token. Never appears in an error or a link event. */
+  /** The Gateway's password, if it uses one instead of a token. Never appears in an error or a link event. */
   readonly password?: string;
   /**
-   * The Gateway's name: part of every run's identity, so the same on every host. Two connections to one
-   * Gateway share it; two Gateways need two.
+   * The Gateway's name. It is part of every run's identity, so use the same on every host. Two connections to one
+   * Gateway use the same name, two Gateways need two names.
    *
    * @default "default"
    */
   readonly name?: string;
-  /** A label that messages of this connection carry as `owner`. */
+  /** A label for this connection. Its messages have it as `owner`. */
   readonly owner?: string;
   /**
-   * The scopes to ask for. Listening needs `"operator.read"`; add `"operator.write"` only for requests of
-   * your own that need it.
+   * The scopes to request. Listening needs `"operator.read"`. Add `"operator.write"` only for your own requests that
+   * need it.
    *
    * @default ["operator.read"]
    */
   readonly scopes?: readonly string[];
   /**
-   * Allow plain `ws://` to any host that has a name, e.g. `ws://openclaw-gateway:18789` in a network of Docker or
-   * Kubernetes. Whoever can listen on the way sees the token and the conversations. Public IP addresses stay refused.
+   * Allows plain `ws://` to any host name, e.g. `ws://openclaw-gateway:18789` in a network of Docker or Kubernetes.
+   * Anyone who can listen on the network sees the token and the conversations. Public IP addresses stay refused.
    *
    * @default false
    */
   readonly allowInsecure?: boolean;
-  /** SHA-256 fingerprint (hex, colons allowed) of the certificate to accept in place of a trusted one. `wss://` only. */
+  /**
+   * SHA-256 fingerprint (hex, colons allowed) of the only certificate to accept, even if no authority signed it.
+   * `wss://` only.
+   */
   readonly tlsFingerprint?: string;
   /**
-   * The device that this host is to the Gateway: `createDevice(file)`. Not needed over loopback, where the shared
-   * token is enough; elsewhere the Gateway asks each device to be paired once: the link is `refused` with the id of
-   * the pairing request, a person approves it with `openclaw devices approve`, and the host starts again.
-   * `openclaw-inbox pair` waits for that.
+   * This host as a device: `createDevice(file)`. Over loopback it is not needed, because the shared token is enough.
+   * Elsewhere the Gateway wants each device to be paired once. Then the link is `refused` with the id of the pairing
+   * request, a person approves it with `openclaw devices approve`, and the host starts again. `openclaw-inbox pair`
+   * waits for the approval.
    */
   readonly device?: GatewayDevice;
   /**
-   * How long a request may wait for its answer, in milliseconds, 1 to 2,147,483,647. Those of catching up wait 20,000 at most.
+   * How long a request may wait for its answer, in ms, 1 to 2,147,483,647. Requests for catching up wait at most
+   * 20,000.
    *
    * @default 30_000
    */
@@ -61,7 +65,7 @@ export interface GatewaySettings extends GatewayOptions {
   readonly scopes: readonly string[];
   readonly requestTimeoutMs: number;
   readonly allowInsecure: boolean;
-  /** The url without user, path and query: fit for a sentence. */
+  /** The url without user, path and query, for use in a sentence. */
   readonly address: string;
 }
 
@@ -80,7 +84,10 @@ const known: readonly string[] = [
 
 const fingerprint = /^(sha256:)?([0-9a-f]{64}|([0-9a-f]{2}:){31}[0-9a-f]{2})$/i;
 
-/** Checks a caller's options. Throws `ERR_INBOX_OPTION` naming the option; a secret's value is never in the message. */
+/**
+ * Checks a caller's options. Throws `ERR_INBOX_OPTION` naming the option. The value of a secret is never in the
+ * message.
+ */
 export function readGatewayOptions(options: GatewayOptions): GatewaySettings {
   if (typeof options !== "object" || options === null) throw optionError("options", "an object", options);
   assertKnownKeys("gatewaySource()", options, known);
@@ -124,7 +131,7 @@ function readUrl(value: unknown): URL {
   const expected = "a ws:// or wss:// address";
   if (typeof value !== "string") throw optionError("url", expected, value);
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  // A pasted address may carry a token in its user or query, so only its harmless parts are shown.
+  // A pasted address may hold a token in its user or query, so only its harmless parts are shown.
   if (url === undefined) throw secretError("url", expected, "a string that is not an address");
   if (url.protocol !== "ws:" && url.protocol !== "wss:")
     throw secretError("url", expected, `\`${url.protocol}//${url.host}\` (string)`);
@@ -141,7 +148,7 @@ function checkTls(value: unknown, url: URL): void {
   if (url.protocol !== "wss:") throw optionError("tlsFingerprint", "absent, since `url` is not wss://", value);
 }
 
-/** A key pair that does not fit would be refused by the Gateway, or throw at the first challenge. */
+/** The Gateway would refuse a key pair that does not match, or the first challenge would throw. */
 function checkDevice(device: unknown): void {
   const { deviceId, publicKeyPem, privateKeyPem } = Object(device) as Readonly<Record<string, unknown>>;
   const expected =
@@ -159,7 +166,7 @@ function checkDevice(device: unknown): void {
   if (deviceId !== id) throw secretError("device", expected, "a `deviceId` that is not the public key's SHA-256");
 }
 
-/** As `optionError`, for an option whose value may be or may hold a secret: `shown` stands for it. */
+/** Like `optionError`, for an option whose value may hold a secret. `shown` is quoted instead. */
 function secretError(option: string, expected: string, shown: string): InboxError {
   return new InboxError("ERR_INBOX_OPTION", `Expected \`${option}\` to be ${expected}, got ${shown}`, { option });
 }

@@ -1,4 +1,4 @@
-/** A function that blanks every one of `secrets` out of a text. */
+/** Makes a function that removes every one of `secrets` from a text. */
 export function createCleaner(secrets: readonly (string | undefined)[]): (text: string) => string {
   const known = secrets
     .filter((secret) => secret !== undefined && secret.trim() !== "")
@@ -8,13 +8,14 @@ export function createCleaner(secrets: readonly (string | undefined)[]): (text: 
 
 const secretField = /^(nonce|token|password|secret|signature|recoveryScope|[a-z]+(Token|Secret|Password))$/;
 
-/** Gateways nest about ten levels. Writing JSON takes a stack frame a level, so a peer must not choose how many. */
+/** Gateways nest about ten levels. Writing JSON takes a stack frame per level, so a peer must not choose the number. */
 const MAX_LEVELS = 200;
 
 /**
- * The JSON of a frame or payload, in which every text under a secret's name reads `<redacted>`, at any depth.
+ * The JSON of a frame or payload. Every text under a secret's name becomes `<redacted>`, at any depth.
  *
- * @throws {Error} when it is nested more than 200 levels deep, or is no JSON (a circle, a bigint, a getter that throws).
+ * @throws {Error} when it is nested more than 200 levels deep, or is not JSON (a circle, a bigint, a getter that
+ * throws).
  */
 export function redactedJson(value: unknown): string {
   const levels = new WeakMap<object, number>();
@@ -29,7 +30,7 @@ export function redactedJson(value: unknown): string {
   return json ?? "null";
 }
 
-/** A copy of a frame or payload without its secrets. Throws as {@link redactedJson}. */
+/** A copy of a frame or payload without its secrets. Throws like {@link redactedJson}. */
 export function redactSecrets<T>(value: T): T {
   return JSON.parse(redactedJson(value)) as T;
 }

@@ -1,8 +1,8 @@
 import { isGatewayConnectAssemblyError } from "@openclaw/gateway-client";
 
 /**
- * Why a connection to a Gateway failed, as one sentence a person can act on.
- * What is quoted of a Gateway or of Node goes through `clean` first, which blanks out our secrets.
+ * Why a connection to a Gateway failed, as one sentence for a person who can act on it. Quoted words of a Gateway or of
+ * Node first go through `clean`, which removes our secrets.
  */
 
 const setToken =
@@ -12,7 +12,7 @@ const useToken = `The Gateway wants another kind of sign-in than we offered. ${s
 const pairAgain =
   "The Gateway did not accept this device's proof of identity. Check that `device` holds a matching Ed25519 key pair and id, and pair it again.";
 
-/** By the detail code of the Gateway's answer to `connect`. */
+/** By the detail code in the Gateway's answer to `connect`. */
 const sentences: ReadonlyMap<string, string> = new Map([
   ["AUTH_TOKEN_MISSING", `The Gateway asks for a token. ${setToken}`],
   ["AUTH_TOKEN_MISMATCH", `The Gateway refused the token. ${setToken}`],
@@ -74,13 +74,13 @@ interface ConnectFailure {
   readonly details?: unknown;
 }
 
-/** Why a connection ended or was not made: a sentence for a person, and the same as a word for programs. */
+/** Why a connection ended or was not made: a sentence for a person, and a word for programs. */
 export interface Explanation {
   readonly reason: string;
   readonly code?: string;
 }
 
-/** The Gateway let us in, but we would hear nothing. */
+/** The Gateway accepted us, but would send us nothing. */
 export const mayNotRead: Explanation = {
   code: "NO_READ_SCOPE",
   reason:
@@ -88,8 +88,8 @@ export const mayNotRead: Explanation = {
 };
 
 /**
- * What a person is told, where only a person can mend `error`; `undefined` where trying again may help.
- * `gaveUp`: the official client has stopped trying by itself.
+ * What to tell a person, when only a person can fix `error`; `undefined` when trying again may help. `gaveUp`: the
+ * official client does not try again by itself.
  */
 export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean: Clean): Explanation | undefined {
   if (error === undefined) return gaveUp ? { reason: "The Gateway refused the connection." } : undefined;
@@ -98,10 +98,10 @@ export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean:
     return { code: "SIGN_IN_FAILED", reason: `The sign-in could not be made: ${quote(error.message, clean)}.` };
   const { details } = error as ConnectFailure;
   const detail = field(details, "code");
-  // The lockout ends by itself. Another client behind the same address may have caused it, so it must not end this one.
+  // The lockout ends by itself. It may come from another client with the same address, so it must not end this one.
   if (detail === "AUTH_RATE_LIMITED") return undefined;
   if (detail === "PAIRING_REQUIRED") return gaveUp ? explainPairing(details) : undefined;
-  // With a device token to fall back on, the client tries that first and does not give up.
+  // If the client has a device token, it tries that next and does not give up.
   if (detail === "AUTH_TOKEN_MISMATCH" && !gaveUp) return undefined;
   const sentence = typeof detail === "string" ? sentences.get(detail) : undefined;
   if (sentence !== undefined) return { code: detail as string, reason: sentence };
@@ -116,27 +116,27 @@ export function explainRefusal(error: Error | undefined, gaveUp: boolean, clean:
 }
 
 /**
- * Something in between has turned the WebSocket away: a CDN, a proxy, a login page. That may pass by itself, so it is
- * tried again a few times before a person is asked.
+ * Something between us and the Gateway refused the WebSocket: a CDN, a proxy, a login page. That may be over soon, so
+ * it is tried again a few times before a person is asked.
  */
 export function isTurnedAway(error: Error | undefined): boolean {
   const { details } = Object(error) as ConnectFailure;
   return field(details, "gatewayErrorType") !== unattributed && turningAway(upgradeStatus(details));
 }
 
-/** What a Gateway answers to a proxy that it does not know. */
+/** The Gateway's answer to a proxy that it does not know. */
 const unattributed = "proxy_attribution_required";
 
 const turningAway = (status: number) => status === 401 || status === 403 || (status >= 300 && status < 400);
 
-/** The HTTP status that the upgrade to a WebSocket was refused with; 0 where it was not. */
+/** The HTTP status with which the upgrade to a WebSocket was refused, or 0. */
 function upgradeStatus(details: unknown): number {
   return field(details, "reason") === "websocket-upgrade-rejected" ? Number(field(details, "httpStatus")) : 0;
 }
 
 function explainPairing(details: unknown): Explanation {
   const id = field(details, "requestId");
-  // The id goes into a shell command: only what a Gateway makes of it is shown.
+  // The id goes into a shell command, so only an id of the Gateway's own form is shown.
   const request = typeof id === "string" && /^[\w.:-]{1,128}$/.test(id) ? id : "<requestId>";
   return {
     code: "PAIRING_REQUIRED",
@@ -181,7 +181,7 @@ function explainTransport(error: Error): Explanation | undefined {
   };
 }
 
-/** A word for an error that no sentence of ours stands for: the Gateway's, else Node's. */
+/** A word for an error that none of our sentences is for: the Gateway's, or else Node's. */
 function wordFor(error: Error): { readonly code?: string } {
   const { code, details } = error as ConnectFailure;
   const status = upgradeStatus(details);
@@ -189,14 +189,14 @@ function wordFor(error: Error): { readonly code?: string } {
   return typeof word === "string" && /^[\w.-]{1,64}$/.test(word) ? { code: word } : {};
 }
 
-/** Says why a connection, or an attempt, has ended, while the client tries again by itself. */
+/** Says why a connection or an attempt has ended while the client tries again by itself. */
 export function explainLoss(
   address: string,
   close: { readonly code: number; readonly reason: string },
   error: Error | undefined,
   clean: Clean,
 ): Explanation {
-  // For a close without an error the client makes one up.
+  // For a close without an error, the client makes one up.
   if (error === undefined || /^gateway closed \(\d+\)/.test(error.message)) {
     const words = close.reason === "" ? "" : ` ${quote(close.reason, clean)}`;
     const reason =
@@ -212,12 +212,12 @@ export function explainLoss(
   if (detail === "AUTH_RATE_LIMITED")
     return { code: detail, reason: "The Gateway has seen too many failed sign-ins and lets nobody in for a while." };
   if (detail === "PAIRING_REQUIRED") return explainPairing(details);
-  // Where a name has several addresses Node reports all failures at once, with an empty message.
+  // When a name has several addresses, Node reports all failures at once with an empty message.
   const words = error.message === "" ? String(code ?? error.name) : quote(error.message, clean);
   return { ...wordFor(error), reason: `Could not connect to ${address}: ${words}.${transportHint(address, error)}` };
 }
 
-/** What an error of a socket often means, where its words do not say so. */
+/** What a socket error often means, when its words do not say it. */
 function transportHint(address: string, { message }: Error): string {
   const isTls = address.startsWith("wss:");
   if (isTls && /wrong version number|packet length too long|EPROTO/i.test(message))
@@ -229,7 +229,7 @@ function transportHint(address: string, { message }: Error): string {
     : "";
 }
 
-/** How long the Gateway asks us to wait, in milliseconds: from a second to ten minutes, a minute if it does not say. */
+/** How long the Gateway asks us to wait, in ms: from a second to ten minutes. Default: one minute. */
 export function lockoutMs(error: Error | undefined): number {
   const asked = (error as { readonly retryAfterMs?: unknown } | undefined)?.retryAfterMs;
   return typeof asked === "number" && asked > 0 ? Math.min(Math.max(asked, 1_000), 600_000) : 60_000;
@@ -239,7 +239,7 @@ function field(value: unknown, key: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 }
 
-/** A peer's words, fit to quote: without our secrets, on one line, at most 200 characters. */
+/** A peer's words for quoting: without our secrets, on one line, at most 200 characters. */
 function quote(text: string, clean: Clean): string {
   const line = clean(text).replace(/\s+/g, " ").trim().replace(/\.$/, "");
   return line.length > 200 ? `${line.slice(0, 200)}...` : line;

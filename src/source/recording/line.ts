@@ -1,14 +1,16 @@
 /** One line of a recording, as a player needs it. */
 export interface RecordedLine {
-  /** Ms since the recording began; absent where the line does not say. */
+  /** Ms since the recording began; absent when the line has no time. */
   readonly t?: number;
-  /** What was received: a frame, a text that was no frame, or the line itself where it is no recorded frame. */
+  /**
+   * What was received: a frame, or a text that was not a frame. If the line is not a recorded frame, the line itself.
+   */
   readonly frame: unknown;
-  /** The line holds a frame, by itself or in a recording's wrapping. */
+  /** Whether the line holds a frame, alone or in a recording's wrapping. */
   readonly readable: boolean;
-  /** The frame is the greeting that every new connection begins with. */
+  /** Whether the frame is the challenge that every new connection begins with. */
   readonly challenge: boolean;
-  /** The `hello-ok` payload, where the frame is the Gateway's answer that let the connection in. */
+  /** The `hello-ok` payload, if the frame is the Gateway's answer that accepted the connection. */
   readonly hello?: object;
 }
 

@@ -1,14 +1,14 @@
-/** No line of a recording is longer: the largest frame a Gateway sends has 25 MiB. In characters. */
+/** The longest line of a recording, in characters. The largest frame of a Gateway has 25 MiB. */
 export const MAX_LINE_LENGTH = 32 * 1024 * 1024;
 
 /**
- * The lines of a text that comes in pieces, without their line ends; a last line without a line end counts. Of a line
- * longer than `maxLength` only its beginning is given, as soon as it is that long.
+ * The lines of a text that comes in pieces, without their line ends. A last line without a line end counts. A line
+ * longer than `maxLength` is cut there.
  */
 export async function* readLines(pieces: AsyncIterable<string>, maxLength = MAX_LINE_LENGTH): AsyncGenerator<string> {
   let parts: string[] = [];
   let length = 0;
-  /** The beginning of this line was given: the rest is left out. */
+  /** The beginning of this line was returned already. The rest is skipped. */
   let cut = false;
 
   function keep(part: string): void {
@@ -41,8 +41,8 @@ export async function* readLines(pieces: AsyncIterable<string>, maxLength = MAX_
 }
 
 /**
- * The text of a file that comes in pieces: UTF-8, or UTF-16 where it begins with that byte order mark, as Windows
- * writes it. The mark is left out.
+ * The text of a file that comes in pieces. It is UTF-8, or UTF-16 if it begins with that byte order mark, as Windows
+ * writes it. The mark is removed.
  */
 export async function* decodeText(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   let decoder: InstanceType<typeof TextDecoder> | undefined;

@@ -7,7 +7,7 @@ import { type RecordedLine, readRecordedLine } from "./line.ts";
 import { createPace, type Pace } from "./pace.ts";
 import { decodeText, MAX_LINE_LENGTH, readLines } from "./read-lines.ts";
 
-/** How a recording is played. */
+/** Options of {@link recordingSource}. */
 export interface RecordingOptions {
   /**
    * The name of the Gateway that was recorded.
@@ -15,17 +15,17 @@ export interface RecordingOptions {
    * @default "default"
    */
   readonly name?: string;
-  /** A label that messages of this recording carry as `owner`. */
+  /** A label for this recording. Its messages have it as `owner`. */
   readonly owner?: string;
   /**
-   * How many times faster than it was recorded: `1` is the recorded pace, `10` ten times as fast, `Infinity`
-   * without pauses.
+   * How many times faster than it was recorded: `1` is the recorded pace, `10` is ten times as fast, `Infinity` has no
+   * pauses.
    *
    * @default Infinity
    */
   readonly speed?: number;
   /**
-   * The clock of the pauses.
+   * The clock for the pauses.
    *
    * @default the system's clock
    */
@@ -38,20 +38,25 @@ export interface RecordingSource extends Source {
   readonly finished: Promise<void>;
 }
 
-/** A file that begins with this many lines without a frame is no recording. */
+/** A file that begins with this many lines without a frame is not a recording. */
 const MAX_UNREADABLE = 100;
 
-/** How many frames are played before the event loop gets a turn. */
+/** How many frames are played before the event loop runs. */
 const FRAMES_PER_TURN = 64;
 
 /**
- * Plays a recorded connection: a file with one line `{"t": <ms>, "conn": "...", "frame": {...}}` a frame, in order.
- * The file is streamed, never held whole. A recorded hello is a `hello` of the link, a new challenge in the middle
- * a `lost` connection, the end of the file `ended`. A line without a frame is passed on as it is, so that it is
- * counted as a frame nobody could read. A file that cannot be read, or that holds no frame, is a `refused` link that
- * names it.
+ * Plays a recorded connection: a file with one line `{"t": <ms>, "conn": "...", "frame": {...}}` per frame, in order.
+ * The file is streamed and never held whole. A recorded hello becomes a `hello` of the link, a new challenge in the
+ * middle a `lost` connection, the end of the file `ended`. A line without a frame is passed on, so that it is counted
+ * as an unreadable frame. If the file cannot be read or holds no frame, the link is `refused` and names the file.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option; a missing file is no error until `open`.
+ * @example
+ * const source = recordingSource("./gateway.ndjson", { speed: 10 });
+ * const inbox = createInbox({ source, deliver });
+ * await inbox.start();
+ * await source.finished;
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option. A missing file is an error only at `open`.
  */
 export function recordingSource(file: string | URL, options: RecordingOptions = {}): RecordingSource {
   const { name = "default", owner, speed = Number.POSITIVE_INFINITY, clock = systemClock } = options;
@@ -72,7 +77,7 @@ export function recordingSource(file: string | URL, options: RecordingOptions = 
       if (stop !== undefined) return;
       stop = new AbortController();
       const { signal } = stop;
-      // A microtask later, so that a `close` from within the listener can wait for it.
+      // A microtask later, so that a `close` from the listener can wait for it.
       played = Promise.resolve()
         .then(() => play(file, listener, createPace(speed, clock, signal), signal))
         .finally(finish);
@@ -143,7 +148,7 @@ async function* recordedLines(lines: AsyncIterable<string>): AsyncGenerator<Reco
   throw new Error(`${found} no frame; a recording has one {"t": ..., "frame": {...}} a line`);
 }
 
-/** Gives each line to the listener, with the change of the link that it stands for. */
+/** Passes each line to the listener, with the change of the link that it means. */
 function createPlayer(listener: SourceListener): (line: RecordedLine) => void {
   let begun = false;
   return ({ frame, challenge, hello }) => {

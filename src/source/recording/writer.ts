@@ -6,39 +6,39 @@ import { type Clock, systemClock } from "../../kit/clock.ts";
 import { redactedJson } from "../gateway/redact.ts";
 import type { SourceListener } from "../source.ts";
 
-/** How a recording is written. */
+/** Options of {@link createRecordingWriter}. */
 export interface RecordingWriterOptions {
   /**
-   * What each line says under `conn`.
+   * The value of `conn` in each line.
    *
    * @default "listener"
    */
   readonly conn?: string;
   /**
-   * How many bytes may wait for the disk. Beyond that, frames are dropped and counted: a connection cannot be made
-   * to wait.
+   * How many bytes may wait for the disk. Beyond that, frames are dropped and counted, because a connection cannot be
+   * made to wait.
    *
    * @default 67_108_864
    */
   readonly maxWaitingBytes?: number;
-  /** Told once, when the file cannot be written; what comes after is dropped. */
+  /** Called once, when the file cannot be written. Later frames are dropped. */
   readonly onError?: (error: InboxError) => void;
   /**
-   * What the times of the lines are read from.
+   * The clock for the times of the lines.
    *
    * @default the system's clock
    */
   readonly clock?: Clock;
 }
 
-/** Writes down what a source reports, so that `recordingSource` can play it: give it to the source as its listener. */
+/** Writes what a source reports, so that `recordingSource` can play it. Pass it to the source as its listener. */
 export interface RecordingWriter extends SourceListener {
-  /** The frames that were taken for writing. */
+  /** The frames that were accepted for writing. */
   readonly written: number;
   /** The frames that were left out: JSON cannot hold them, the disk was too slow, or the file could not be written. */
   readonly dropped: number;
   /**
-   * Writes out what waits and closes the file. What comes after is dropped.
+   * Writes the rest and closes the file. Later frames are dropped.
    *
    * @throws {InboxError} `ERR_INBOX_RECORDING` when the file could not be written.
    */
@@ -46,10 +46,9 @@ export interface RecordingWriter extends SourceListener {
 }
 
 /**
- * Appends a recording to `file`, one line `{"t", "conn", "frame"}` a frame, `t` in ms since this call. Nonces, tokens,
- * passwords and signatures are blanked out; the texts of messages are not, they are what is recorded: a new file is
- * readable by its owner only.
- * Every attempt to connect is written as the challenge that it begins with, every hello as the answer to it.
+ * Appends a recording to `file`: one line `{"t", "conn", "frame"}` per frame, with `t` in ms since this call. Nonces,
+ * tokens, passwords and signatures are blanked out. Texts of messages are not, so only the owner can read a new file.
+ * An attempt to connect is written as the challenge that it begins with, and a hello as the answer to it.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
  */
@@ -113,12 +112,12 @@ export function createRecordingWriter(file: string | URL, options: RecordingWrit
 
   async function close(): Promise<void> {
     stream.end();
-    // A failure was kept above, as the error that `finish` throws.
+    // `finish` throws a failure that was stored above.
     await finished(stream).catch(() => {});
   }
 }
 
-/** A frame's JSON without its secrets; undefined for what JSON cannot hold, or what is nested too deep. */
+/** A frame's JSON without its secrets. Undefined when JSON cannot hold it, or it is nested too deep. */
 function writable(frame: unknown): string | undefined {
   try {
     return redactedJson(readFrame(frame));
@@ -127,7 +126,7 @@ function writable(frame: unknown): string | undefined {
   }
 }
 
-/** The frame that a player reads a change of the link from. */
+/** The frame that a player turns into this change of the link. */
 function linkFrame(event: LinkEvent, now: number): object | undefined {
   if (event.type === "connect")
     return { type: "event", event: "connect.challenge", payload: { nonce: "<redacted>", ts: now } };
@@ -136,7 +135,7 @@ function linkFrame(event: LinkEvent, now: number): object | undefined {
   return undefined;
 }
 
-/** A frame as JSON holds it: parsed where it is JSON, else the text itself. */
+/** A frame for JSON: parsed if it is JSON, else the text. */
 function readFrame(frame: unknown): unknown {
   const text = textOf(frame);
   if (text === undefined) return frame;
@@ -147,7 +146,7 @@ function readFrame(frame: unknown): unknown {
   }
 }
 
-/** The text of a frame in any form that a `ws` socket gives; undefined for one that is parsed already. */
+/** The text of a frame in any form that a `ws` socket gives; undefined when it is parsed already. */
 function textOf(frame: unknown): string | undefined {
   if (typeof frame === "string") return frame;
   if (frame instanceof ArrayBuffer) return Buffer.from(frame).toString();

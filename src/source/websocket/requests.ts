@@ -5,9 +5,9 @@ import type { GatewayRequest } from "../source.ts";
 /** Requests over a socket that is shared with its host. */
 export interface SocketRequests {
   readonly request: GatewayRequest;
-  /** Whether `frame` answers one of these requests, in time or too late. The caller of that request gets it. */
+  /** Whether `frame` answers one of these requests, in time or too late. The caller of that request gets the answer. */
   takeAnswer(frame: unknown): boolean;
-  /** Rejects every request that waits: the socket is gone. */
+  /** Rejects every request that waits, because the socket is closed. */
   endAll(): void;
 }
 
@@ -24,7 +24,7 @@ interface Pending {
 
 const idPrefix = "inbox-";
 
-/** {@link SocketRequests} of one socket to the Gateway `gateway`. */
+/** Makes {@link SocketRequests} for one socket to the Gateway `gateway`. */
 export function createSocketRequests(ws: RequestSocket, gateway: string, timeoutMs: number): SocketRequests {
   const pending = new Map<string, Pending>();
 
@@ -78,7 +78,10 @@ interface Answer {
   readonly error?: unknown;
 }
 
-/** A `res` frame with an id of ours. Only a frame that holds such an id is parsed here: the rest is parsed once, elsewhere. */
+/**
+ * A `res` frame with one of our ids. Only a frame that holds such an id is parsed here. All others are parsed only
+ * once, elsewhere.
+ */
 function readAnswer(frame: unknown): Answer | undefined {
   if (typeof frame !== "string" && !Buffer.isBuffer(frame)) return undefined;
   if (!frame.includes(`"${idPrefix}`)) return undefined;

@@ -3,48 +3,55 @@ import { limitRequests } from "../request-limit.ts";
 import { assertLabels, type Source, type SourceListener } from "../source.ts";
 import { createSocketRequests, type SocketRequests } from "./requests.ts";
 
-/** What a `WebSocket` of the `ws` package has, of any copy or version from 7 on. */
+/** The part of a `WebSocket` that is used. Any copy of the `ws` package from version 7 on fits. */
 export interface HostWebSocket {
   /** 0 connecting, 1 open, 2 closing, 3 closed. */
   readonly readyState: number;
-  /** Bytes that wait for the system to take them. */
+  /** Bytes that wait to be sent. */
   readonly bufferedAmount?: number;
   on(event: string, listener: (...args: never[]) => void): unknown;
   off(event: string, listener: (...args: never[]) => void): unknown;
   send(data: string, sent: (error?: Error | null) => void): void;
 }
 
-/** How to listen to a socket of the host's own. */
+/** Options of {@link webSocketSource}. */
 export interface WebSocketSourceOptions {
   /**
-   * The Gateway's name: part of every run's identity, so the same on every host. Two connections to one
-   * Gateway share it; two Gateways need two.
+   * The Gateway's name. It is part of every run's identity, so use the same on every host. Two connections to one
+   * Gateway use the same name, two Gateways need two names.
    *
    * @default "default"
    */
   readonly name?: string;
-  /** A label that messages of this connection carry as `owner`. */
+  /** A label for this connection. Its messages have it as `owner`. */
   readonly owner?: string;
   /**
-   * Lets the inbox send requests of its own over the socket (for subscriptions and recovery), with ids that begin
-   * with `inbox-`; their answers are kept from the inbox's frames, but the host sees them too and should ignore them.
+   * Lets the inbox send its own requests over the socket, for subscriptions and recovery. Their ids begin with
+   * `inbox-`. The host sees the answers, too, and should ignore them.
    *
    * @default false
    */
   readonly requests?: boolean;
 }
 
-/** How long a request over a host's socket waits for its answer, in milliseconds. */
+/** How long a request over a host's socket waits for its answer, in ms. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /**
- * Listens to a `ws` WebSocket that the host opens, authenticates and closes itself. The source never closes it:
- * `close()` only takes our listeners off. A host's socket does not come back, so its end is the source's end; give
- * the inbox a new source for a new socket. While we listen, an `error` event of the socket does not end the process.
+ * Listens to a `ws` WebSocket that the host opens, authenticates and closes. The source never closes it: `close()` only
+ * removes our listeners. A host's socket does not come back, so when it ends, the source ends. For a new socket make a
+ * new source and a new inbox. While we listen, an `error` event of the socket does not end the process.
  *
- * An open socket counts as past the handshake: the link's `hello` has no payload. Its `binaryType` must not be `"blob"`.
+ * An open socket counts as past the handshake, so the link's `hello` has no payload. Its `binaryType` must not be
+ * `"blob"`.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, or for a `ws` that is no WebSocket of the `ws` package.
+ * @example
+ * const ws = new WebSocket("ws://127.0.0.1:18789"); // of the package ws
+ * await signIn(ws); // your own handshake
+ * const inbox = createInbox({ source: webSocketSource(ws, { requests: true }), deliver });
+ *
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option, or for a `ws` that is not a WebSocket of the `ws`
+ * package.
  */
 export function webSocketSource(ws: HostWebSocket, options: WebSocketSourceOptions = {}): Source {
   const { name = "default", owner, requests: mayRequest = false } = options;
@@ -80,7 +87,7 @@ export function webSocketSource(ws: HostWebSocket, options: WebSocketSourceOptio
 /** Our listeners on a host's socket. */
 interface Attachment {
   attach(): void;
-  /** Lets go of the socket: once, with the reason for it. */
+  /** Removes our listeners from the socket: once, with the reason for it. */
   detach(reason: string): void;
 }
 
@@ -97,7 +104,7 @@ function createAttachment(
     const frame = inOnePiece(data);
     if (requests?.takeAnswer(frame) !== true) listener.frame(frame);
   };
-  // Node throws an `error` event that nobody listens to. The socket's close reports the rest.
+  // Node throws an `error` event without a listener. The socket's close reports the rest.
   const handleError = (error: unknown) => {
     failure = error instanceof Error ? ` (${error.message})` : "";
   };
@@ -126,7 +133,10 @@ function createAttachment(
   };
 }
 
-/** `ws` gives text as a Buffer or (version 7) a string, and binary by its `binaryType`, which the host may have set. */
+/**
+ * `ws` gives text as a Buffer or (version 7) a string, and binary in the form of its `binaryType`, which the host may
+ * set.
+ */
 function inOnePiece(data: unknown): unknown {
   if (Array.isArray(data)) return Buffer.concat(data as Buffer[]);
   return data instanceof ArrayBuffer ? Buffer.from(data) : data;
