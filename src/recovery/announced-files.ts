@@ -12,13 +12,13 @@ export interface AnnouncedFilesOptions {
 }
 
 interface Announced {
-  /** What the model wants to send, by the events of the run: paths and addresses. */
+  /** The paths and addresses that the model wants to send, from the run's events. */
   readonly named: readonly string[];
-  /** What the rows of the run have, by row: Gateways repeat themselves. */
+  /** The files in the run's rows, by row, because a Gateway may repeat a row. */
   readonly rows: ReadonlyMap<string, readonly ToldAttachment[]>;
 }
 
-/** More names of one run, and longer ones, are not kept. All runs together take up so many characters. */
+/** The most names of one run, the longest name, and the most characters of all runs together. */
 const MAX_NAMED = 100;
 const MAX_NAME_CHARS = 4_096;
 const MAX_CHARS = 4_194_304;
@@ -34,7 +34,7 @@ export class AnnouncedFiles {
     this.byRun = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, maxSize: MAX_CHARS, sizeOf: charsOf, clock });
   }
 
-  /** Takes the `data` of an `agent` event. */
+  /** Reads the `data` of an `agent` event. */
   event(runId: string, data: unknown): void {
     const { mediaUrls } = fields(data);
     if (!Array.isArray(mediaUrls)) return;
@@ -47,7 +47,7 @@ export class AnnouncedFiles {
     if (all.size > named.length) this.byRun.set(runId, { named: [...all], rows });
   }
 
-  /** Takes a row of the run. */
+  /** Records a row of the run. */
   row(runId: string, { id, kind, text, attachments }: SessionRow): void {
     if (attachments === undefined) return;
     const { named, rows } = this.byRun.get(runId) ?? NOTHING;
@@ -55,7 +55,7 @@ export class AnnouncedFiles {
       this.byRun.set(runId, { named, rows: new Map(rows).set(`${id} ${kind} ${text.length}`, attachments) });
   }
 
-  /** What is known of a run's files. Undefined when none were announced. */
+  /** The known files of a run. Undefined when none were announced. */
   of(runId: string): readonly ToldAttachment[] | undefined {
     const announced = this.byRun.get(runId);
     if (announced === undefined) return undefined;
@@ -63,7 +63,7 @@ export class AnnouncedFiles {
     return told.length > 0 ? told : namedAttachments(announced.named);
   }
 
-  /** Whether the history will have more of them: the rows have fewer than the model has named. */
+  /** Whether the history will have more files: the rows have fewer than the model has named. */
   isIncomplete(runId: string): boolean {
     const { named, rows } = this.byRun.get(runId) ?? NOTHING;
     return [...rows.values()].flat().length < named.length;

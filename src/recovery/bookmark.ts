@@ -7,24 +7,26 @@ import type { SessionRow } from "../protocol/transcript-row.ts";
 import { type Address, addressName } from "./sessions/address.ts";
 import type { ListedSession } from "./sessions/session-list.ts";
 
-/** A place in the transcript of a session. The row's id says it exactly; the rest are hints, for when that row is gone. */
+/**
+ * A place in the transcript of a session. The row's id is exact. The other fields are hints, for when that row is gone.
+ */
 export interface Place {
   readonly rowId?: string | undefined;
   readonly seq?: number | undefined;
-  /** When the last thing up to here was written, in ms since the epoch by the Gateway's clock. */
+  /** When the last event up to here was written, in ms since the epoch by the Gateway's clock. */
   readonly at?: number | undefined;
-  /** The life of the session. */
+  /** The id of the session's current life. */
   readonly sessionId?: string | undefined;
-  /** The last run up to here, where no row is known. */
+  /** The last run up to here, when no row is known. */
   readonly lastRunId?: string | undefined;
 }
 
-/** What a live event tells of how far a session has been heard. */
+/** How far a session has been heard, according to a live event. */
 export interface HeardRow {
   readonly place?: Place | undefined;
-  /** Of {@link ListedSession}, as the event has it. */
+  /** The `fingerprint` of {@link ListedSession}, if the event has one. */
   readonly fingerprint?: string | undefined;
-  /** The run that this may be the end of. The place is not passed before `ended` is called for it. */
+  /** The run that may end here. The bookmark does not pass this place before `ended` is called for the run. */
   readonly opens?: string | undefined;
 }
 
@@ -38,64 +40,64 @@ export interface BookmarkOptions {
 
 /** How far one session has been heard. */
 interface Mark {
-  /** Everything up to here has been reported. This is what the ledger keeps. */
+  /** Everything up to here has been reported. The ledger stores this. */
   done: Place;
-  /** What the session looked like then. */
+  /** The session's fingerprint at that time. */
   seen: string;
-  /** The latest that was heard. */
+  /** The latest place that was heard. */
   heard: Place;
   heardAs: string;
-  /** The runs whose end is not reported yet, each with the place before it; oldest first. */
+  /** The runs whose ends are not reported yet, each with the place before it. Oldest first. */
   readonly open: Map<string, Place>;
-  /** The round in which the session was last known to lack nothing. */
+  /** The round in which the session was last known to be complete. */
   round: number;
 }
 
-/** The Gateway's time up to which sessions without a mark have been heard. */
+/** The time by the Gateway's clock up to which sessions without a mark have been heard. */
 interface Met {
-  /** A whole list of sessions has been read: whatever is not in it is new. */
+  /** A whole list of sessions has been read. A session that is not in it is new. */
   readonly all: boolean;
   readonly at: number;
-  /** The Gateway's clock less ours. */
+  /** The Gateway's clock minus ours. */
   readonly offset: number;
 }
 
-/** Marks are kept in so many entries of the ledger: a change rewrites a small part of them. */
+/** How many ledger entries hold the marks. A change rewrites only one of them. */
 const SHARDS = 64;
-/** How long after a change it is written down. After a crash, so much is read again. */
+/** How long after a change it is saved, in ms. After a crash, this much is read again. */
 const SAVE_AFTER_MS = 1_000;
-/** Clocks may run apart by so much before their times are not believed. */
+/** How far apart clocks may run before their times are ignored, in ms. */
 const TOLERANCE_MS = 60_000;
 
 /**
- * How far each session of one Gateway has been heard, kept in the ledger. A place is a row, not a time: clocks are
- * set back and forth, rows are not. It never passes the end of a run that was not reported.
+ * How far each session of one Gateway has been heard. It is stored in the ledger. A place is a row and not a time,
+ * because clocks can be set and rows cannot. It never passes the end of a run that was not reported.
  */
 export class Bookmark {
   private readonly options: BookmarkOptions;
-  /** By the name of the session's address; the one that changed last is the last. */
+  /** By the name of the session's address, in the order of the last change. */
   private readonly marks = new Map<string, Mark>();
   private met: Met | undefined;
   /** Sessions without a mark that were first heard in this round, before they were listed. */
   private readonly unlisted = new Map<string, Address>();
-  /** Sessions that must be read again: an end in them could not be looked up. */
+  /** Sessions that must be read again, because an end in them could not be looked up. */
   private readonly doubted = new Set<string>();
   private loaded = false;
   private stopped = false;
   private round = 0;
-  /** The last round has found everything, and the connection has not been lost since. */
+  /** The last round has found everything, and the connection was not lost since then. */
   private isWhole = false;
   private readonly changed = new Set<number>();
   private metChanged = false;
   private timer: Timer | undefined;
-  /** The Gateway's clock less ours, at the last look. */
+  /** The Gateway's clock minus ours, when it was last compared. */
   private offset: number | undefined;
 
   constructor(options: BookmarkOptions) {
     this.options = options;
   }
 
-  /** Reads what the ledger has, once. Rejects when the ledger does. */
+  /** Reads the marks from the ledger, once. Rejects when the ledger does. */
   async load(): Promise<void> {
     if (this.loaded) return;
     const { ledger, gateway } = this.options;
@@ -110,30 +112,30 @@ export class Bookmark {
     }
   }
 
-  /** A round through the sessions begins: each may lack something until it has been looked at. */
+  /** A round through the sessions begins. Each session may be incomplete until it is checked. */
   beginRound(): void {
     this.round += 1;
     this.isWhole = false;
     this.unlisted.clear();
   }
 
-  /** The connection is gone: what comes later does not follow on what was heard. */
+  /** The connection is lost. Later events do not directly follow what was heard. */
   interrupt(): void {
     this.beginRound();
     this.save();
   }
 
-  /** The Gateway's clock reads `at`. */
+  /** Compares the clocks: the Gateway's is at `at`. */
   lookAtClock(at: number | undefined): void {
     if (at === undefined) return;
     this.offset = at - this.options.clock.now();
     if (this.met === undefined) this.meet({ all: false, at, offset: this.offset });
   }
 
-  /** Every session has been listed, and each is up to date or will be read again. */
+  /** Every session was listed. Each one is complete, or will be read again. */
   endRound(at: number | undefined): void {
     this.isWhole = true;
-    // They are younger than the list, so all of them was heard.
+    // These are younger than the list, so everything in them was heard.
     for (const [name, address] of this.unlisted) {
       const mark = this.marks.get(name);
       if (mark === undefined) continue;
@@ -145,7 +147,7 @@ export class Bookmark {
     else if (this.met !== undefined) this.meet({ ...this.met, all: true });
   }
 
-  /** Something dated `at` was heard while nothing was missing. */
+  /** An event with the date `at` was heard while nothing was missing. */
   hearTime(at: unknown): void {
     const { met } = this;
     if (met === undefined || !this.isWhole || !isTime(at) || at <= met.at) return;
@@ -154,42 +156,42 @@ export class Bookmark {
   }
 
   /**
-   * The Gateway's time up to which it has been heard; undefined before the first whole round. 0 where its clock was set
-   * since.
+   * The time by the Gateway's clock up to which it has been heard. Undefined before the first complete round. 0 when
+   * its clock was set since then.
    */
   get heardAt(): number | undefined {
     if (this.met?.all !== true) return undefined;
     return this.believesTimes ? this.met.at : 0;
   }
 
-  /** Whether anything may have happened in the session that was not heard. */
+  /** Whether something may have happened in the session that was not heard. */
   isBehind(session: ListedSession): boolean {
     const mark = this.marks.get(addressName(session.address));
     if (mark === undefined) return !this.isOld(session) || this.met?.all === true;
     return mark.seen !== session.fingerprint;
   }
 
-  /** From where on the session must be read; undefined: all of it. */
+  /** The place to read the session from. Undefined: read all of it. */
   placeOf(session: ListedSession): Place | undefined {
     const mark = this.marks.get(addressName(session.address));
     if (mark !== undefined) return mark.done;
     if (!this.isOld(session)) return undefined;
-    // It was there before, and was none of our business or forgotten.
+    // It existed before, but was not ours, or was forgotten.
     return this.met?.all === true ? { at: this.met.at } : listedPlace(session);
   }
 
-  /** From where on the session has to be read; undefined where that is not known. */
+  /** The place to read the session from, by its mark. Undefined without a mark. */
   markedPlace(address: Address): Place | undefined {
     return this.marks.get(addressName(address))?.done;
   }
 
-  /** Whether times of the Gateway mean the same as when they were noted: no clock was set since. */
+  /** Whether the Gateway's times can be compared with the stored ones: no clock was set in between. */
   get believesTimes(): boolean {
     const { met, offset } = this;
     return met === undefined || offset === undefined || Math.abs(offset - met.offset) <= TOLERANCE_MS;
   }
 
-  /** The session is listed and lacks nothing: `place` is its last row, where it was read. */
+  /** The session is listed and complete. `place` is its last row, if it was read. */
   upToDate(session: ListedSession, place: Place = this.placeOf(session) ?? listedPlace(session)): void {
     if (this.stopped) return;
     const mark = this.markOf(session.address, place);
@@ -201,11 +203,11 @@ export class Bookmark {
     this.settle(session.address, mark);
   }
 
-  /** Something was heard in a session. */
+  /** An event of a session was heard. */
   hear(address: Address, { place, fingerprint, opens }: HeardRow): void {
     if (this.stopped) return;
     const known = this.marks.get(addressName(address));
-    // Its history is not read yet, and then it will be.
+    // The history of this session is not read yet. It will be.
     if (known === undefined && this.met?.all !== true) return;
     const mark = known ?? this.firstHeard(address);
     if (opens !== undefined && !mark.open.has(opens)) mark.open.set(opens, mark.heard);
@@ -214,20 +216,20 @@ export class Bookmark {
     this.settle(address, mark);
   }
 
-  /** A session without a mark speaks. While a round goes on it may have spoken before, too, while we were away. */
+  /** A session without a mark speaks. During a round it may also have spoken earlier, while we were away. */
   private firstHeard(address: Address): Mark {
     if (this.isWhole) return this.markOf(address, {}, this.round);
     this.unlisted.set(addressName(address), address);
     return this.markOf(address, this.believesTimes && this.met !== undefined ? { at: this.met.at } : {});
   }
 
-  /** The end of a run is reported, or is known not to be one. */
+  /** The end of a run was reported, or is known not to be an end. */
   ended(address: Address, runId: string): void {
     const mark = this.stopped ? undefined : this.marks.get(addressName(address));
     if (mark?.open.delete(runId) === true) this.settle(address, mark);
   }
 
-  /** An end could not be looked up: the next round reads the session from before it. */
+  /** An end could not be looked up. The next round reads the session from before it. */
   doubt(address: Address): void {
     if (this.stopped) return;
     this.doubted.add(addressName(address));
@@ -244,13 +246,13 @@ export class Bookmark {
     return this.doubted.size > 0;
   }
 
-  /** The session is gone. */
+  /** The session was deleted. */
   forget(address: Address): void {
     this.doubted.delete(addressName(address));
     if (!this.stopped && this.marks.delete(addressName(address))) this.touch(address);
   }
 
-  /** Writes down what has not been. */
+  /** Saves all changes. */
   save(): void {
     const { ledger, gateway } = this.options;
     this.timer?.cancel();
@@ -267,13 +269,13 @@ export class Bookmark {
     this.changed.clear();
   }
 
-  /** Writes down what has not been, and moves no further: nothing more is reported. */
+  /** Saves all changes. After this the marks do not move, because nothing is reported. */
   stop(): void {
     this.save();
     this.stopped = true;
   }
 
-  /** Whether the session was there when the others were last listed. */
+  /** Whether the session existed when the others were last listed. */
   private isOld({ createdAt }: ListedSession): boolean {
     const { met } = this;
     if (met === undefined) return true;
@@ -294,9 +296,9 @@ export class Bookmark {
     return mark;
   }
 
-  /** Moves on what is done as far as everything was reported. */
+  /** Moves `done` as far as everything was reported. */
   private settle(address: Address, mark: Mark): void {
-    // What was missed has not been read: hearing on does not mean having heard all.
+    // What was missed has not been read yet. So hearing new events does not mean that everything was heard.
     if (mark.round !== this.round) return;
     const [before] = mark.open.values();
     mark.done = before ?? mark.heard;
@@ -306,7 +308,7 @@ export class Bookmark {
 
   private meet(met: Met): void {
     if (this.stopped) return;
-    // What a crash must not undo: until the first time is written, all of the past counts as older than us.
+    // A crash must not undo this: until the first time is saved, everything in the past counts as before our start.
     const isFirst = this.met?.all !== met.all;
     this.met = met;
     this.metChanged = true;
@@ -335,12 +337,12 @@ export function placeOfRow({ id, seq, at }: SessionRow, sessionId: string | unde
   return { rowId: id, seq, at, sessionId };
 }
 
-/** What the list of sessions tells of the last row. */
+/** The place of the last row, according to the list of sessions. */
 function listedPlace({ sessionId, lastRunId, updatedAt }: ListedSession): Place {
   return { sessionId, lastRunId, at: updatedAt };
 }
 
-/** The later of two places; where that cannot be told, the one that was heard last. */
+/** The later of two places. If that is unknown, the one that was heard last. */
 function later(before: Place, next: Place): Place {
   const isBefore =
     before.sessionId === next.sessionId &&
@@ -365,7 +367,7 @@ function parse(kept: string | undefined): unknown {
   try {
     return kept === undefined ? undefined : JSON.parse(kept);
   } catch {
-    // Written by somebody else: as if we had never been here.
+    // Another program wrote this. Treat it as missing.
     return undefined;
   }
 }

@@ -23,44 +23,50 @@ export interface BoundJobsOptions {
   readonly bookmark: Bookmark;
   readonly ledger: Pick<Ledger, "solicit">;
   readonly generation: Generation;
-  /** Absent where the source only listens. */
+  /** Absent when the source only listens. */
   readonly histories?: Histories | undefined;
   /** Sends an event down the one path. */
   readonly emit: (event: GatewayEvent) => void;
 }
 
-/** The final of a run of a bound job, until it is known where its message belongs. */
+/** The final of a bound job's run, kept until it is known where its message belongs. */
 interface Kept {
   readonly final: GatewayEvent;
   readonly jobId: string;
   readonly conversation: string;
-  /** Where the history of the run lies. */
+  /** Where the history of the run is. */
   readonly address: Address;
   timer: Timer | undefined;
 }
 
-/** The row in the conversation comes some 80 ms after the final, and then the job is said to be finished. */
+/**
+ * The longest wait for the copy, in ms. Its row comes about 80 ms after the final, and then the job is reported as
+ * finished.
+ */
 const LONGEST_WAIT_MS = 5_000;
-/** How long a row is remembered for its final to come. */
+/** How long a row is remembered until its final comes, in ms. */
 const ROW_MS = 60_000;
 const MAX_JOBS = 20_000;
-/** How many of a conversation's newest rows are looked at for a copy at least, and how far apart the two may be. */
+/**
+ * How many of a conversation's newest rows are searched for a copy, at least, and how far apart copy and final may be,
+ * in ms.
+ */
 const LOOKED_AT = 50;
 const APART_MS = 120_000;
-/** How long it is remembered that a run was relocated, where it may be found again: as long as its copy's id is known. */
+/** How long a relocated run is remembered, in ms. It may be found again as long as its copy's id is known. */
 const RELOCATED_MS = 86_400_000;
 
 /**
- * Cron jobs that are bound to a conversation ("remind me tomorrow"). They stream under a key of their own, and the
- * Gateway puts a copy into the conversation, but not always. There is one message, in the conversation: the copy, if
- * there is one, and then the run is `relocated`; else the run itself, under the conversation's key.
+ * Cron jobs that are bound to a conversation ("remind me tomorrow"). They stream under their own key, and the Gateway
+ * usually puts a copy into the conversation. There is one message, in the conversation. With a copy, the copy is the
+ * message and the run is `relocated`. Without one, the run is the message, under the conversation's key.
  */
 export class BoundJobs {
   private readonly options: BoundJobsOptions;
   /** The conversation of each job. */
   private readonly conversations = new Map<string, string>();
   private readonly kept = new Map<string, Kept>();
-  /** Copies of a job whose runs have not been heard of. */
+  /** Copies whose runs have not been heard yet. */
   private readonly copies: ExpiringMap<number>;
   private readonly lookingUp = new Set<Promise<void>>();
 
@@ -69,19 +75,19 @@ export class BoundJobs {
     this.copies = new ExpiringMap({ windowMs: ROW_MS, maxKeys: MAX_JOBS, clock: options.clock });
   }
 
-  /** These are the Gateway's jobs. Without them, those are known that fire while we listen. */
+  /** Reads the Gateway's jobs. Without them, only jobs that fire while we listen are known. */
   load(jobs: readonly unknown[]): void {
     for (const job of jobs) this.learn(job);
   }
 
-  /** Takes a `cron` event. */
+  /** Reads a `cron` event. */
   event(raw: Readonly<Record<string, unknown>>): void {
     const { supervisor, gateway } = this.options;
     const { action, job } = raw;
     this.learn(job);
     const jobId = readId(raw["jobId"]);
     if (jobId === undefined) return;
-    // Before 2026.9.5 this is the id of the run.
+    // Before 2026.9.5 this is the run's id.
     const runId = readId(raw["sessionId"]);
     if (runId !== undefined) supervisor.hint(gateway, runId, { origin: "cron", job: { id: jobId } });
     if (action === "removed") this.conversations.delete(jobId);
@@ -97,7 +103,7 @@ export class BoundJobs {
     else this.place(kept, "elsewhere");
   }
 
-  /** Whether the event is kept back until it is known where its message belongs. Then it is sent again. */
+  /** Whether the event is kept until it is known where its message belongs. Then it is sent again. */
   keeps(final: GatewayEvent): boolean {
     const { event } = final;
     if (event.state !== "final" || event.placed !== undefined || event.sessionKey === undefined) return false;
@@ -107,18 +113,18 @@ export class BoundJobs {
     return true;
   }
 
-  /** Whether what is said under this key belongs into a conversation of ours. */
+  /** Whether runs with this key belong to a conversation of ours. */
   isOurs(sessionKey: string): boolean {
     const [, conversation] = this.boundTo(sessionKey);
     return conversation !== undefined && this.options.ours.has(conversation);
   }
 
-  /** Resolves when what is being looked up is in its place. */
+  /** Resolves when every lookup in progress is done. */
   async settled(): Promise<void> {
     while (this.lookingUp.size > 0) await Promise.all(this.lookingUp);
   }
 
-  /** Sends everything on: nothing more will be heard. */
+  /** Sends every kept event, because no copy will be heard any longer. */
   stop(): void {
     for (const kept of [...this.kept.values()]) this.place(kept, "here");
     this.copies.clear();
@@ -167,12 +173,12 @@ export class BoundJobs {
     } else kept.timer = startTimer(clock, LONGEST_WAIT_MS, () => this.place(kept, "here"));
   }
 
-  /** Looks for the copy in the conversation's history. */
+  /** Searches for the copy in the conversation's history. */
   private async lookUp(kept: Kept, histories: Histories): Promise<void> {
     const { conversation, jobId, final } = kept;
     const { event } = final;
     const { writtenAt } = event;
-    // Both are dated by the Gateway's clock.
+    // Both times are from the Gateway's clock.
     const place = writtenAt === undefined ? undefined : { at: writtenAt - APART_MS };
     const request = { address: { key: conversation }, place, believesTimes: true, atLeast: LOOKED_AT };
     try {
@@ -182,7 +188,7 @@ export class BoundJobs {
       this.place(kept, isCopied ? "elsewhere" : "here");
     } catch (error) {
       if (!isInboxError(error, "ERR_INBOX_NO_LINK")) return this.place(kept, "here");
-      // Found again by the next round.
+      // The next round finds it again.
       this.kept.delete(event.runId);
       this.options.bookmark.doubt(kept.address);
     }
@@ -191,11 +197,11 @@ export class BoundJobs {
   private place(kept: Kept, placed: "here" | "elsewhere"): void {
     const { emit, bookmark, ledger, clock } = this.options;
     const { final, jobId, conversation, address, timer } = kept;
-    // Without its number: it came by once, and would be a repeat.
+    // Without `seq`, because the event was heard once already and would be dropped as a repeat.
     const { seq: _, ...event } = final.event;
     if (!this.kept.delete(event.runId)) return;
     timer?.cancel();
-    // Whoever finds the run again may not find the copy: the conversation may have a new life, or the job be gone.
+    // Another inbox may find the run later, but not the copy: the conversation may have been reset, or the job deleted.
     if (placed === "elsewhere") void ledger.solicit(event.runId, clock.now() + RELOCATED_MS);
     const key = placed === "here" ? conversation : event.sessionKey;
     const known = { placed, origin: "cron", job: { id: jobId } } as const;
@@ -208,7 +214,7 @@ export class BoundJobs {
   }
 }
 
-/** The job whose result a row is the copy of. */
+/** The job that a row is a copy for. */
 function jobOf({ kind, runId }: SessionRow): string | undefined {
   return kind === "automation" && runId !== undefined ? jobIdOf(runId, undefined) : undefined;
 }

@@ -31,31 +31,31 @@ export interface CatchUpOptions {
   readonly ends: ReportEnds;
   readonly pending: PendingEnds;
   readonly bound: BoundJobs;
-  /** Asks which cron jobs there are. Does not reject. `at`: the Gateway's clock. */
+  /** Requests the cron jobs. Does not reject. `at` is the time by the Gateway's clock. */
   readonly loadJobs: (at: number | undefined) => Promise<void>;
   readonly nameless: NamelessRuns;
   readonly generation: Generation;
   readonly report: Report;
   readonly maxSessions: number;
   readonly maxPending: number;
-  /** How long a run can go on. */
+  /** How long a run may take, in ms. */
   readonly ttlMs: number;
-  /** The runs in `buffering` here, by the name of the address that holds their history. */
+  /** The runs that are in `buffering` here, by the name of the address with their history. */
   readonly liveRuns: ReadonlyMap<string, { readonly key: string; readonly runIds: ReadonlySet<string> }>;
-  /** The connection is gone. */
+  /** Aborted when the connection is lost. */
   readonly signal: AbortSignal;
 }
 
-/** How many sessions are subscribed to, and how many are read, at once. */
+/** How many sessions are subscribed to at once, and how many are read at once. */
 const SUBSCRIBING = 8;
 const READING = 4;
 const PROGRESS_EVERY_SESSIONS = 500;
-/** How long to wait for the handler, when so many messages wait for it that no more may be found. */
+/** How long to wait for the handler when too many messages wait for it, in ms. */
 const BACKLOG_PAUSE_MS = 1_000;
 
 /**
- * Subscribes to every session of ours, then reads what was missed in those where something may have happened, the
- * latest first. Subscribing comes first, so that nothing falls in between. Ends early with its connection.
+ * Subscribes to every session of ours. Then it reads those in which something may have been missed, latest first. It
+ * subscribes first, so that nothing is missed in between. Ends early when the connection is lost.
  */
 export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   const { requests, bookmark, bound, loadJobs, generation, signal, report, ttlMs } = options;
@@ -64,7 +64,7 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   let failed = false;
   bookmark.beginRound();
   try {
-    // Refused by a Gateway that does not know it, this is counted and logged; the rest works without.
+    // A Gateway may not know this method. The failure is counted and logged, and everything else still works.
     await requests.ask("sessions.subscribe", {}, { urgent: true }).catch(unlessCancelled);
     let isFirst = true;
     for await (const page of listSessions(requests)) {
@@ -73,22 +73,22 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
         report.rejected({ gateway: options.gateway, reason: "bad-id" });
       if (isFirst) {
         bookmark.lookAtClock(at);
-        // Which jobs are due is known by the Gateway's clock.
+        // Which jobs are due depends on the Gateway's clock.
         await loadJobs(at);
         isFirst = false;
       }
       if (!(await inSlices(page.sessions, (session) => round.list(session), { signal }))) break;
       if (round.isFull) break;
     }
-    // Before the first time all of the past is older than us.
+    // Before the first complete round, everything in the past counts as before our start.
     if (generation.keepsRunsApart && bookmark.heardAt !== undefined) {
-      // A job is finished before its run has begun, which may take as long as any.
+      // A job is finished before its run begins, and the run may take as long as any other.
       for (const session of await listJobRuns(requests, bookmark.heardAt - ttlMs)) round.list(session);
     }
   } catch {
     failed = true;
   }
-  // Not listed, or listed too far back; what is going on here must be looked up all the same.
+  // These sessions were not listed, or not on the first pages. Their live runs must be looked up, too.
   for (const { key } of options.liveRuns.values()) {
     const session = readSession({ hasActiveRun: true }, key);
     if (session !== undefined) round.list(session);
@@ -106,7 +106,7 @@ function unlessCancelled(error: unknown): void {
   if (isInboxError(error, "ERR_INBOX_NO_LINK")) throw error;
 }
 
-/** Works a list off, a few at a time, until `signal` is aborted. */
+/** Works on a list, a few items at a time, until `signal` is aborted. */
 async function atOnce<T>(
   count: number,
   items: Iterable<T>,
@@ -118,7 +118,7 @@ async function atOnce<T>(
   await Promise.all(Array.from({ length: count }, () => inSlices(rest, work, { signal })));
 }
 
-/** One connection's round through the sessions. */
+/** One round through the sessions, for one connection. */
 class Round {
   readonly toSubscribe: ListedSession[] = [];
   readonly toRead: ListedSession[] = [];
@@ -137,12 +137,12 @@ class Round {
     return this.listed.size;
   }
 
-  /** No session more may be subscribed to. */
+  /** Whether the limit of subscribed sessions is reached. */
   get isFull(): boolean {
     return this.isOver;
   }
 
-  /** Sessions that still count as to be read. */
+  /** How many sessions still have to be read. */
   get unread(): number {
     return this.toRead.length - this.readCount;
   }
@@ -187,7 +187,7 @@ class Round {
     if (this.readCount % PROGRESS_EVERY_SESSIONS === 0) report.catchingUp(gateway, this.readCount);
   }
 
-  /** Reports what is new in a session, and only then says that it has been heard. */
+  /** Reports what is new in a session, and then moves its bookmark. */
   private async report(session: ListedSession, history: SessionHistory): Promise<void> {
     const { ends, pending, nameless, generation, histories, bookmark, report, liveRuns, gateway, signal } =
       this.options;
@@ -217,7 +217,7 @@ class Round {
     bookmark.upToDate(session, place);
   }
 
-  /** With as many undelivered messages as an inbox may have, one more would be a dead letter. */
+  /** Waits when there are as many undelivered messages as allowed, because one more would become a dead letter. */
   private async waitForHandler(): Promise<void> {
     const { report, maxPending, clock, signal } = this.options;
     while (report.stats.pending > maxPending / 2 && !signal.aborted) await pause(clock, BACKLOG_PAUSE_MS, signal);

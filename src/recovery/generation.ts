@@ -2,60 +2,63 @@ import { fields } from "../protocol/fields.ts";
 import type { SessionRow } from "../protocol/transcript-row.ts";
 import { type Address, jobAddress } from "./sessions/address.ts";
 
-/** The release from which on something is so: year, month, number. */
+/** The first release with a property: year, month, number. */
 type Release = readonly [year: number, month: number, number: number];
 
-/** Rows say which run they are of. */
+/** From here on, rows have their run's id. */
 const NAMES_RUNS: Release = [2026, 8, 0];
-/** Live, the texts on either side of a tool call are joined by a blank line; before, by nothing. */
+/**
+ * From here on, the texts before and after a tool call are joined by a blank line, live. Before, they are joined
+ * directly.
+ */
 const JOINS_BY_BLANK_LINE: Release = [2026, 9, 5];
 
 /**
- * What is different with the Gateway's release. It says its version at the hello; of a source that does not tell of
- * it the newest is assumed, until rows say otherwise. docs/gateway-versions.md has what was measured.
+ * The differences between releases of the Gateway. The Gateway tells its version at the hello. Without a version the
+ * newest release is assumed, until rows show otherwise. docs/gateway-versions.md has the measurements.
  */
 export class Generation {
   private release: Release | undefined;
-  /** A row has said which run it is of. */
+  /** A row had its run's id. */
   private hasNamed = false;
 
-  /** `hello`: the Gateway's `hello-ok` payload. */
+  /** `hello` is the Gateway's `hello-ok` payload. */
   setHello(hello: unknown): void {
     const { version } = fields(fields(hello)["server"]);
     const parts = typeof version === "string" ? /^(\d{4})\.(\d{1,2})\.(\d{1,3})/.exec(version) : null;
     if (parts !== null) this.release = [Number(parts[1]), Number(parts[2]), Number(parts[3])];
   }
 
-  /** Whether rows that carry no run id are runs. */
+  /** Whether rows without a run id are runs. */
   hasNamelessRuns(rows: readonly SessionRow[]): boolean {
     if (this.release !== undefined) return !isSince(this.release, NAMES_RUNS);
     this.hasNamed ||= rows.some(({ kind, runId }) => runId !== undefined && (kind === "reply" || kind === "step"));
     return !this.hasNamed;
   }
 
-  /** Whether it is certain that rows say which run they are of. */
+  /** Whether it is certain that rows have their run's id. */
   get namesRuns(): boolean {
     return this.release === undefined ? this.hasNamed : isSince(this.release, NAMES_RUNS);
   }
 
-  /** What stands live between two texts of a run around a tool call. */
+  /** The text between two texts of a run around a tool call, live. */
   get joiner(): string {
     return this.release === undefined || isSince(this.release, JOINS_BY_BLANK_LINE) ? "\n\n" : "";
   }
 
-  /** Where the history of a session lies. That of an isolated cron run is kept under its job. */
+  /** The address with the history of a session. An isolated cron run's history is under its job. */
   historyOf(address: Address): Address {
     return this.keepsRunsApart ? address : jobAddress(address);
   }
 
-  /** Whether subscribing makes a difference: newer Gateways tell everybody of isolated cron runs. */
+  /** Whether subscribing is useful. Newer Gateways send isolated cron runs to every connection. */
   isHidden(address: Address): boolean {
     return this.keepsRunsApart || jobAddress(address).key === address.key;
   }
 
   /**
-   * A main-session cron job runs under a key of its own after it has "finished". It is told to subscribers only, and its
-   * history lies there, unlisted.
+   * Whether a main-session cron job runs under its own key after it has "finished". Such runs are sent only to
+   * subscribers, and their sessions are not listed.
    */
   get keepsRunsApart(): boolean {
     return this.release !== undefined && !isSince(this.release, NAMES_RUNS);

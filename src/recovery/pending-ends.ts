@@ -14,18 +14,18 @@ import type { NamelessRuns } from "./history/nameless-runs.ts";
 import type { ReportEnds } from "./report-ends.ts";
 import { type Address, addressName } from "./sessions/address.ts";
 
-/** A run that seems to have ended, though no chat event has said so yet. */
+/** A run that seems to have ended, but whose chat event has not come. */
 export interface PendingEnd {
   readonly runId: string;
-  /** Where its history lies. */
+  /** The address with its history. */
   readonly address: Address;
-  /** The session as live events of this run name it. */
+  /** The session key as live events of this run have it. */
   readonly sessionKey: string;
-  /** The row that looks like its end; absent when it was only said to be over. */
+  /** The row that looks like its end. Absent when an event only said that the run is over. */
   readonly row?: SessionRow | undefined;
-  /** It was missed, not just told in another way. */
+  /** It was missed, and not only reported in another way. */
   readonly recovered: boolean;
-  /** Its final was heard, as this row: it does not go on, and only its text or its files are not known yet. */
+  /** Its final was heard, as this row. The run is over, but its text or its files are not complete yet. */
   readonly final?: SessionRow | undefined;
 }
 
@@ -35,17 +35,17 @@ export interface PendingEndsOptions {
   readonly clock: Clock;
   readonly report: Pick<Report, "endLost">;
   readonly supervisor: Pick<Supervisor, "knows">;
-  /** Absent where the source only listens. */
+  /** Absent when the source only listens. */
   readonly histories?: Histories | undefined;
   readonly bookmark: Bookmark;
   readonly ends: ReportEnds;
   readonly nameless: NamelessRuns;
   readonly generation: Generation;
-  /** How long a run can go on. */
+  /** How long a run may take, in ms. */
   readonly ttlMs: number;
-  /** How many may be pending. */
+  /** The most pending runs. */
   readonly maxRuns: number;
-  /** Nothing is looked up or reported any more. */
+  /** When it is aborted, nothing is looked up or reported any longer. */
   readonly stopped: AbortSignal;
 }
 
@@ -53,7 +53,7 @@ interface Pending extends Omit<PendingEnd, "row" | "final"> {
   final: SessionRow | undefined;
   readonly rows: SessionRow[];
   readonly seen: Set<string>;
-  /** Some of its rows are not kept here, so only the history has all of it. */
+  /** Some of its rows are not kept here. Only the history has all of them. */
   isPartial: boolean;
   bytes: number;
   tries: number;
@@ -61,28 +61,28 @@ interface Pending extends Omit<PendingEnd, "row" | "final"> {
 }
 
 /**
- * A row of a run comes 10 to 50 ms before the run's own end, which has the better text. Only a run that nobody is
- * told the end of is known by its row alone. A second tells them apart.
+ * How long to wait for a run's own end, in ms. Its row comes 10 to 50 ms before, and the end has the better text. Only
+ * a run whose end is not sent has just the row.
  */
 const GRACE_MS = 1_000;
-/** How often a run that may still be going on gets another second. */
+/** How many times a run that may still go on gets another second. */
 const MAX_TRIES = 3;
-/** The same for one whose files were announced and are not in the history yet: a large image takes a second. */
+/** The same for a run whose announced files are not in the history yet. A large image takes a second. */
 const MAX_FILE_TRIES = 10;
-/** Rows kept of one run, and bytes of all: the history has the rest. */
+/** The most rows that are kept of one run, and bytes of all runs. The history has the rest. */
 const MAX_ROWS = 32;
 const MAX_PENDING_BYTES = 16_777_216;
 
 /**
- * The runs that seem to have ended. Each is given a second, from its first sign, for its own end to come. Then the
- * history is asked: around a tool call the last row holds the last words only, and a run may go on after it.
+ * The runs that seem to have ended. Each gets a second, from its first sign, for its own end to come. Then the history
+ * is asked, because the last row around a tool call has only the last words, and a run may go on after it.
  */
 export class PendingEnds {
   private readonly options: PendingEndsOptions;
   private readonly runs = new Map<string, Pending>();
-  /** Runs that went on after all: their own end will come. */
+  /** Runs that went on. Their own ends will come. */
   private readonly goingOn = new Map<string, Address>();
-  /** Runs whose last row is not all of them. */
+  /** Runs whose last row is only a part of them. */
   private readonly parted: ExpiringMap<true>;
   private bytes = 0;
   private due: Pending[] = [];
@@ -123,7 +123,7 @@ export class PendingEnds {
     this.keepRow(pending, row);
   }
 
-  /** Looks a run up in the history now, whether it seems to have ended or not. */
+  /** Looks a run up in the history at once, even if it does not seem to have ended. */
   lookUp({ row, final, ...end }: PendingEnd): void {
     const timer = { cancel: () => {} };
     const rows = row === undefined ? [] : [row];
@@ -131,7 +131,7 @@ export class PendingEnds {
     this.enqueue({ ...end, final, rows, seen: new Set(), isPartial: false, bytes: 0, tries, timer });
   }
 
-  /** Reports a run that is all in one row. */
+  /** Reports a run that consists of one row. */
   async reportRow(row: SessionRow, { runId, address, sessionKey, recovered }: PendingEnd): Promise<void> {
     const { histories, ends, bookmark } = this.options;
     try {
@@ -143,12 +143,12 @@ export class PendingEnds {
     }
   }
 
-  /** A part of a run was heard that its last row does not hold. */
+  /** A part of a run was heard that its last row does not contain. */
   heardPart(runId: string): void {
     this.parted.set(runId, true);
   }
 
-  /** Lets the bookmark pass the runs that have been heard to their end meanwhile. */
+  /** Lets the bookmark pass runs whose ends have been heard. */
   sweep(): void {
     const { supervisor, gateway, bookmark, ends } = this.options;
     for (const { runId, address, rows } of this.runs.values()) {
@@ -173,7 +173,7 @@ export class PendingEnds {
 
   private keepRow(pending: Pending, row: SessionRow | undefined): void {
     if (row === undefined) return;
-    // Gateways repeat themselves.
+    // A Gateway may repeat a row.
     const key = `${row.id} ${row.kind} ${row.text.length}`;
     if (pending.seen.has(key)) return;
     const bytes = 2 * row.text.length;
@@ -193,7 +193,7 @@ export class PendingEnds {
     this.enqueue(pending);
   }
 
-  /** Those that are due at the same time are looked up together. */
+  /** Runs that are due at the same time are looked up together. */
   private enqueue(pending: Pending): void {
     this.due.push(pending);
     if (this.due.length === 1) queueMicrotask(() => this.confirm(this.due.splice(0)));
@@ -217,7 +217,7 @@ export class PendingEnds {
     for (const runs of bySession.values()) void this.confirmIn(runs);
   }
 
-  /** Whether its row says no run, and is known from a run that was heard. */
+  /** Whether its row has no run id, and belongs to a run that was heard. */
   private isHeard({ rows, sessionKey }: Pending): boolean {
     const [run] = endedRuns(rows, { nameless: true });
     return run?.nameless === true && this.options.nameless.identify(run, sessionKey) === undefined;
@@ -287,12 +287,12 @@ export class PendingEnds {
     this.bytes += pending.bytes;
   }
 
-  /** The history has nothing of it (its session was deleted), or cannot be asked. */
+  /** Used when the history has nothing of it, because its session was deleted, or cannot be read. */
   private endFromRows(pending: Pending): void {
     const { supervisor, gateway, bookmark } = this.options;
     const { runId, final, address } = pending;
     const rows = final === undefined ? pending.rows : [final];
-    // What is heard of it live has more of it than its row, and will end by itself.
+    // The live run has more text than its row, and will end by itself.
     if (final === undefined && supervisor.knows(gateway, runId) === "live") {
       this.goingOn.set(runId, address);
       return;
@@ -313,7 +313,7 @@ export class PendingEnds {
   }
 }
 
-/** The run that a row is of which was heard, where rows do not say. Of a cut final only the beginning is known. */
+/** The heard run that a row without a run id belongs to. Only the beginning of a cut final is known. */
 function byRow({ runId, rows: heard, final }: Pending, found: readonly EndedRun[]): EndedRun | undefined {
   const rows = final === undefined ? heard : [...heard, final];
   const isOfRun = (one: SessionRow) =>
@@ -322,14 +322,14 @@ function byRow({ runId, rows: heard, final }: Pending, found: readonly EndedRun[
   return run === undefined ? undefined : { ...run, runId, nameless: false };
 }
 
-/** Whether the history does not have the files yet that were announced, or the row of a run that sends nothing but files. */
+/** Whether the history does not yet have the announced files, or the row of a run with files only. */
 function awaitsFiles({ final, tries }: Pending, { state, rows }: EndedRun): boolean {
   if (state !== "final" || rows.some(({ attachments }) => attachments !== undefined)) return false;
   if (final?.attachments !== undefined) return tries < MAX_FILE_TRIES;
   return tries < MAX_TRIES && saysNothing({ state, rows });
 }
 
-/** A run with the text of its final, if that has one and all of it, and the files of its rows, or what the final knows of them. */
+/** A run with its final's text, if that is complete, and with the files of its rows or of its final. */
 function withFinal(final: SessionRow, run: EndedRun): EndedRun {
   const files = run.rows.flatMap(({ attachments }) => attachments ?? []);
   const attachments = files.length > 0 ? files : (final.attachments ?? []);

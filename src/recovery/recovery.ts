@@ -52,25 +52,25 @@ export interface RecoveriesOptions {
 
 interface RecoveryOptions extends Omit<RecoveriesOptions, "links"> {
   readonly source: Pick<Source, "name" | "owner" | "request">;
-  /** What was missed has been caught up, or that takes too long to wait for. */
+  /** Called when what was missed has been caught up, or when that takes too long. */
   readonly onRecovered: () => void;
-  /** Shared by all. */
+  /** Shared by all recoveries. */
   readonly slots: Slots;
-  /** Of several connections to one Gateway one does. */
+  /** Among several connections to one Gateway, one watches the jobs. */
   readonly watchesJobs: boolean;
 }
 
-/** How often it is looked which runs are about to expire, and what still has to be read, at most. */
+/** The longest time between two checks for runs that will expire and sessions that must be read, in ms. */
 const LONGEST_SWEEP_MS = 60_000;
-/** How many histories are in memory at once, of all Gateways together. */
+/** How many histories are in memory at once, for all Gateways together. */
 const READING_AT_ONCE = 4;
 
 /** The recovery of each connection. */
 export class Recoveries {
   private readonly bySource: ReadonlyMap<Source, Recovery>;
-  /** Of two connections with one name and one owner, either tells of what is heard over both: the last does. */
+  /** By Gateway and owner. If two connections have both in common, the last one is used for both. */
   private readonly byConnection: ReadonlyMap<string, Recovery>;
-  /** Of several connections to one Gateway, the one that watches its cron jobs. */
+  /** By Gateway: the connection that watches its cron jobs. */
   private readonly byGateway: ReadonlyMap<string, Recovery>;
 
   constructor({ links, ...options }: RecoveriesOptions) {
@@ -89,19 +89,19 @@ export class Recoveries {
     );
   }
 
-  /** A change of the source's connection. */
+  /** The connection of a source has changed. */
   link(source: Source, event: LinkEvent): void {
     const recovery = this.bySource.get(source);
     if (event.type === "hello") recovery?.hello(event.hello);
     else if (event.type !== "connect") recovery?.lost();
   }
 
-  /** Takes every event that is not a chat event. */
+  /** Called with every event that is not a chat event. */
   event(event: InboundEvent): void {
     this.byConnection.get(connectionName(event.gateway, event.owner))?.event(event);
   }
 
-  /** Whether a chat event is kept back. Then it is sent again, when it is known what it is. */
+  /** Whether a chat event is kept. When it is known what it is, it is sent again. */
   keeps(event: GatewayEvent): boolean {
     const { state } = event.event;
     if (state === "delta" || state === "status") return false;
@@ -116,12 +116,12 @@ export class Recoveries {
   }
 }
 
-/** Tells one connection from another: a Gateway may be listened to by several owners. */
+/** Identifies a connection: a Gateway may be listened to for several owners. */
 function connectionName(gateway: string, owner: string | undefined): string {
   return `${gateway}\u0000${owner ?? ""}`;
 }
 
-/** What is asked over a connection, where the source can ask. */
+/** The parts that need requests to the Gateway. */
 interface Asking {
   readonly requests: Requests;
   readonly histories: Histories;
@@ -129,8 +129,8 @@ interface Asking {
 }
 
 /**
- * Hears what one Gateway does not broadcast, and catches up on what it said while we were away. Both become chat
- * events on the one path. Of a source that cannot ask only the rows are read.
+ * Hears what one Gateway does not broadcast, and catches up on what was missed. Both become chat events on the one
+ * path. If the source takes no requests, only rows are read.
  */
 class Recovery {
   private readonly options: RecoveryOptions;
@@ -145,16 +145,16 @@ class Recovery {
   private readonly files: AnnouncedFiles;
   private readonly rows: RowEvents;
   private readonly jobs: JobWatch | undefined;
-  /** Runs that were looked up before they expire: once is enough. */
+  /** Runs that were looked up before they expire. One lookup is enough. */
   private readonly lookedUp: ExpiringMap<true>;
   private readonly stopped = new AbortController();
-  /** Aborted when the connection is gone; undefined while there is none. */
+  /** Aborted when the connection is lost. Undefined without a connection. */
   private connection: AbortController | undefined;
   /** The `hello-ok` of the last connection. */
   private greeting: unknown;
   /** Something is missing and must be read again. */
   private isBehind = false;
-  /** The rounds through the sessions, one after the other. */
+  /** The current and the next rounds through the sessions, one after the other. */
   private round: Promise<void> = Promise.resolve();
   private isCatchingUp = false;
   private sweepTimer: Timer | undefined;
@@ -184,7 +184,7 @@ class Recovery {
     this.rows = new RowEvents({
       ...shared,
       onRow: ({ kind, runId = "", text, attachments = [] }, sessionKey) => {
-        // Of a token of silence there is no row.
+        // A token of silence has no row.
         if (kind === "reply" && text.trim() === "" && attachments.length === 0)
           this.jobs?.heard({ runId, sessionKey, answer: "nothing", origin: "unknown" });
       },
@@ -197,13 +197,13 @@ class Recovery {
       bound: this.bound,
       files: this.files,
     });
-    // Only who reads histories meets rows that do not say which run they are of.
+    // Rows without a run id matter only when histories are read.
     if (request === undefined) return;
     const outcomes = report.outcomes$.subscribe((outcome) => nameless.hear(outcome));
     stopped.addEventListener("abort", () => outcomes.unsubscribe(), { once: true });
   }
 
-  /** The Gateway accepted us: subscribes and catches up, and says `onRecovered` once for this connection. */
+  /** The Gateway accepted us. Subscribes and catches up, and calls `onRecovered` once for this connection. */
   hello(hello: unknown): void {
     if (this.stopped.signal.aborted) return;
     this.lost();
@@ -218,7 +218,7 @@ class Recovery {
     this.catchUp(signal, this.recoveredSoon(signal));
   }
 
-  /** The connection is gone. */
+  /** The connection is lost. */
   lost(): void {
     const { connection } = this;
     if (connection === undefined) return;
@@ -233,13 +233,16 @@ class Recovery {
     this.bookmark.interrupt();
   }
 
-  /** Whether a chat event is kept back: it is not known yet where its message belongs. */
+  /** Whether a chat event is kept, because it is not known yet where its message belongs. */
   keeps(event: GatewayEvent): boolean {
     if (this.stopped.signal.aborted) return false;
     return this.keepsCut(event) || this.bound.keeps(event) || this.keepsForFiles(event);
   }
 
-  /** A final whose files were announced, but which does not have them, gets them first: what its rows told, or from the history. */
+  /**
+   * Completes a final whose announced files are missing: from its rows, or from the history. Returns whether it is
+   * kept.
+   */
   private keepsForFiles({ event, ...from }: GatewayEvent): boolean {
     const { supervisor, source, emit } = this.options;
     const { runId, sessionKey, messageText: text = "", attachments, placed, agentId, spawnedBy } = event;
@@ -260,8 +263,8 @@ class Recovery {
   }
 
   /**
-   * A final whose text the Gateway has cut for display is completed from the history first: its deltas have more of it
-   * than it has itself, but not always all.
+   * Completes a final whose text the Gateway has cut from the history. Its deltas have more of the text than the final,
+   * but not always all of it. Returns whether the final is kept.
    */
   private keepsCut({ event }: GatewayEvent): boolean {
     const { supervisor, source } = this.options;
@@ -277,17 +280,17 @@ class Recovery {
     return true;
   }
 
-  /** Takes every event of this Gateway that is not a chat event. */
+  /** Called with every event of this Gateway that is not a chat event. */
   event(event: InboundEvent): void {
     if (this.stopped.signal.aborted) return;
     this.rows.event(event);
     this.jobs?.event(event);
   }
 
-  /** Takes every end of a run of this Gateway, whichever connection told of it. */
+  /** Called with the end of every run of this Gateway, from every connection. */
   heard({ gateway, event }: GatewayEvent): void {
     const { jobs, options } = this;
-    // One that was kept back has been heard before.
+    // An event that was kept was heard before.
     if (jobs === undefined || event.placed !== undefined) return;
     const { runId, state, messageText = "", attachments = [] } = event;
     const source = options.supervisor.sourceOf(gateway, runId);
@@ -303,7 +306,7 @@ class Recovery {
     });
   }
 
-  /** Ends everything, for good. What has not been reported by now is found by the next start. */
+  /** Ends everything, for good. The next start finds what has not been reported. */
   stop(): void {
     this.bound.stop();
     this.lost();
@@ -334,7 +337,7 @@ class Recovery {
     });
   }
 
-  /** Asks which cron jobs there are. Without an answer those are known that fire while we listen. */
+  /** Requests the cron jobs. Without an answer, only jobs that fire while we listen are known. */
   private async loadJobs({ requests }: Asking, at: number | undefined, signal: AbortSignal): Promise<void> {
     const { bound, jobs, generation, greeting } = this;
     try {
@@ -343,11 +346,11 @@ class Recovery {
       jobs?.hearTime(at);
       await jobs?.begin(listed, { hello: greeting, speaksAfterEnd: generation.keepsRunsApart, signal });
     } catch {
-      // Counted and logged by the requests.
+      // `Requests` has counted and logged it.
     }
   }
 
-  /** Calls `onRecovered` when told to, or when that takes too long, but only as long as the connection lives. */
+  /** Calls `onRecovered` when told to, or when that takes too long, but only while the connection lives. */
   private recoveredSoon(signal: AbortSignal): () => void {
     const { onRecovered, clock, recoveryTimeoutMs, report, source } = this.options;
     const done = () => {
@@ -363,7 +366,7 @@ class Recovery {
     return done;
   }
 
-  /** Goes through the sessions once more, after the round that goes on. */
+  /** Goes through the sessions once more, after the current round. */
   private catchUp(signal: AbortSignal, done: () => void = () => {}): void {
     this.isCatchingUp = true;
     this.round = this.round.then(async () => {
@@ -423,7 +426,7 @@ class Recovery {
     const { supervisor, source, clock, ttlMs } = this.options;
     const { pending, connection } = this;
     pending.sweep();
-    // A run is looked up between two sweeps and one before its time is up.
+    // Each run is looked up once, one or two sweeps before it expires.
     for (const { gateway, runId, sessionKey } of supervisor.oldest(clock.now() - ttlMs + 2 * sweepMs)) {
       if (gateway !== source.name || sessionKey === undefined || this.lookedUp.get(runId) !== undefined) continue;
       this.lookedUp.set(runId, true);

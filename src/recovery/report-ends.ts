@@ -14,11 +14,11 @@ export interface ReportEndsOptions {
   readonly generation: Generation;
   /** Sends an event down the one path. */
   readonly emit: (event: GatewayEvent) => void;
-  /** Nothing is reported any more. */
+  /** When it is aborted, nothing is reported any longer. */
   readonly stopped: AbortSignal;
 }
 
-/** Turns what was found back into chat events, unless their run has been heard to its end. */
+/** Makes chat events of runs that were found, unless their ends have been heard. */
 export class ReportEnds {
   private readonly options: ReportEndsOptions;
 
@@ -26,15 +26,15 @@ export class ReportEnds {
     this.options = options;
   }
 
-  /** Whether nothing more can come of a run that ended in `state`. */
+  /** Whether a run that ended in `state` needs no further report. */
   isKnown(runId: string, state: EndedRun["state"]): boolean {
     const known = this.options.supervisor.knows(this.options.gateway, runId);
     return known === "settled" || (known === "unspoken" && state !== "final");
   }
 
   /**
-   * Reports the end of a run. `sessionKey`: as live events name its session. `recovered`: it was missed, not just
-   * told in another way. `agentId`: where the key does not say.
+   * Reports the end of a run. `sessionKey` is the key that live events have. `recovered`: the end was missed, and not
+   * only reported in another way. `agentId` is given when the key names no agent.
    */
   end(run: EndedRun, sessionKey: string, recovered: boolean, agentId?: string): void {
     const { runId, state, rows, origin, job, last } = run;
@@ -59,11 +59,11 @@ export class ReportEnds {
     this.emit({ ...known, state, messageText: text, attachments });
   }
 
-  /** Reports what a run that goes on has said so far. */
+  /** Reports what a run in progress has said so far. */
   progress({ runId, text }: { readonly runId: string; readonly text: string }, sessionKey: string): void {
     const known = this.options.supervisor.knows(this.options.gateway, runId);
     if (known === "settled" || known === "unspoken") return;
-    // Of a hidden run the Gateway says nothing until its end: that must not wipe out anything.
+    // The Gateway returns no text of a hidden run before its end. That must not delete the text we have.
     if (known === "live" && text === "") return;
     this.emit({ runId, state: "delta", sessionKey, deltaText: text, replace: true });
   }

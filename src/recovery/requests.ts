@@ -23,28 +23,31 @@ interface Task {
   attempts: number;
 }
 
-/** Requests on their way at once. More is no faster, and from 257 on a Gateway refuses them. */
+/** The most requests in progress. More are not faster, and a Gateway refuses more than 256. */
 const CONCURRENCY = 8;
-/** Requests that wait for their turn. Catching up asks a few at a time; only a flood of new sessions gets here. */
+/** The most requests that wait for their turn. Only a flood of new sessions reaches this limit. */
 const MAX_WAITING = 20_000;
 const MAX_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 10_000;
-/** How long one attempt may take: a Gateway answers in milliseconds, one that does not is stuck. */
+/** How long one attempt may take, in ms. A Gateway answers in milliseconds, or it is stuck. */
 const TIMEOUT_MS = 20_000;
 
 /**
- * Asks one Gateway: a few requests at once, urgent ones first, each repeated twice when the Gateway says it is busy
- * or does not answer. All of them end with their connection.
+ * Sends requests to one Gateway: a few at once, and urgent ones first. Each is repeated twice when the Gateway is busy
+ * or does not answer. All of them end with the connection.
  */
 export class Requests {
   private readonly options: RequestsOptions;
   private readonly urgent = new Queue<Task>();
   private readonly others = new Queue<Task>();
-  /** One for each connection: from a hello, or the last cancelling, to the next. */
+  /** One for each connection: from a hello, or the last `cancel`, to the next. */
   private connection = new AbortController();
   private underway = 0;
-  /** Methods that failed over this connection: a Gateway that lacks one would fill the log. */
+  /**
+   * Methods that failed over this connection. Further failures are not warnings, because a Gateway without a method
+   * would fill the log.
+   */
   private readonly failed = new Set<string>();
 
   constructor(options: RequestsOptions) {
@@ -52,8 +55,8 @@ export class Requests {
   }
 
   /**
-   * Resolves with the Gateway's answer, of which nothing is checked. Rejects with an `InboxError` when it is given
-   * up, or was cancelled.
+   * Resolves with the Gateway's answer, unchecked. Rejects with an `InboxError` when the request is given up or
+   * cancelled.
    */
   ask(method: string, params: object, { urgent = false } = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -63,7 +66,7 @@ export class Requests {
     });
   }
 
-  /** Gives up everything that waits or is on its way: the connection is gone. */
+  /** Gives up every request, because the connection is lost. */
   cancel(): void {
     const { connection } = this;
     this.connection = new AbortController();
@@ -93,7 +96,7 @@ export class Requests {
     try {
       task.resolve(await this.send(task, connection));
     } catch (error) {
-      // The source may know that the connection is gone before we are told.
+      // The source may know that the connection is lost before we are told.
       if (connection.aborted || isInboxError(error, "ERR_INBOX_NO_LINK")) task.reject(this.cancelled(task));
       else void this.retry(task, error, connection);
     } finally {
@@ -117,7 +120,7 @@ export class Requests {
     const reason = () => new InboxError("ERR_INBOX_REQUEST", words, { method, gateway, timeoutMs: TIMEOUT_MS });
     const limit = deadline({ clock, ms: TIMEOUT_MS, reason, signal: connection });
     try {
-      // A source that ignores the signal must not hold a place for ever.
+      // A source that ignores the signal must not take a slot for ever.
       return await orAborted(request(method, params, { signal: limit.signal }), limit.signal);
     } finally {
       limit.release();
@@ -143,7 +146,7 @@ export class Requests {
   }
 }
 
-/** How long to wait before asking again; undefined when that would not help. */
+/** How long to wait before the next try; undefined when another try would not help. */
 function retryDelayMs(error: unknown, attempts: number): number | undefined {
   if (!isInboxError(error, "ERR_INBOX_REQUEST")) return undefined;
   const { retryable, retryAfterMs, timeoutMs } = error.details;

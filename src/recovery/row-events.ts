@@ -31,30 +31,30 @@ export interface RowEventsOptions {
   readonly ends: ReportEnds;
   readonly nameless: NamelessRuns;
   readonly generation: Generation;
-  /** Told of every row. */
+  /** Called with every row. */
   readonly onRow: (row: SessionRow, sessionKey: string) => void;
-  /** Absent where the source only listens. */
+  /** Absent when the source only listens. */
   readonly subscriptions?: Subscriptions | undefined;
 }
 
-/** A session that an event speaks of. */
+/** The session that an event is about. */
 interface Spoken {
-  /** As live events name it. */
+  /** The key that live events have. */
   readonly sessionKey: string;
-  /** Where its history lies. */
+  /** The address with its history. */
   readonly address: Address;
   readonly fingerprint: string | undefined;
   readonly sessionId: string | undefined;
 }
 
-/** Reads the events beside `chat`: rows of transcripts, sessions that come and go, where runs come from. */
+/** Reads the events other than `chat`: rows of transcripts, sessions that come and go, origins of runs. */
 export class RowEvents {
   private readonly options: RowEventsOptions;
-  /** The last row of a session, where it is a prompt that does not name its run. */
+  /** The last row of a session, if it is a prompt without a run id. */
   private readonly prompts: ExpiringMap<SessionRow>;
   /** The run of a session that has begun and not ended. */
   private readonly begun: ExpiringMap<string>;
-  /** Whether there is a connection to subscribe over. */
+  /** Whether there is a connection for subscriptions. */
   private isConnected = false;
 
   constructor(options: RowEventsOptions) {
@@ -92,7 +92,7 @@ export class RowEvents {
     this.options.bookmark.hearTime(raw["ts"]);
   }
 
-  /** The session that an event speaks of, if it is ours. From then on it is subscribed to. */
+  /** The session that an event is about, if it is ours. It is subscribed to from then on. */
   private sessionOf(raw: Readonly<Record<string, unknown>>): Spoken | undefined {
     const { ours, subscriptions, generation } = this.options;
     const within = fields(raw["session"]);
@@ -101,7 +101,7 @@ export class RowEvents {
     const { address, fingerprint, sessionId } = session;
     if (this.isConnected && generation.isHidden(address)) void subscriptions?.add(address);
     const history = generation.historyOf(address);
-    // Only these describe the session; others name it.
+    // Only events with this field describe the session. Others only name it.
     const isDescribed = within["updatedAt"] !== undefined;
     return { sessionKey: address.key, address: history, fingerprint: isDescribed ? fingerprint : undefined, sessionId };
   }
@@ -143,7 +143,7 @@ export class RowEvents {
     } else pending.add({ ...end, row });
   }
 
-  /** A row without a run id is of the run that its session has begun and not ended. */
+  /** A row without a run id belongs to the run of its session that has begun and not ended. */
   private named(row: SessionRow, sessionKey: string): SessionRow {
     if (row.runId !== undefined || row.kind === "prompt") return row;
     const { generation } = this.options;
@@ -185,7 +185,7 @@ export class RowEvents {
   }
 }
 
-/** The id of a run of which nothing but this row is known. */
+/** The id of a run of which only this row is known. */
 function namelessId({ id }: SessionRow): string | undefined {
   return id === undefined ? undefined : namelessRunId(id);
 }

@@ -1,19 +1,19 @@
 import type { SessionRow } from "../../protocol/transcript-row.ts";
 import type { Job, Origin } from "../../types.ts";
 
-/** A run that has ended, as its rows tell it. */
+/** A run that has ended, according to its rows. */
 export interface EndedRun {
-  /** Where rows carry no run id, `row-` and the id of the last row. */
+  /** When rows have no run id, it is `row-` and the id of the last row. */
   readonly runId: string;
   /** The state that its last chat event had, or would have had. */
   readonly state: "final" | "error" | "aborted";
-  /** What it said, oldest first; of a run that failed, the last row alone. */
+  /** Its text rows, oldest first. For a run that failed, only the last row. */
   readonly rows: readonly SessionRow[];
   /** Its last row. */
   readonly last: SessionRow;
   readonly origin?: Origin;
   readonly job?: Job;
-  /** Its rows carry no run id. */
+  /** Whether its rows have no run id. */
   readonly nameless: boolean;
 }
 
@@ -24,11 +24,11 @@ interface Gathered {
 }
 
 /**
- * The runs that ended in these rows, in the order of their ends. A run whose last row is a step has not ended: it
- * goes on, or nobody will ever end it.
+ * The runs that ended in these rows, in the order of their ends. A run whose last row is a step has not ended: it goes
+ * on, or will never end.
  *
- * `nameless`: rows without a run id are runs, too, as Gateways before 2026.8 write them. Each reaches from one prompt
- * to the next.
+ * `nameless`: rows without a run id are runs, too. Gateways before 2026.8 write such rows. Each run reaches from one
+ * prompt to the next.
  */
 export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}): readonly EndedRun[] {
   const runs = new Map<string | Gathered, Gathered>();
@@ -47,7 +47,7 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
         origin: origin ?? asked.get(runId) ?? prompt?.origin,
         job: prompt?.job,
       };
-      // Last in the map is last to have spoken.
+      // The map keeps the order in which runs last spoke.
       runs.delete(runId);
       runs.set(runId, run);
       run.rows.push(row);
@@ -57,7 +57,7 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
       runs.delete(turn);
       runs.set(turn, turn);
       turn.rows.push(row);
-      // What follows an end without a prompt is something new.
+      // A row after an end, without a prompt, belongs to a new run.
       if (kind !== "step") turn = undefined;
     }
     before = row;
@@ -65,23 +65,23 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
   return Array.from(runs, ([key, run]) => endedRun(typeof key === "string" ? key : undefined, run) ?? []).flat();
 }
 
-/** The prompt that a row answers, where the prompt names no run, as that of a cron job: it is the row right before. */
+/** The prompt that a row answers, if that prompt has no run id, like a cron job's. It is the row directly before. */
 export function promptOf(before: SessionRow | undefined, row: SessionRow): SessionRow | undefined {
   return before?.runId === undefined ? promptBefore(before, row) : undefined;
 }
 
-/** The prompt right before a row. */
+/** The prompt directly before a row. */
 function promptBefore(before: SessionRow | undefined, row: SessionRow): SessionRow | undefined {
   if (before?.kind !== "prompt") return undefined;
   return before.seq !== undefined && row.seq === before.seq + 1 ? before : undefined;
 }
 
-/** The id of a run whose rows carry none, from the id of its last row. */
+/** The id of a run whose rows have none, made from the id of its last row. */
 export function namelessRunId(rowId: string): string {
   return `row-${rowId}`;
 }
 
-/** The whole text of a run. `joiner`: what stands live between two texts around a tool call. */
+/** The whole text of a run. `joiner` is the text between two texts around a tool call. */
 export function textOf({ rows }: EndedRun, joiner: string): string {
   return rows
     .map(({ text }) => text)

@@ -1,19 +1,19 @@
 import type { SessionRow } from "../../protocol/transcript-row.ts";
 import type { Place } from "../bookmark.ts";
 
-/** What to compare a place with. */
+/** The rows to compare a place with. */
 export interface ReadRows {
   /** Oldest first. */
   readonly rows: readonly SessionRow[];
-  /** The life of the session that they are of. */
+  /** The id of the life of their session. */
   readonly sessionId?: string | undefined;
 }
 
 /**
- * Which of the rows is the first that was written after `place`; their number when none was. The row at the place
- * decides. When it is gone (the transcript was rewritten, or was never read), the next best hint does.
+ * The index of the first row that was written after `place`, or the number of rows when there is none. The row at the
+ * place decides. If that row is gone (the transcript was rewritten, or it was never read), the next best hint decides.
  *
- * `believesTimes`: no clock was set since the place was noted.
+ * `believesTimes`: no clock was set since the place was stored.
  */
 export function firstNew({ rows, sessionId }: ReadRows, place: Place | undefined, believesTimes: boolean): number {
   if (place === undefined) return 0;
@@ -31,7 +31,7 @@ export function firstNew({ rows, sessionId }: ReadRows, place: Place | undefined
 }
 
 function bySeq(rows: readonly SessionRow[], seq: number | undefined): number | undefined {
-  // Numbers that are all smaller were given anew.
+  // If all numbers are smaller, they were given out again from the start.
   if (seq === undefined || !rows.some((row) => (row.seq ?? -1) > seq)) return undefined;
   return rows.findIndex((row) => (row.seq ?? -1) > seq);
 }
@@ -48,7 +48,7 @@ function byTime(rows: readonly SessionRow[], at: number | undefined): number {
   return first < 0 ? rows.length : first;
 }
 
-/** With a clock that was set, only the row that was written when the place was noted can be told by its time. */
+/** If a clock was set, a time identifies only the row that was written when the place was stored. */
 function byNearestTime(rows: readonly SessionRow[], at: number | undefined): number {
   if (at === undefined) return 0;
   let nearest = -1;

@@ -11,35 +11,35 @@ import type { Address } from "../sessions/address.ts";
 import type { EndedRun } from "./ended-runs.ts";
 import { firstNew } from "./first-new.ts";
 
-/** What a Gateway keeps of a session, read back as far as was asked. */
+/** A session's rows at the Gateway, read back as far as requested. */
 export interface SessionHistory {
   /** Oldest first. */
   readonly rows: readonly SessionRow[];
-  /** Which of the rows is the first after the place; their number when none is. */
+  /** The index of the first row after the place, or the number of rows when there is none. */
   readonly firstNew: number;
-  /** The runs that go on. */
+  /** The runs in progress. */
   readonly active: ReadonlySet<string>;
-  /** Something goes on that the Gateway does not name. */
+  /** Something is in progress that the Gateway does not name. */
   readonly busy: boolean;
-  /** The run that goes on, with what it has said so far (nothing, when it is hidden). */
+  /** The run in progress and its text so far. The text is empty when the run is hidden. */
   readonly inFlight?: { readonly runId: string; readonly text: string };
   readonly sessionId?: string;
-  /** There is more than may be read at once: what is older is missing. */
+  /** There is more than may be read at once. Older rows are missing. */
   readonly isCut: boolean;
 }
 
 /** What to read of a session. */
 export interface HistoryRequest {
   readonly address: Address;
-  /** Rows after it are wanted, with the runs they belong to whole. Undefined: all rows. */
+  /** Rows after it are needed, with all rows of their runs. Undefined: all rows. */
   readonly place?: Place | undefined;
-  /** No clock was set since the place was noted. */
+  /** No clock was set since the place was stored. */
   readonly believesTimes: boolean;
-  /** Runs that are wanted whole, wherever they spoke. */
+  /** Runs of which all rows are needed. */
   readonly runIds?: ReadonlySet<string> | undefined;
-  /** Nothing but `runIds` is wanted. */
+  /** Only `runIds` are needed. */
   readonly only?: boolean;
-  /** So many of the newest rows are wanted in any case. Default 10. */
+  /** How many of the newest rows are needed in any case. Default 10. */
   readonly atLeast?: number;
 }
 
@@ -48,24 +48,27 @@ export interface HistoriesOptions {
   readonly gateway: string;
   readonly report: Pick<Report, "rejected">;
   readonly requests: Requests;
-  /** Shared by all Gateways: how many histories may be in memory at once. */
+  /** Shared by all Gateways. Limits how many histories are in memory at once. */
   readonly slots: Slots;
-  /** At most so many rows of one session, the newest. */
+  /** The most rows of one session. The newest are read. */
   readonly maxRows: number;
 }
 
-/** Most sessions have said little: a short answer first, longer ones when it does not reach back. */
+/**
+ * Most sessions have few rows, so the first request is for a short page. Longer pages follow when it does not reach
+ * back.
+ */
 const FIRST_PAGE_ROWS = 10;
 const PAGE_ROWS = 50;
-/** What one session's rows may take up while they are worked off, in bytes of memory. */
+/** How much memory the rows of one session may take while they are processed, in bytes. */
 const MAX_HISTORY_BYTES = 16_777_216;
-/** Longer than anything a Gateway keeps of one message. */
+/** Longer than any message text that a Gateway keeps. */
 const WHOLE_TEXT_CHARS = 500_000;
 
-/** Reads the histories of sessions. Answers are untrusted: what cannot be read is left out. */
+/** Reads the histories of sessions. Answers are not trusted: what cannot be read is left out. */
 export class Histories {
   private readonly options: HistoriesOptions;
-  /** On which page a row was, for those that were cut. */
+  /** The page of each row, for rows that were cut. */
   private readonly pages = new WeakMap<SessionRow, number>();
 
   constructor(options: HistoriesOptions) {
@@ -73,16 +76,16 @@ export class Histories {
   }
 
   /**
-   * Reads what is asked for, and does `work` with it. A few at once, so that their memory has a bound.
+   * Reads the history and calls `work` with it. Only a few run at once, so that their memory is limited.
    *
-   * @throws {InboxError} when the Gateway does not answer; what `work` throws.
+   * @throws {InboxError} when the Gateway does not answer. An error of `work` passes through.
    */
   use<T>(request: HistoryRequest, work: (history: SessionHistory) => Promise<T>): Promise<T> {
     return this.options.slots.use(async () => work(await this.read(request)));
   }
 
   /**
-   * The run with every text whole that the Gateway had cut, as far as it gives them.
+   * The run with every cut text completed, as far as the Gateway returns them.
    *
    * @throws {InboxError} when the Gateway does not answer.
    */
@@ -112,7 +115,7 @@ export class Histories {
       for (const message of Array.isArray(messages) ? messages : []) {
         const row = readSessionRow(message);
         if (row === undefined && rowCarriesTooLongAnId(message)) report.rejected({ gateway, reason: "bad-id" });
-        // A row that is written between two pages shifts them against each other.
+        // A row that is written between two requests shifts the pages.
         if (row !== undefined && isNew(row, seen)) page.push(row);
         if (row?.truncated === true) this.pages.set(row, offset);
         bytes += 2 * (row?.text.length ?? 0);
@@ -121,7 +124,7 @@ export class Histories {
       rows = [...page, ...rows];
       const isFull = Array.isArray(messages) && messages.length >= limit;
       if (isFull && isUnpaged(answer) && limit < maxRows && !isEnough(request, rows, state.sessionId)) {
-        // Gateways before 2026.8 know no pages: one long answer.
+        // Gateways before 2026.8 have no pages, so this is one long answer.
         rows = [];
         seen.clear();
         limit = maxRows;
@@ -145,7 +148,7 @@ export class Histories {
     const asked = { sessionKey: address.key, ...agentOf(address) };
     const found = readSessionRow(fields(await this.askMessage({ ...asked, messageId: id }))["message"]);
     if (found !== undefined && isWhole(found, row)) return completed(row, found);
-    // A text and the tool call after it have one id, and then the Gateway answers with the call.
+    // A text and the tool call after it have the same id, and then the Gateway returns the call.
     const offset = this.pages.get(row) ?? 0;
     const params = { ...asked, limit: PAGE_ROWS, maxChars: WHOLE_TEXT_CHARS, ...(offset > 0 && { offset }) };
     const { messages } = fields(await requests.ask("chat.history", params));
@@ -158,14 +161,14 @@ export class Histories {
     try {
       return await this.options.requests.ask("chat.message.get", params);
     } catch (error) {
-      // An older Gateway may not have the method, or take it for an administrator's; its history can do the same.
+      // An older Gateway may lack the method or allow it only to administrators. Its history can do the same.
       if (isInboxError(error, "ERR_INBOX_REQUEST") || isInboxError(error, "ERR_INBOX_SCOPE")) return undefined;
       throw error;
     }
   }
 }
 
-/** Whether `found` is all of the text that `cut` has the beginning of. */
+/** Whether `found` is the whole text that `cut` is the beginning of. */
 function isWhole(found: SessionRow, cut: SessionRow): boolean {
   const beginning = cutBeginning(cut.text).trimEnd();
   return !found.truncated && found.text.startsWith(beginning.slice(0, 1_000));
@@ -179,19 +182,19 @@ function isUnpaged(answer: Readonly<Record<string, unknown>>): boolean {
   return answer["hasMore"] === undefined && answer["nextOffset"] === undefined;
 }
 
-/** The agent, where the session's key names none. */
+/** The agent, when the session's key names none. */
 function agentOf({ agentId }: Address): object {
   return agentId === undefined ? {} : { agentId };
 }
 
-/** One row may be told as two with the same id: what is said, then the tool that is called. */
+/** One row may come as two with the same id: a text, and then a tool call. */
 function isNew({ id, kind, text }: SessionRow, seen: Set<string>): boolean {
   if (id === undefined) return true;
   const key = `${id} ${kind} ${text.length}`;
   return !seen.has(key) && seen.add(key) !== undefined;
 }
 
-/** Whether the rows reach back far enough, and the oldest is of no run that is wanted whole. */
+/** Whether the rows reach back far enough, and the oldest row is of no run whose rows are all needed. */
 function isEnough({ place, believesTimes, runIds, only }: HistoryRequest, rows: readonly SessionRow[], life?: string) {
   const first = firstNew({ rows, sessionId: life }, place, believesTimes);
   const isFound = only === true && Array.from(runIds ?? []).every((id) => rows.some(({ runId }) => runId === id));

@@ -17,24 +17,21 @@ export interface NamelessRunsOptions {
   readonly ledger: Pick<Ledger, "solicit">;
 }
 
-/** How long a text that was heard is remembered, for its row to come; and how many. */
+/** How long a heard text is remembered until its row comes, in ms, and the most texts. */
 const REMEMBERED_MS = 120_000;
 const MAX_REMEMBERED = 20_000;
-/** How long the ledger remembers which rows were heard as a run: as long as it remembers the run. */
+/** How long the ledger remembers which rows were heard as a run, in ms: as long as it remembers the run. */
 const KNOWN_MS = 86_400_000;
-/** By how many characters at its end a row is known to be the end of a text. */
+/** How many characters at its end identify a row as the end of a text. */
 const END_CHARS = 100;
 
-/**
- * Runs whose rows carry no run id, as Gateways before 2026.8 write them. They are matched with what was heard live
- * by their session and their text.
- */
+/** Runs whose rows have no run id, as before 2026.8. They are matched with live runs by session and text. */
 export class NamelessRuns {
   private readonly options: NamelessRunsOptions;
   private readonly heard: ExpiringMap<true>;
-  /** How the texts of runs end that were handed over. */
+  /** The ends of the texts of dispatched runs. */
   private readonly handedOver: ExpiringMap<string>;
-  /** The last rows of runs, until these are handed over. */
+  /** The last rows of runs that are not dispatched yet. */
   private readonly lastRows: ExpiringMap<{ readonly id: string; readonly end: string }>;
 
   constructor(options: NamelessRunsOptions) {
@@ -45,7 +42,7 @@ export class NamelessRuns {
     this.lastRows = new ExpiringMap(limits);
   }
 
-  /** A run has been heard to its end. */
+  /** The end of a run has been heard. */
   hear(outcome: RunOutcome): void {
     if (this.options.generation.namesRuns) return;
     const { gateway, sessionKey, text } = outcome.status === "dispatched" ? outcome.message : outcome;
@@ -59,8 +56,8 @@ export class NamelessRuns {
   }
 
   /**
-   * A row is of a run that is heard live. The history will have it without that run: after a crash at once, only the
-   * ledger can say that it was handed over.
+   * A row belongs to a live run. The history has it without a run id. After a crash only the ledger knows that it was
+   * dispatched, so the ledger is told at once.
    */
   hearRow(runId: string, { kind, id, text }: SessionRow): void {
     if (this.options.generation.namesRuns || kind !== "reply" || id === undefined) return;
@@ -76,8 +73,8 @@ export class NamelessRuns {
   }
 
   /**
-   * The run under the id by which it is heard live, if it is; undefined when it has been heard to its end. A run
-   * whose rows name it is returned as it is.
+   * The run with the id of the live run it belongs to, if there is one. Undefined when its end has been heard. A run
+   * whose rows have its id is returned unchanged.
    */
   identify(run: EndedRun, sessionKey: string): EndedRun | undefined {
     if (!run.nameless) return run;
@@ -98,12 +95,12 @@ export class NamelessRuns {
   }
 }
 
-/** Copied, since a slice keeps the whole text in memory. */
+/** Copied, because a slice keeps the whole text in memory. */
 function endOf(text: string): string {
   return structuredClone(text.trimEnd().slice(-END_CHARS));
 }
 
-/** A hash: texts are long. */
+/** A hash, because texts are long. */
 function keyOf(sessionKey: string, text: string): string {
   return createHash("sha1").update(`${sessionKey}\u0000${text.trim()}`).digest("base64");
 }

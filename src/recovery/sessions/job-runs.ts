@@ -3,13 +3,12 @@ import type { Requests } from "../requests.ts";
 import { isRefusedForever, type ListedSession, readSession } from "./session-list.ts";
 
 const PAGE_RUNS = 100;
-/** 2,000 runs: what is older is as lost as what a session has more rows of than may be read. */
+/** 2,000 runs. Older runs are lost, like rows of a session beyond its limit. */
 const MAX_PAGES = 20;
 
 /**
- * The sessions in which main-session cron jobs have run since `since` (ms, by the Gateway's clock), the latest first.
- * From 2026.5.28 to 2026.7 each run has a session of its own, which `sessions.list` leaves out; what jobs have run
- * tells of it.
+ * The sessions in which main-session cron jobs have run since `since` (ms, by the Gateway's clock), latest first. From
+ * 2026.5.28 to 2026.7 each run has its own session, which `sessions.list` leaves out. The list of job runs has them.
  *
  * @throws {InboxError} when the Gateway does not answer.
  */
@@ -32,13 +31,13 @@ async function ask(requests: Requests, params: object): Promise<unknown> {
   try {
     return await requests.ask("cron.runs", params, { urgent: true });
   } catch (error) {
-    // Counted and logged by the requests.
+    // `Requests` has counted and logged it.
     if (isRefusedForever(error)) return undefined;
     throw error;
   }
 }
 
-/** Runs of other jobs are listed with their sessions, and named by a `sessionId`. */
+/** Runs of other jobs are listed with their sessions, and have a `sessionId`. */
 function sessionOf({
   sessionKey,
   sessionId,

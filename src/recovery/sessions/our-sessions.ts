@@ -12,11 +12,13 @@ export interface OurSessionsOptions {
   readonly report: Report;
 }
 
-/** How many answers of the host's function are remembered, and for how long: a conversation may become ours. */
+/**
+ * How many answers of the host's function are remembered, and how long, in ms. A conversation may become ours later.
+ */
 const MAX_REMEMBERED = 20_000;
 const REMEMBERED_MS = 60_000;
 
-/** Tells whether a session is ours. Asks the host's function at most once a minute for each session. */
+/** Knows which sessions are ours. Calls the host's function at most once a minute for each session. */
 export class OurSessions {
   private readonly options: OurSessionsOptions;
   private readonly known: ExpiringMap<boolean>;
@@ -26,7 +28,7 @@ export class OurSessions {
     this.known = new ExpiringMap({ windowMs: REMEMBERED_MS, maxKeys: MAX_REMEMBERED, clock: options.clock });
   }
 
-  /** `sessionKey`: as live events name the session. `spawnedBy`: its parent, of a sub-agent's. */
+  /** `sessionKey` is the key that live events have. `spawnedBy` is the parent of a sub-agent's session. */
   has(sessionKey: string, spawnedBy?: string): boolean {
     if (!this.options.includeSubagents && isSubagent(sessionKey, spawnedBy)) return false;
     const known = this.known.get(sessionKey);
@@ -44,7 +46,7 @@ export class OurSessions {
     try {
       return this.options.session(sessionKey) !== undefined;
     } catch (error) {
-      // A throw counts as not ours.
+      // If the function throws, the session is not ours.
       this.options.report.hostError("session", error);
       return false;
     }

@@ -3,18 +3,18 @@ import { fields, isTime, isTooLongAnId, readId } from "../../protocol/fields.ts"
 import type { Requests } from "../requests.ts";
 import { type Address, addressOf } from "./address.ts";
 
-/** What `sessions.list` and session events say of a session. */
+/** A session as `sessions.list` and session events describe it. */
 export interface ListedSession {
   readonly address: Address;
-  /** Tells one life of the session from the next; part of the live key of an isolated cron run. */
+  /** Changes when the session is reset. Part of the live key of an isolated cron run. */
   readonly sessionId?: string;
   readonly spawnedBy?: string;
-  /** When anything last happened in it, in ms since the epoch by the Gateway's clock: a hint. */
+  /** When something last happened in it, in ms since the epoch by the Gateway's clock. Only a hint. */
   readonly updatedAt?: number;
-  /** When it was made, by the same clock. */
+  /** When it was created, by the same clock. */
   readonly createdAt?: number;
   readonly lastRunId?: string;
-  /** A run of it has not ended. */
+  /** Whether it has a run in progress. */
   readonly active: boolean;
   /** Changes with everything that happens in the session. */
   readonly fingerprint: string;
@@ -22,23 +22,22 @@ export interface ListedSession {
 
 /** One page of sessions. */
 export interface SessionPage {
-  /** The Gateway's clock when it answered, in ms since the epoch. */
+  /** The Gateway's time when it answered, in ms since the epoch. */
   readonly at?: number;
   readonly sessions: readonly ListedSession[];
-  /** How many were refused: their key is too long. */
+  /** How many sessions were refused because their key is too long. */
   readonly refused: number;
 }
 
 const PAGE_SESSIONS = 200;
-/** 200,000 sessions: a Gateway that always says there are more does not keep us for ever. */
+/** The most pages: 200,000 sessions. A Gateway that always announces more must not keep us busy for ever. */
 const MAX_PAGES = 1_000;
-/** Without these a Gateway leaves out the session that all conversations share with `session.scope: "global"`. */
+/** Without these, a Gateway leaves out the session that all conversations share with `session.scope: "global"`. */
 const ALL_KINDS = { includeGlobal: true, includeUnknown: true };
 
 /**
- * The Gateway's sessions, page by page, the one with the latest activity first. A session that becomes active in
- * the meantime moves to the front, out of sight: so the first page is looked at once more in the end. A session
- * may come twice.
+ * The Gateway's sessions, page by page, latest activity first. A session that becomes active during the reading moves
+ * to the front and is missed. So the first page is read once more at the end. A session may come twice.
  *
  * @throws {InboxError} when the Gateway does not answer a page.
  */
@@ -50,7 +49,7 @@ export async function* listSessions(requests: Requests): AsyncGenerator<SessionP
       return fields(await requests.ask("sessions.list", params, { urgent: true }));
     } catch (error) {
       if (kinds !== ALL_KINDS || !isRefusedForever(error)) throw error;
-      // A Gateway that does not know these parameters has no such sessions either.
+      // A Gateway that does not know these parameters has no such sessions.
       kinds = {};
       return page(offset);
     }
@@ -66,7 +65,7 @@ export async function* listSessions(requests: Requests): AsyncGenerator<SessionP
   if (offset > 0) yield readPage(await page(0));
 }
 
-/** Whether the Gateway does not know what it was asked for, and never will. */
+/** Whether the Gateway does not know the method or its parameters, and never will. */
 export function isRefusedForever(error: unknown): boolean {
   return isInboxError(error, "ERR_INBOX_REQUEST") && error.details["gatewayCode"] === "INVALID_REQUEST";
 }
@@ -78,7 +77,10 @@ function readPage({ ts, sessions }: Readonly<Record<string, unknown>>): SessionP
   return { ...(isTime(ts) && { at: ts }), sessions: listed, refused };
 }
 
-/** Reads what is said of one session, loosely; undefined without a key. `key`: where it stands beside. */
+/**
+ * Reads the description of one session, loosely. Undefined without a key. `key` is given when it is beside the
+ * description.
+ */
 export function readSession(
   raw: Readonly<Record<string, unknown>>,
   key: unknown = raw["key"],

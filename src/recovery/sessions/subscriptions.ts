@@ -7,13 +7,13 @@ import { type Address, addressName } from "./address.ts";
 export interface SubscriptionsOptions {
   readonly requests: Requests;
   readonly report: Report;
-  /** How many sessions of this Gateway are subscribed to at most. */
+  /** The most sessions of this Gateway that are subscribed to. */
   readonly maxSessions: number;
 }
 
 /**
- * The sessions of one connection whose messages we asked for. Without that, a Gateway keeps the `chat` events of
- * hidden runs (heartbeat, wake, main-session cron) to itself. They end with the connection.
+ * The sessions that one connection has subscribed to. Without a subscription, a Gateway does not send the `chat` events
+ * of hidden runs (heartbeat, wake, main-session cron). Subscriptions end with the connection.
  */
 export class Subscriptions {
   private readonly options: SubscriptionsOptions;
@@ -27,7 +27,7 @@ export class Subscriptions {
     return this.sessions.has(addressName(address));
   }
 
-  /** Subscribes to a session, once. Resolves when the Gateway has answered, whatever it said. */
+  /** Subscribes to a session, once. Resolves when the Gateway has answered, even if it refused. */
   add(address: Address): Promise<void> {
     const { report, maxSessions } = this.options;
     const name = addressName(address);
@@ -43,12 +43,12 @@ export class Subscriptions {
     return asked;
   }
 
-  /** The session is gone. */
+  /** The session was deleted. */
   forget(address: Address): void {
     if (this.sessions.delete(addressName(address))) this.options.report.subscribed(-1);
   }
 
-  /** The connection is gone. */
+  /** The connection is lost. */
   clear(): void {
     this.options.report.subscribed(-this.sessions.size);
     this.sessions.clear();
@@ -58,7 +58,7 @@ export class Subscriptions {
     try {
       await this.options.requests.ask("sessions.messages.subscribe", { ...address }, { urgent: true });
     } catch (error) {
-      // Asked again when the session is next heard of. After a lost connection there is nothing to forget.
+      // The next event of the session asks again. After a lost connection there is nothing to remove.
       if (!isInboxError(error, "ERR_INBOX_NO_LINK")) this.forget(address);
     }
   }
