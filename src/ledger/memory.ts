@@ -6,18 +6,26 @@ import { DEAD_LETTERS_PAGE, type Ledger, type LedgerEntry, type LedgerHost } fro
 
 /** Options of {@link createMemoryLedger}. */
 export interface MemoryLedgerOptions {
-  /** How long delivered and dead ids are remembered, in ms, from 1. Default 86,400,000 (24 hours). */
+  /**
+   * How long ids of delivered messages and dead letters are remembered, in ms, from 1. Default 86,400,000 (24 hours).
+   */
   readonly retainMs?: number;
-  /** How many delivered ids, dead letters, and solicited runs, are remembered at most, from 1; one more forgets the oldest. Default 100,000. */
+  /**
+   * The most ids of delivered messages, the most dead letters, and the most solicited runs, from 1. One more evicts the
+   * oldest. Default 100,000.
+   */
   readonly maxEntries?: number;
-  /** How much text of dead letters is kept, in bytes of memory (two a character), from 1; more forgets the oldest. Default 268,435,456. */
+  /**
+   * The most text of dead letters, in bytes of memory (two per character), from 1. Beyond it the oldest are evicted.
+   * Default 268,435,456.
+   */
   readonly maxTextBytes?: number;
-  /** Default: the system's. */
+  /** Default: the system's clock. */
   readonly clock?: Clock;
 }
 
 /**
- * A ledger that lasts as long as the process. Nothing in it survives a crash.
+ * A ledger that lasts as long as the process. A crash loses everything in it.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
  */
@@ -38,7 +46,7 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
     clock,
   });
   const cursors = new Map<string, string>();
-  /** Until when each run is known to be asked for, in the order of asking. */
+  /** Until when each run is known to be asked for, in ms since the epoch, in the order of asking. */
   const solicited = new Map<string, number>();
   let host: LedgerHost | undefined;
 
@@ -73,7 +81,7 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
       taken.delete(id);
       dead.set(id, { message: entry.message, state: "dead", attempts, error, at: clock.now() });
     },
-    // Only what was revived: everything else that is taken here is being delivered by this very process.
+    // Only revived messages. Every other taken message is being delivered by this process.
     async claim(limit) {
       const claimed = [...revived.values()].slice(0, limit);
       for (const { message } of claimed) revived.delete(message.id);
@@ -82,7 +90,7 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
     async deadLetters({ limit = DEAD_LETTERS_PAGE, after } = {}) {
       const page: LedgerEntry[] = [];
       let isPast = after === undefined;
-      // Not by a list of them all: there may be a hundred thousand.
+      // Not by a list of all, because there may be a hundred thousand.
       for (const letter of dead.values()) {
         if (page.length >= limit) break;
         if (isPast) page.push(letter);

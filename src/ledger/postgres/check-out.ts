@@ -1,21 +1,21 @@
 import type { PoolClient } from "pg";
 
-// Whoever waits for an answer hears of a broken connection by that; without a listener it would end the process.
+// A broken connection rejects the query that waits. Without a listener its `error` event would end the process.
 const ignore = () => {};
 
-/** Makes a client that came from a pool safe to hold. */
+/** Makes a client from a pool safe to keep. */
 export function hold(client: PoolClient): PoolClient {
   client.on("error", ignore);
   return client;
 }
 
-/** Gives a client back that is of use to others. */
+/** Returns a client to its pool, for others to use. */
 export function giveBack(client: PoolClient): void {
   client.release();
   client.off("error", ignore);
 }
 
-/** Ends a client's connection at once, also a half-open one, whatever it waits for. */
+/** Ends a client's connection at once, even a half-open one that waits for something. */
 export function destroy(client: PoolClient): void {
   const { connection } = client as unknown as {
     readonly connection?: { readonly stream?: { destroy?(): void } };

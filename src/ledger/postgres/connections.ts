@@ -6,24 +6,24 @@ import { destroy, hold } from "./check-out.ts";
 
 /** Where connections come from. */
 export interface Connections {
-  /** A client that is the caller's until it is released. Rejects when there is none within `ms`. */
+  /** Resolves with a client for the caller, who must release it. Rejects when there is none within `ms`. */
   connect(ms: number): Promise<PoolClient>;
-  /** Ends a pool of our own; lets go of the caller's. */
+  /** Ends our own pool. The caller's pool stays open. */
   end(): Promise<void>;
 }
 
-/** How long to wait for a connection. */
+/** How long to wait for a connection, in ms. */
 export const CONNECT_MS = 10_000;
-/** For as many handlers as an inbox calls at once by default, and the ledger's own two. */
+/** One for each handler call of an inbox with default options, and two for the ledger. */
 const MAX_CONNECTIONS = 18;
 
-/** Connections of the caller's pool, or of one of our own. */
+/** Connections of the caller's pool, or of our own. */
 export async function connectionsOf(
   given: Pool | undefined,
   connectionString: string | undefined,
 ): Promise<Connections> {
   const pool = given ?? (await makePool(connectionString as string));
-  // What an idle connection has to say is of no use to anyone, and without a listener it would end the process.
+  // Nobody needs the errors of an idle connection, but without a listener they would end the process.
   const ignore = () => {};
   pool.on("error", ignore);
   return {
@@ -71,7 +71,7 @@ async function makePool(connectionString: string): Promise<Pool> {
       application_name: "openclaw-inbox",
     });
   } catch (error) {
-    // A connection string that cannot be read is quoted in no error: it may hold a password.
+    // An unreadable connection string may hold a password, so no error quotes it.
     throw new InboxError(
       "ERR_INBOX_LEDGER",
       `The connection string cannot be read (${errorText(error).split(":")[0]})`,

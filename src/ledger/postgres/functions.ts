@@ -1,46 +1,50 @@
 import type { Names } from "./names.ts";
 
 /**
- * The functions of a Postgres ledger: what must see the newest rows after it has waited for a lock, which one statement
- * cannot. Each is one call, so that it never waits for its client with a lock in hand.
+ * The functions of a Postgres ledger. After waiting for a lock, they must see the newest rows, which one statement
+ * cannot do. Each function is one call, so that it never holds a lock while it waits for its client.
  */
 
-/** What is notified is an instance's id, or one of these: there is something for anyone; somebody has stopped. */
+/**
+ * The payload of a notification: an instance's id, or one of these. `ANYONE`: there are messages for any instance.
+ * `STOPPED`: an instance has stopped.
+ */
 export const ANYONE = "*";
 export const STOPPED = "-";
 
 /**
- * Locks the groups of `lanes` until the end of the transaction. In one order, so that two calls never wait for each other.
+ * Locks the groups of `lanes` until the end of the transaction. They are always locked in the same order, so that two
+ * calls cannot deadlock.
  */
 const lockLanes = ({ laneKey }: Names, lanes: string) => `perform pg_advisory_xact_lock(${laneKey}, g.number) from (
     select distinct hashtext(l.lane) & 127 as number from (${lanes}) as l(lane) order by 1
   ) g;`;
 
-/** Whether nobody but `me` owns a message of the lane: two steps in the index. */
+/** Whether nobody except `me` owns messages of the lane: two steps in the index. */
 const isFree = ({ prefix }: Names, lane: string, me: string) => {
   const owned = `from ${prefix}messages o where o.state = 'taken' and o.lane = ${lane} and o.owner > ''`;
   return `coalesce((select min(o.owner) ${owned}), ${me}) = ${me} and coalesce((select max(o.owner) ${owned}), ${me}) = ${me}`;
 };
 
 /**
- * Undelivered, as the index by owner spells it. Not as the one by lane does: the planner knows little of the size of tables
- * that come and go, and must have no choice between the two.
+ * Undelivered, written as in the index by owner. The index by lane has it written differently. The planner knows little
+ * about the sizes of these tables, so it must not have a choice between the two.
  */
 const UNDELIVERED = "m.state || '' = 'taken'";
 
-/** In place of the index of the shared schema. */
+/** Replaces the index of the shared schema. */
 export const ownerIndex = ({ prefix }: Names) =>
   `create index messages_by_owner on ${prefix}messages (owner, position) where state || '' = 'taken'`;
 
-/** The statements that make the functions of the first version. */
+/** The statements that create the functions of the first version. */
 export function functions(names: Names): readonly string[] {
   const { prefix, channel, lifeKey, tag } = names;
   const sequence = `'${`${prefix}instance_ids`.replaceAll("'", "''")}'`;
   return [
     `create sequence ${prefix}instance_ids as integer`,
 
-    // Lists an instance, which lives for as long as the session that calls this; without an id, a new one. Null: the
-    // server still sees an earlier session of the instance.
+    // Lists an instance, which lives as long as the calling session; a new one if there is no id. Null: the server
+    // still sees an earlier session of the instance.
     `create function ${prefix}register(id text, about text, now_ms bigint) returns text language plpgsql as ${tag}
 declare
   me integer := coalesce(register.id::integer, nextval(${sequence}::regclass)::integer);
@@ -50,7 +54,8 @@ begin
   return me::text;
 end ${tag}`,
 
-    // Who still owns undelivered messages and lives no more. "stopped": it has said so itself.
+    // The instances that own undelivered messages and do not live any longer. "stopped": the instance has stopped
+    // properly.
     `create function ${prefix}gone(me text) returns table (id text, stopped boolean) language sql as ${tag}
   with recursive owners as (
     (select m.owner from ${prefix}messages m where ${UNDELIVERED} and m.owner > '' order by m.owner limit 1)
@@ -66,7 +71,7 @@ end ${tag}`,
   )
 ${tag}`,
 
-    // Gives up what somebody owns who lives no more, oldest first. How many messages that were.
+    // Gives up the messages of an instance that does not live any longer, oldest first. Returns their number.
     `create function ${prefix}release(dead text, max_rows integer) returns integer language plpgsql as ${tag}
 declare
   released integer;
@@ -85,11 +90,12 @@ begin
 end ${tag}`,
 
     /*
-     * Writes everything that an instance has to say, at once. Of each message that it takes on, unless that became the
-     * caller's: "elsewhere", "known", "mine" (known, undelivered and the caller's already) or "solicited"; of each report
-     * that had no effect: "later" (the row is locked) or "refused".
+     * Writes everything that an instance has to report, at once. Returns the messages that did not become the caller's:
+     * "elsewhere", "known", "mine" (known, undelivered and already the caller's) or "solicited". Also returns the
+     * reports that had no effect: "later" (the row is locked) or "refused".
      *
-     * Row by row: of arrays, and of tables that come and go, the planner knows no sizes, and would compare each with each.
+     * It works row by row. The planner does not know the sizes of arrays and of these tables, and would compare each
+     * row with each.
      */
     `create function ${prefix}record(
   me text, now_ms bigint,
@@ -185,7 +191,7 @@ begin
   on conflict (name) do update set value = excluded.value, changed_at = excluded.changed_at;
 end ${tag}`,
 
-    // The oldest messages that nobody owns, in lanes that nobody else has, become the caller's.
+    // The oldest messages without an owner, in lanes that nobody else has, become the caller's.
     `create function ${prefix}claim(me text, max_rows integer) returns setof ${prefix}messages language plpgsql as ${tag}
 declare
   free text[];
@@ -207,7 +213,7 @@ begin
   )) returning m.*;
 end ${tag}`,
 
-    // Whether \`claim\` would find something.
+    // Whether `claim` would find something.
     `create function ${prefix}is_claimable(me text) returns boolean language sql as ${tag}
   select exists (
     select from (

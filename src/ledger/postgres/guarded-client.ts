@@ -1,23 +1,23 @@
 import type { PoolClient } from "pg";
 import { InboxError } from "../../errors.ts";
 
-/** A client as a handler gets it: for one transaction, which is not its own to end. */
+/** A client for a handler: for one transaction, which the handler may not end. */
 export interface GuardedClient {
   readonly client: PoolClient;
-  /** How many of its queries are not done yet. */
+  /** How many of its queries are in progress. */
   readonly running: number;
-  /** From now on every query is refused. */
+  /** Refuses every query from now on. */
   revoke(): void;
 }
 
-/** Words at the beginning of a statement that would end the transaction, or begin one. `rollback to` a savepoint is fine. */
+/** Words that begin a statement which would end or begin a transaction. `rollback to` a savepoint is allowed. */
 const TRANSACTION_WORDS =
   /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|;)*(begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!(\s+work|\s+transaction)?\s+to\b))\b/i;
 
-/** Methods that are for whoever took the client from the pool. */
+/** Methods that only the owner of the client may call. */
 const NOT_YOURS: ReadonlySet<string | symbol> = new Set(["release", "end", "connect"]);
 
-/** `client` for a handler. */
+/** Wraps `client` for a handler. */
 export function guard(client: PoolClient): GuardedClient {
   let running = 0;
   let isRevoked = false;
@@ -42,7 +42,7 @@ export function guard(client: PoolClient): GuardedClient {
       return query(...args.map((arg) => (arg === callback ? wrapped : arg)));
     }
     const answer = query(...args);
-    // A cursor or a stream: it is read by its own methods, and the end of the transaction waits behind it.
+    // A cursor or a stream is read by its own methods. The end of the transaction waits for it.
     if (typeof (answer as Partial<PromiseLike<unknown>>)?.then !== "function") {
       done();
       return answer;
@@ -86,12 +86,12 @@ export function guard(client: PoolClient): GuardedClient {
   };
 }
 
-/** What a handler did with its client that it must not. */
+/** The error for a forbidden use of the client by the handler. */
 export function misuse(text: string): InboxError {
   return new InboxError("ERR_INBOX_TRANSACTION", text);
 }
 
-/** A rejection that ends no process when nobody waits for it. */
+/** A rejection that does not end the process when nobody handles it. */
 function rejected(error: unknown): Promise<never> {
   const answer = Promise.reject(error);
   answer.catch(() => {});

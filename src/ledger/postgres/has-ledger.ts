@@ -5,9 +5,9 @@ import { namesOf } from "./names.ts";
 import { ledgerError } from "./trouble.ts";
 
 /**
- * Whether there is a ledger, without making one.
+ * Whether there is a ledger. It creates none.
  *
- * @throws {InboxError} `ERR_INBOX_LEDGER` when the server cannot be asked.
+ * @throws {InboxError} `ERR_INBOX_LEDGER` when the server does not answer.
  */
 export async function hasLedger(connectionString: string, schema: string): Promise<boolean> {
   const connections = await connectionsOf(undefined, connectionString);

@@ -12,38 +12,41 @@ import { assertSessionMode, prepareSession } from "./session-mode.ts";
 import { isConnectionLoss } from "./trouble.ts";
 
 export interface LeaseOptions {
-  /** A client that is ours until we destroy it. */
+  /** Resolves with a client that is ours until we destroy it. */
   readonly connect: () => Promise<PoolClient>;
   readonly names: Names;
   readonly clock: Clock;
-  /** The instance that comes back; undefined for a new one. */
+  /** The id of the instance that comes back; undefined for a new one. */
   readonly id: string | undefined;
-  /** There may be something to claim. */
+  /** There may be messages to claim. */
   readonly onClaimable: () => void;
-  /** The lock is held at last: until now others could take over what is ours. */
+  /** The lock is ours. Until now others could take our messages over. */
   readonly onHeld: () => void;
-  /** The connection is of no more use. Told once. */
+  /** The connection cannot be used any longer. Called once. */
   readonly onLost: (error: unknown) => void;
 }
 
-/** How often the server is asked who lives no more. Half of it later, a suspicion is looked at again. */
+/**
+ * How often the server is asked which instances do not live any longer, in ms. A suspicion is checked again after half
+ * of it.
+ */
 const LOOK_EVERY_MS = 1_000;
-// The server answers by real time, whatever the inbox's clock is.
-/** An answer that takes longer means that the connection is dead. */
+// The server measures real time, so these times do not use the inbox's clock.
+/** After this many ms without an answer, the connection counts as dead. */
 const ANSWER_MS = 5_000;
-/** A statement that takes longer likewise: it may wait for locks, and write thousands of rows. */
+/** The same for a statement, which may wait for locks and write thousands of rows. */
 const STATEMENT_MS = 60_000;
-/** For so many looks after the server came back, others may still be about to come back, too. */
+/** For this many checks after the server came back, other instances may still be about to come back. */
 const PATIENCE_LOOKS = 10;
-/** Messages that are given up in one step. */
+/** How many messages are given up in one step. */
 const RELEASE_ROWS = 5_000;
 
 /**
- * The life of one instance, as the server sees it: a lock that one connection holds. When the connection ends, for
- * whatever reason, the server lets go of the lock, and the others see that the instance is gone. A second connection writes.
+ * The life of one instance, as the server sees it: a lock held by a connection. When the connection ends for any
+ * reason, the server releases the lock, and the others see that the instance is gone. A second connection writes.
  */
 export class Lease {
-  /** The instance's id, the owner of what it takes on. */
+  /** The instance's id. It is the owner of the messages that the instance takes. */
   readonly id: string;
   /** As `server_version_num`. */
   readonly serverVersion: number;
@@ -51,9 +54,9 @@ export class Lease {
   private readonly life: PoolClient;
   private readonly writer: PoolClient;
   private readonly pid: number;
-  /** Whether this session holds the lock; if not, the server still sees an earlier session of ours that does. */
+  /** Whether this session holds the lock. If not, the server still sees an earlier session of ours that does. */
   private isHeld: boolean;
-  /** Who was gone at the last look, without having said so. */
+  /** Instances that were gone at the last check without having stopped properly. */
   private suspects = new Set<string>();
   private looks = 0;
   /** Others may be about to come back. */
@@ -82,7 +85,7 @@ export class Lease {
     this.isHeld = isHeld;
   }
 
-  /** Connects, makes the schema where there is none, and begins or resumes a life. */
+  /** Connects, creates the schema if needed, and begins or resumes a life. */
   static async begin(options: LeaseOptions): Promise<Lease> {
     const { connect, names, clock, onClaimable } = options;
     const life = await connect();
@@ -104,7 +107,7 @@ export class Lease {
         else if (payload === STOPPED) lease.lookNow();
       });
       lease.hasBegun = true;
-      // Not waited for: what a dead instance leaves may be much.
+      // Not awaited, because a dead instance may leave many messages.
       lease.lookNow();
       return lease;
     } catch (error) {
@@ -119,7 +122,10 @@ export class Lease {
     return this.ask(this.writer, STATEMENT_MS, text, values);
   }
 
-  /** Gives up what it owns and says so, so that others need not find out; then ends. At most `ms`. Does not reject. */
+  /**
+   * Gives up its messages and says that it stops, so that others see it at once. Then it ends, within `ms`. Does not
+   * reject.
+   */
   async end(ms: number): Promise<void> {
     if (this.isOver) return;
     this.timer?.cancel();
@@ -130,17 +136,17 @@ export class Lease {
       await this.life.query(`delete from ${prefix}instances where id = $1`, [this.id]);
       await this.life.query("select pg_advisory_unlock_all(), pg_notify($1, $2)", [channel, STOPPED]);
     };
-    // What fails ends as a crash does.
+    // A failure has the effect of a crash.
     await within(systemClock, ms, bye(), true).catch(() => {});
     this.close();
   }
 
-  /** Whether its connections are of no more use. */
+  /** Whether its connections cannot be used any longer. */
   get isEnded(): boolean {
     return this.isOver;
   }
 
-  /** Lets go of the connections. */
+  /** Ends the connections. */
   close(): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -188,12 +194,12 @@ export class Lease {
   private async keepLooking(): Promise<void> {
     while (this.mustLookAgain && !this.isOver) {
       this.mustLookAgain = false;
-      // Whatever it is, a new connection is the way to find out whether it lasts.
+      // For any error, a new connection shows whether it lasts.
       await this.look().catch((error: unknown) => this.lose(error));
     }
   }
 
-  /** Looks who is gone, and gives up what they owned. */
+  /** Checks which instances are gone, and gives up their messages. */
   private async look(): Promise<void> {
     const { names, id, onClaimable } = this.options;
     const { prefix } = names;
@@ -209,7 +215,7 @@ export class Lease {
     const { pid, claimable, started, gone } = rows[0] as Look;
     if (Number(pid) !== this.pid) throw pooledError();
     this.looks += 1;
-    // After a restart of the server everybody is gone; those who live come back within seconds.
+    // After a server restart all instances seem gone. Living ones come back within seconds.
     this.isPatient = started || (id !== undefined && this.looks <= PATIENCE_LOOKS);
     const crashed = (gone ?? []).filter(({ stopped }) => !stopped).map((one) => one.id);
     const dead = this.isPatient ? [] : crashed.filter((one) => this.suspects.has(one));
@@ -220,7 +226,10 @@ export class Lease {
     if (claimable || released > 0) onClaimable();
   }
 
-  /** Waits in line for the lock: it is ours in the moment in which the server ends our earlier session, and nobody sees us gone. */
+  /**
+   * Waits in line for the lock. We get it at the moment when the server ends our earlier session, so nobody sees us
+   * gone.
+   */
   private async hold(): Promise<void> {
     const { names, clock, onHeld } = this.options;
     await this.ask(this.life, STATEMENT_MS, "select pg_advisory_lock($1, $2)", [names.lifeKey, Number(this.id)]);

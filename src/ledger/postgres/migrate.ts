@@ -4,14 +4,14 @@ import { schema } from "../sql/schema.ts";
 import { functions, ownerIndex } from "./functions.ts";
 import type { Names } from "./names.ts";
 
-/** What each version adds to the one before; the first makes everything. */
+/** What each version adds to the one before. The first creates everything. */
 const migrations: readonly ((names: Names) => readonly string[])[] = [
   (names) => [
     ...schema({
       prefix: names.prefix,
       integer: "bigint",
       counter: "bigint generated always as identity primary key",
-      // `jsonb` could not hold `\u0000`.
+      // `jsonb` cannot hold `\u0000`.
       json: "json",
     }).filter((statement) => !statement.startsWith("create index messages_by_owner")),
     ownerIndex(names),
@@ -20,10 +20,9 @@ const migrations: readonly ((names: Names) => readonly string[])[] = [
 ];
 
 /**
- * Makes the schema, or brings it up to date, in one transaction. Of several hosts that do so at once, one does it and the
- * others wait.
+ * Creates or upgrades the schema in one transaction. If several hosts do this at once, one does it and the others wait.
  *
- * @throws {InboxError} `ERR_INBOX_LEDGER` when it is of a newer version than this one knows.
+ * @throws {InboxError} `ERR_INBOX_LEDGER` when the schema has a newer version than this package knows.
  */
 export async function migrate(client: PoolClient, names: Names, upTo = migrations.length): Promise<void> {
   if ((await versionOf(client, names)) === upTo) return;
@@ -32,7 +31,7 @@ export async function migrate(client: PoolClient, names: Names, upTo = migration
     await client.query(`select pg_advisory_xact_lock(${names.schemaKey}, 0)`);
     const version = await versionOf(client, names);
     if (version > upTo) throw newerError(names, version, upTo);
-    // `if not exists` would ask for the right to make schemas even where there is one.
+    // `if not exists` would need the right to create schemas even if there is one.
     if (!(await hasSchema(client, names))) await client.query(`create schema ${names.quoted}`);
     if (version === 0) await client.query(`create table ${names.prefix}version (version integer not null)`);
     for (const migration of migrations.slice(version, upTo))
@@ -46,9 +45,9 @@ export async function migrate(client: PoolClient, names: Names, upTo = migration
   }
 }
 
-/** The version of the schema; 0: there is nothing yet. */
+/** The version of the schema, or 0 when there is none. */
 export async function versionOf(client: PoolClient, { schema, prefix }: Names): Promise<number> {
-  // By a query of the catalog: `to_regclass` may answer from before we waited for the lock.
+  // A query of the catalog, because `to_regclass` may answer from before we waited for the lock.
   const { rowCount } = await client.query(
     "select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = 'version'",
     [schema],

@@ -3,29 +3,29 @@ import { optionError } from "../../errors.ts";
 
 /** Names and numbers that belong to one schema. */
 export interface Names {
-  /** As it was given, for sentences. */
+  /** As the caller wrote it, for error texts. */
   readonly schema: string;
   /** The schema as an SQL identifier. */
   readonly quoted: string;
   /** Put before each table and function: the schema and a dot. */
   readonly prefix: string;
-  /** The channel of its notifications. */
+  /** The channel of the schema's notifications. */
   readonly channel: string;
-  /** What quotes a function's body: no name holds a hash of itself. */
+  /** The quote around a function's body. No name can contain it, because it is a hash of the name. */
   readonly tag: string;
-  /** The first key of the advisory locks by which instances show that they live; the second is the instance's id. */
+  /** The first key of the advisory locks that show which instances live. The second key is the instance's id. */
   readonly lifeKey: number;
-  /** The first key of the advisory locks on lanes; the second is one of 128 groups of lanes. */
+  /** The first key of the advisory locks on lanes. The second key is one of 128 groups of lanes. */
   readonly laneKey: number;
-  /** The first key of the advisory lock under which the schema is made and migrated; the second is 0. */
+  /** The first key of the advisory lock for creating and migrating the schema. The second key is 0. */
   readonly schemaKey: number;
 }
 
-/** Postgres cuts longer names, so that two schemas could become one. */
+/** Postgres cuts longer names, so two schemas could become one. */
 const MAX_NAME_BYTES = 63;
 
 /**
- * What belongs to the schema of this name.
+ * The names and numbers of a schema.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` when it cannot be a schema's name.
  */
@@ -41,7 +41,7 @@ export function namesOf(schema: string): Names {
     throw optionError("schema", `a name of 1 to ${MAX_NAME_BYTES} bytes that does not begin with \`pg_\``, schema);
   const quoted = `"${schema.replaceAll('"', '""')}"`;
   const hash = createHash("sha256").update(`openclaw-inbox ${schema}`).digest();
-  // Positive, since Postgres shows the keys of its locks without a sign.
+  // Positive, because Postgres shows the keys of its locks without a sign.
   const key = (at: number) => hash.readUInt32BE(at) & 0x7fff_ffff;
   return {
     schema,

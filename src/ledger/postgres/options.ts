@@ -6,20 +6,29 @@ import { type Names, namesOf } from "./names.ts";
 export interface PostgresLedgerOptions {
   /**
    * A pool of `pg`, which the caller ends after the inbox has stopped. The ledger keeps two of its connections, and
-   * `transactional` takes one for each attempt: `max` of 2 and `concurrency` (16) together is best, 3 the least.
+   * `transactional` takes one for each attempt. The best `max` is `concurrency` (16) plus 2, the least is 3.
    */
   readonly pool?: Pool;
-  /** Where Postgres is, as `postgres://user@host:5432/database`. The ledger makes a pool of its own, of at most 18 connections. */
+  /**
+   * The address of Postgres, as `postgres://user@host:5432/database`. The ledger makes its own pool of at most 18
+   * connections.
+   */
   readonly connectionString?: string;
-  /** The schema that holds the tables; made when it is not there. All who share it share the ledger. Default `"openclaw_inbox"`. */
+  /**
+   * The schema that holds the tables; created if needed. Inboxes with the same schema share the ledger. Default
+   * `"openclaw_inbox"`.
+   */
   readonly schema?: string;
-  /** How long delivered ids are remembered, in ms, from 1. Default 86,400,000 (24 hours). */
+  /** How long the ids of delivered messages are remembered, in ms, from 1. Default 86,400,000 (24 hours). */
   readonly retainMs?: number;
-  /** How long dead letters are kept, with their text, for a person to retry or drop, in ms, from 1. Default 604,800,000 (7 days). */
+  /**
+   * How long dead letters and their texts are kept for a person to retry or drop, in ms, from 1. Default 604,800,000 (7
+   * days).
+   */
   readonly retainDeadMs?: number;
 }
 
-/** {@link PostgresLedgerOptions}, checked and filled in. */
+/** The checked {@link PostgresLedgerOptions} with defaults. */
 export interface Settings {
   readonly pool: Pool | undefined;
   readonly connectionString: string | undefined;
@@ -55,7 +64,7 @@ export function resolveOptions(options: PostgresLedgerOptions): Settings {
   const max = pool?.options?.max;
   if (max !== undefined && max < LEAST_CONNECTIONS)
     throw optionError("pool.options.max", `an integer >= ${LEAST_CONNECTIONS}: the ledger keeps two connections`, max);
-  // Not quoted: it may hold a password.
+  // Not quoted, because it may hold a password.
   if (connectionString !== undefined && (typeof connectionString !== "string" || connectionString === ""))
     throw optionError("connectionString", "a text like `postgres://host/database`", typeof connectionString);
   for (const [name, value] of Object.entries({ retainMs, retainDeadMs }))

@@ -2,7 +2,7 @@ import type { ProactiveMessage } from "../../types.ts";
 import type { LedgerHost, TakeResult } from "../ledger.ts";
 import { keyOf, takeParameters } from "../sql/rows.ts";
 
-/** A message that is to be taken on. */
+/** A message to record. */
 export interface PendingTake {
   readonly number: number;
   readonly message: ProactiveMessage;
@@ -10,13 +10,13 @@ export interface PendingTake {
   readonly parameters: readonly (string | number)[];
   readonly answer: Promise<TakeResult>;
   readonly resolve: (result: TakeResult) => void;
-  /** It was answered from memory, and is being delivered. */
+  /** It was answered from memory and is being delivered. */
   isAnswered: boolean;
-  /** It was sent: where no answer came, it may be recorded. */
+  /** It was sent. If no answer came, it may be recorded. */
   isSent: boolean;
 }
 
-/** How an attempt or a delivery went. */
+/** The result of an attempt or a delivery. */
 export interface Report {
   readonly number: number;
   readonly id: string;
@@ -39,7 +39,7 @@ interface PendingBookmark {
   readonly value: string;
 }
 
-/** What one call of the server writes. */
+/** What one call to the server writes. */
 export interface Batch {
   readonly takes: readonly PendingTake[];
   readonly reports: readonly Report[];
@@ -48,11 +48,13 @@ export interface Batch {
 }
 
 const MAX_TAKES = 500;
-/** Together, in characters; a longer message goes alone. */
+/** The most characters in one batch. A longer message goes alone. */
 const MAX_CHARS = 4_000_000;
 const MAX_OTHERS = 2_000;
 
-/** What is to be written, in the order in which it came. Of what is said twice of one thing, only the last. */
+/**
+ * What is to be written, in the order in which it came. If something is reported twice, only the last report is kept.
+ */
 export class Pending {
   private readonly takes = new Map<string, PendingTake>();
   private readonly reports = new Map<string, Report>();
@@ -62,7 +64,7 @@ export class Pending {
   private locked: ReadonlySet<Report> = new Set();
   private number = 0;
 
-  /** The number of the newest. */
+  /** The number of the newest entry. */
   get last(): number {
     return this.number;
   }
@@ -80,7 +82,7 @@ export class Pending {
     return this.size > this.locked.size;
   }
 
-  /** Whether it is over with a message, and only the server does not know. */
+  /** Whether a message is delivered or dead, and only the server does not know it. */
   isSettled(id: string): boolean {
     const report = this.reports.get(id);
     return report !== undefined && report.state !== "taken";
@@ -138,7 +140,7 @@ export class Pending {
     return done.promise;
   }
 
-  /** The message was found recorded, and is claimed: there is no need to take it on any more. */
+  /** The message was found recorded and is claimed. It need not be recorded any longer. */
   supersede(id: string): void {
     const take = this.takes.get(id);
     if (take === undefined) return;
@@ -151,7 +153,7 @@ export class Pending {
     this.bookmarks.set(name, { number: ++this.number, value });
   }
 
-  /** Whether all up to this number is written. */
+  /** Whether everything up to this number is written. */
   isWritten(upTo: number): boolean {
     return [this.takes, this.reports, this.solicits, this.bookmarks].every((of) => {
       const [first] = of.values();
@@ -159,7 +161,7 @@ export class Pending {
     });
   }
 
-  /** The next to be written; a single one of them when `one`. Nothing is taken off before `written`. */
+  /** The next batch to write, or a single entry with `one`. `written` removes the entries. */
   next(one: boolean): Batch {
     const takes: PendingTake[] = [];
     let chars = 0;
@@ -176,18 +178,18 @@ export class Pending {
     const reports: Report[] = [];
     for (const report of this.reports.values()) {
       if (reports.length >= most) break;
-      // What is reported of it comes after it.
+      // Reports about a message come after the message.
       if (!this.locked.has(report) && (this.takes.get(report.id)?.number ?? 0) <= upTo) reports.push(report);
     }
     if (one && reports.length > 0) return { takes, reports, solicits: [], bookmarks: [] };
     const solicits = [...this.solicits].slice(0, most);
     if (one && solicits.length > 0) return { takes, reports, solicits, bookmarks: [] };
-    // A bookmark says that all before it is safe.
+    // A bookmark says that everything before it is safe.
     const bookmarks = [...this.bookmarks].slice(0, most).filter(([, { number }]) => number < upTo);
     return { takes, reports, solicits, bookmarks };
   }
 
-  /** Takes off what was written, unless there is something newer of it; the reports of `locked` must wait. */
+  /** Removes what was written, unless there is a newer entry for it. The reports of `locked` must wait. */
   written({ takes, reports, solicits, bookmarks }: Batch, locked: ReadonlySet<string> = new Set()): void {
     for (const take of takes) this.takes.delete(take.message.id);
     for (const report of reports)

@@ -1,6 +1,6 @@
 import { InboxError } from "../../errors.ts";
 
-/** Told when the ledger's connections do not stay the same. */
+/** The error for connections that do not stay the same. */
 export function pooledError(): InboxError {
   return new InboxError(
     "ERR_INBOX_LEDGER",

@@ -4,15 +4,15 @@ import type { Ledger } from "../ledger.ts";
 
 /** What a transactional handler is told about the attempt. */
 export interface TransactionContext {
-  /** A client of `pg` in an open transaction, for this attempt only. */
+  /** A client of `pg` in an open transaction, valid for this attempt only. */
   readonly client: PoolClient;
-  /** Which attempt this is, from 1. */
+  /** The number of this attempt, from 1. */
   readonly attempt: number;
-  /** Aborted when the attempt has taken too long or the inbox stops: it is rolled back. */
+  /** Aborted when the attempt has taken too long or the inbox stops. The transaction is then rolled back. */
   readonly signal: AbortSignal;
 }
 
-/** What {@link PostgresLedger.transactional} makes a `deliver` handler of. */
+/** The handler for {@link PostgresLedger.transactional}. */
 export type TransactionalHandler<S extends Session = Session> = (
   message: ProactiveMessage<S>,
   context: TransactionContext,
@@ -27,9 +27,9 @@ export type Deliver<S extends Session> = (
 /** A ledger in Postgres, for one inbox. */
 export interface PostgresLedger extends Ledger {
   /**
-   * Makes a `deliver` handler whose effects happen exactly once: what it writes with `client` and the ledger's "delivered"
-   * are one transaction. When it throws, everything is rolled back and it counts as a failed attempt. It must not end the
-   * transaction, and must await its queries; what it does elsewhere than with `client` is not part of it.
+   * Makes a `deliver` handler whose effects happen exactly once. Its writes with `client` and the ledger's "delivered"
+   * are one transaction. When the handler throws, everything is rolled back and the attempt has failed. It must not end
+   * the transaction, and must await its queries. Effects without `client` are not part of the transaction.
    *
    * @example
    * deliver: ledger.transactional(async (message, { client }) => {

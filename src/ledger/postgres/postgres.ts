@@ -10,7 +10,7 @@ export type {
 } from "./port.ts";
 
 /**
- * A ledger in Postgres, which any number of hosts may share. One for each inbox; nothing connects before the inbox does.
+ * A ledger in Postgres, which any number of hosts may share. Make one for each inbox. It connects when the inbox does.
  *
  * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option.
  * @example

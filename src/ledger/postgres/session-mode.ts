@@ -3,20 +3,20 @@ import { InboxError } from "../../errors.ts";
 import { pooledError } from "./pooled-error.ts";
 import { sqlState } from "./trouble.ts";
 
-/** How often it is tried to catch a pooler at it. */
+/** How many times a pooler is tested for. */
 const TRIES = 5;
 
 /**
  * Resolves with the process id of `life`'s server process.
  *
- * @throws {InboxError} `ERR_INBOX_LEDGER` when a pooler between us and the server gives the connections of others.
+ * @throws {InboxError} `ERR_INBOX_LEDGER` when a pooler between us and the server switches connections.
  */
 export async function assertSessionMode(life: PoolClient, other: PoolClient): Promise<number> {
   const pid = await pidOf(life);
-  // A pooler makes up the number that a client is told at its connection.
+  // A pooler sends a made-up number when a client connects.
   if ((life as unknown as { readonly processID?: number | null }).processID === pid) return pid;
   for (let left = TRIES; left > 0; left -= 1) {
-    // While it holds a transaction, the other client has a connection for itself: is it the one that was ours?
+    // During a transaction the other client has a connection to itself. Test whether it is the one that was ours.
     try {
       await other.query("begin");
     } catch (error) {
@@ -37,7 +37,8 @@ async function pidOf(client: PoolClient): Promise<number> {
 }
 
 /**
- * Resolves with the server's version as a number, e.g. 150020. Sets what the ledger's own connections rely on, whatever the defaults of the role and the database are.
+ * Resolves with the server's version as a number, e.g. 150020. Sets what the ledger's connections need, whatever the
+ * defaults of the role and the database are.
  *
  * @throws {InboxError} `ERR_INBOX_LEDGER` when the database cannot hold every text.
  */

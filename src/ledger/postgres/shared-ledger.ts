@@ -26,13 +26,13 @@ import { runInTransaction } from "./transaction.ts";
 import { isConnectionLoss, ledgerError } from "./trouble.ts";
 import { Writer } from "./writer.ts";
 
-/** How long `open` waits for a server that is not there yet. */
+/** How long `open` waits for a server that is not there yet, in ms. */
 const OPEN_MS = 10_000;
-/** So long a message waits for a server that is gone. Then it is delivered from memory, by each host that heard it. */
+/** How long a message waits for a server that is gone, in ms. Then each host that heard it delivers it from memory. */
 const TAKE_MS = 5_000;
-/** How long `close` may take to write what is left. */
+/** How long `close` may take to write the rest, in ms. */
 const CLOSE_MS = 5_000;
-/** An attempt that waits for the server looks so often whether it is there. */
+/** How often an attempt that waits for the server checks whether it is there, in ms. */
 const RECORDED_MS = 50;
 const reconnectIn = exponential(100, 1_000);
 
@@ -50,7 +50,7 @@ export class SharedLedger implements PostgresLedger {
   private opened: Promise<void> | undefined;
   private closed: Promise<void> | undefined;
   private lease: Lease | undefined;
-  /** The instance's id, for as long as this ledger is open. */
+  /** The instance's id, while this ledger is open. */
   private id: string | undefined;
   private failures = 0;
   private alarm: InboxError | undefined;
@@ -119,7 +119,7 @@ export class SharedLedger implements PostgresLedger {
     });
   }
 
-  /** A life begins, or goes on after the connection was lost. */
+  /** Begins a life, or resumes it after the connection was lost. */
   private async begin(host: LedgerHost): Promise<void> {
     const { clock, onClaimable } = host;
     const lease: Lease = await Lease.begin({
@@ -128,7 +128,7 @@ export class SharedLedger implements PostgresLedger {
       clock,
       id: this.id,
       onClaimable: () => onClaimable(),
-      // A connection that breaks is told as such.
+      // A broken connection is reported elsewhere.
       onHeld: () => void this.findRobbed(lease).catch(() => {}),
       onLost: (error) => this.lost(lease, error),
     });
@@ -143,7 +143,7 @@ export class SharedLedger implements PostgresLedger {
     this.writer.work();
   }
 
-  /** Others may have taken over what was ours while we had no connection. */
+  /** Others may have taken our messages over while we had no connection. */
   private async findRobbed(lease: Lease): Promise<void> {
     const ids = [...this.held].filter((id) => this.pending.takeOf(id) === undefined && !this.pending.isSettled(id));
     const { prefix } = this.settings.names;
@@ -152,7 +152,7 @@ export class SharedLedger implements PostgresLedger {
       where not exists (select from ${prefix}messages m where m.id = h.id and (m.state = 'taken' and m.owner in ($2, '') or m.state = 'delivered' and m.owner = $2))`,
       [ids.map(keyOf), lease.id],
     );
-    // They belong to another inbox now.
+    // They belong to another inbox.
     for (const { number } of rows) this.held.delete(ids[Number(number) - 1] as string);
   }
 
@@ -200,7 +200,7 @@ export class SharedLedger implements PostgresLedger {
     if (this.alarm === undefined) return;
     this.alarm = undefined;
     this.host?.onAlarm(undefined);
-    // Who was gone for a while may have missed that there is something.
+    // While we were gone, we may have missed that there are messages to claim.
     this.host?.onClaimable();
   }
 
@@ -251,7 +251,7 @@ export class SharedLedger implements PostgresLedger {
 
   async claim(limit: number): Promise<readonly LedgerEntry[]> {
     await this.opened;
-    // Whoever is gone has been told of already, and is told when there is something to claim.
+    // The loss has been reported, and there will be a notice when there are messages to claim.
     if (this.lease === undefined) return [];
     return this.job((lease) => this.claimNow(lease, limit));
   }
@@ -264,16 +264,16 @@ export class SharedLedger implements PostgresLedger {
       const { entries, unreadable } = entriesOf(rows as MessageRow[]);
       for (const entry of entries) {
         const { id } = entry.message;
-        // Given up for us while we were away, and being delivered here all the same.
+        // Others gave it up while we were away, but it is still being delivered here.
         if (this.held.has(id) || this.pending.isSettled(id)) continue;
-        // In its place in its session, not when our own `take` of it has its turn.
+        // It gets its place in its session now, and not at the turn of our own `take`.
         this.pending.supersede(id);
         this.held.add(id);
         claimed.push(entry);
       }
       if (unreadable.length > 0) await this.bury(lease, unreadable);
       if (claimed.length >= limit) return claimed;
-      // Others may have been quicker with the sessions that were chosen, and there may be more.
+      // Others may have claimed the chosen sessions first. Then there may be more.
       if (rows.length < asked && !(await this.isClaimable(lease))) return claimed;
     }
   }
@@ -283,7 +283,7 @@ export class SharedLedger implements PostgresLedger {
     return rows[0]?.yes === true;
   }
 
-  /** Keeps what cannot be read among the dead letters, for a person to look at. */
+  /** Makes unreadable messages dead letters, so that a person can look at them. */
   private async bury(lease: Lease, ids: readonly string[]): Promise<void> {
     for (const id of ids)
       await lease.query(this.sql.dead, [id, lease.id, 0, this.now, "The stored message cannot be read"]);
@@ -296,7 +296,7 @@ export class SharedLedger implements PostgresLedger {
 
   async deadLetters({ limit = DEAD_LETTERS_PAGE, after }: DeadLetterPage = {}): Promise<readonly LedgerEntry[]> {
     const letters: LedgerEntry[] = [];
-    // A page may hold rows that cannot be read.
+    // A page may have rows that cannot be read.
     for (let from = after === undefined ? undefined : keyOf(after); letters.length < limit; ) {
       const count = limit - letters.length;
       const rows = (
@@ -415,13 +415,15 @@ export class SharedLedger implements PostgresLedger {
         connect: () => connections.connect(CONNECT_MS),
         handle: (client) => handler(message, { client, attempt, signal }),
       });
-      // What is reported of it has no effect any more: the row says it all.
+      // Reports about it have no effect any longer, because the row has the result.
       this.held.delete(id);
       if (result === "lost") throw leaseError(id);
     };
   }
 
-  /** Waits for a server that is gone, and until it has the message: while it is in memory only, there is nothing to mark. */
+  /**
+   * Waits for a server that is gone, and until it has the message. A message that is only in memory has no row to mark.
+   */
   private async recorded(id: string, signal: AbortSignal): Promise<void> {
     while (this.closed === undefined && (this.lease === undefined || this.pending.takeOf(id) !== undefined)) {
       signal.throwIfAborted();

@@ -1,12 +1,12 @@
 const ENCODED = "#json:";
 
-/** A text as it stands in a text column, which holds no NUL and no half of a character. */
+/** A text in a form for a text column, which cannot hold NUL or half a surrogate pair. */
 export function textToStore(value: string): string {
   const fits = !value.includes("\0") && value.isWellFormed() && !value.startsWith(ENCODED);
   return fits ? value : ENCODED + JSON.stringify(value);
 }
 
-/** The text again. */
+/** The original text. */
 export function storedText(value: string): string {
   return value.startsWith(ENCODED) ? (JSON.parse(value.slice(ENCODED.length)) as string) : value;
 }

@@ -15,36 +15,39 @@ export interface Attempt {
   readonly attempt: number;
   readonly now: number;
   readonly signal: AbortSignal;
-  /** The instance that delivers. */
+  /** The instance that delivers the message. */
   readonly owner: string;
   readonly names: Names;
   /** As `server_version_num`, e.g. 150020. */
   readonly serverVersion: number;
-  /** A client of the pool. */
+  /** Resolves with a client of the pool. */
   readonly connect: () => Promise<PoolClient>;
   readonly handle: (client: PoolClient) => unknown;
 }
 
-/** What became of an attempt that did not fail: `"done"` now or, as the row says, by an earlier attempt; or the message is another inbox's. */
+/**
+ * The result of an attempt that did not fail. `"done"`: by this attempt, or by an earlier one according to the row.
+ * `"lost"`: the message belongs to another inbox.
+ */
 type Result = "done" | "lost";
 
-/** A server that is gone is asked again so often. */
+/** How often a server that is gone is asked again, in ms. */
 const LOOK_EVERY_MS = 100;
 
-/** What the server does for as long as the transaction is open, so that the row is soon free when we are gone. */
+/** Settings for the open transaction, so that the row is free soon after we are gone. */
 function settingsFor(serverVersion: number): readonly string[] {
   return [
-    // A host that lost its power is noticed within 11 seconds.
+    // The server notices within 11 seconds that a host has lost its power.
     "tcp_keepalives_idle = 5",
     "tcp_keepalives_interval = 2",
     "tcp_keepalives_count = 3",
-    // A statement that goes on when its client is gone is ended.
+    // A statement is ended when its client is gone.
     ...(serverVersion >= 140_000 ? ["client_connection_check_interval = '500ms'"] : []),
   ];
 }
 
 /**
- * Runs `handle` in a transaction that marks the message as delivered: both are committed, or neither. Resolves once the
+ * Runs `handle` in a transaction that marks the message as delivered. Both are committed, or neither. Resolves when the
  * server has committed.
  */
 export async function runInTransaction(options: Attempt): Promise<Result> {
@@ -93,7 +96,7 @@ export async function runInTransaction(options: Attempt): Promise<Result> {
   }
 }
 
-/** A client, also when the signal is aborted before there is one: then it is given back. */
+/** Resolves with a client. If the signal is aborted first, the client is returned to the pool. */
 async function take({ connect, signal }: Attempt): Promise<PoolClient> {
   const connecting = connect();
   try {
@@ -111,13 +114,16 @@ async function invoke({ handle }: Attempt, client: PoolClient): Promise<void> {
   await handle(client);
 }
 
-/** Begins, and marks the message. The id of the transaction; undefined when the message is not ours to deliver. */
+/**
+ * Begins the transaction and marks the message. Resolves with the transaction's id, or undefined when the message
+ * belongs to another inbox.
+ */
 async function begin(
   client: PoolClient,
   { id, attempt, now, owner, names, serverVersion }: Attempt,
 ): Promise<string | undefined> {
   const literal = (text: string) => client.escapeLiteral(text);
-  // In one round trip. With the row locked, nobody else delivers the message as long as the transaction is open.
+  // In one round trip. While the row is locked, nobody else can deliver the message.
   const results: unknown = await client.query(
     `begin; ${settingsFor(serverVersion)
       .map((setting) => `set local ${setting};`)
@@ -135,7 +141,7 @@ async function begin(
 
 async function commit(client: PoolClient, began: string): Promise<void> {
   try {
-    // Nothing is committed when the transaction is no longer the one that marked the message.
+    // Commits nothing when the current transaction is not the one that marked the message.
     await client.query(
       `select 1 / (case when txid_current_if_assigned()::text = '${began}' then 1 else 0 end); commit`,
     );
@@ -151,7 +157,10 @@ async function commit(client: PoolClient, began: string): Promise<void> {
   }
 }
 
-/** The connection broke at the commit: was it done? The row says, once no transaction holds it any more. */
+/**
+ * The connection broke at the commit. Waits until no transaction holds the row, which then shows whether the commit was
+ * done.
+ */
 async function lookAgain(options: Attempt, error: unknown): Promise<Result> {
   const { signal } = options;
   for (;;) {
@@ -171,7 +180,7 @@ async function lookAgain(options: Attempt, error: unknown): Promise<Result> {
   }
 }
 
-/** What the row says. Waits for a transaction that holds it. */
+/** The result according to the row. Waits for a transaction that holds it. */
 async function look(client: PoolClient, { id, owner, names }: Attempt): Promise<Result | "taken"> {
   const { rows } = await client.query(`select state, owner from ${names.prefix}messages where id = $1 for share`, [
     keyOf(id),

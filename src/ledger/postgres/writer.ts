@@ -6,12 +6,12 @@ import type { Batch, Pending, PendingTake } from "./pending.ts";
 import { textToStore } from "./text-column.ts";
 import { isRefusal, sqlState } from "./trouble.ts";
 
-/** A row that a transaction holds is looked at again so much later. */
+/** How long to wait for a row that a transaction has locked, in ms. */
 const LOCKED_MS = 250;
-/** A call of the server is tried again so often after a deadlock. */
+/** How many times a call is repeated after a deadlock. */
 const RETRIES = 3;
 
-/** A read, or a claim, that waits for all that was said before it. */
+/** A read or a claim that waits for everything reported before it. */
 interface Job {
   readonly after: number;
   readonly run: (lease: Lease) => Promise<void>;
@@ -30,18 +30,18 @@ export interface WriterOptions {
   readonly clock: () => Clock;
   /** Put before the names of the schema. */
   readonly prefix: string;
-  /** What it writes by; undefined while the server is gone. */
+  /** The lease to write with; undefined while the server is gone. */
   readonly lease: () => Lease | undefined;
-  /** What a person is told of an error. */
+  /** Makes the error for a person. */
   readonly trouble: (error: unknown) => Error;
   readonly onLost: (lease: Lease, error: unknown) => void;
-  /** The server refused something, and will again. */
+  /** Called when the server refused something that it will refuse again. */
   readonly onRefused: (error: unknown) => void;
-  /** All that was said so far is written. */
+  /** Called when everything reported so far is written. */
   readonly onWritten: () => void;
 }
 
-/** Writes what is pending, as much at once as there is; runs what waits for that. */
+/** Writes what is pending, as much as possible at once. Then runs the jobs that wait for that. */
 export class Writer {
   private readonly options: WriterOptions;
   private jobs: Job[] = [];
@@ -51,7 +51,7 @@ export class Writer {
     this.options = options;
   }
 
-  /** Runs once all that was said so far is written. Rejects when the server is gone. */
+  /** Runs when everything reported so far is written. Rejects when the server is gone. */
   job<T>(run: (lease: Lease) => Promise<T>): Promise<T> {
     const { pending, trouble } = this.options;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -64,10 +64,10 @@ export class Writer {
     return promise;
   }
 
-  /** There is something to write, or there is a server again. */
+  /** There is something to write, or the server is back. */
   work(): void {
     if (this.options.lease() === undefined || this.writing !== undefined) return;
-    // In a turn of its own: what is said in this one goes along.
+    // Starts in a later microtask, so that everything reported in this turn is included.
     this.writing = Promise.resolve()
       .then(() => this.write())
       .finally(() => {
@@ -105,7 +105,7 @@ export class Writer {
     } catch (error) {
       if (!isRefusal(error)) throw error;
     }
-    // Something in it is refused: what is it? Each goes alone.
+    // Something in the batch is refused. Write each entry alone to find it.
     for (let left = sizeOf(batch); left > 0 && pending.isDue; left -= 1) {
       const one = pending.next(true);
       try {
@@ -143,7 +143,7 @@ export class Writer {
     }
   }
 
-  /** What the server said to a batch. */
+  /** Processes the server's answer to a batch. */
   private note(batch: Batch, told: readonly Told[]): void {
     const locked = new Set(told.filter(({ what }) => what === "later").map(({ id }) => id));
     const { pending, clock } = this.options;
@@ -163,7 +163,7 @@ export class Writer {
     // "mine": it was recorded by a call whose answer was lost.
     const isOurs = what === "taken" || what === "mine";
     if (isAnswered) {
-      // Another host has recorded it meanwhile, and delivers it.
+      // Another host has recorded it, and delivers it.
       if (!isOurs) this.options.held.delete(message.id);
       return;
     }
@@ -171,14 +171,14 @@ export class Writer {
     resolve(isOurs ? "taken" : what === "elsewhere" || what === "solicited" ? what : "known");
   }
 
-  /** The server cannot say: it is delivered from memory. */
+  /** The server does not answer, so the message is delivered from memory. */
   answerFromMemory(take: PendingTake): void {
     take.isAnswered = true;
     this.options.held.add(take.message.id);
     take.resolve("taken");
   }
 
-  /** Nothing that waits can be done. */
+  /** Fails everything that waits. */
   fail(error: unknown): void {
     for (const job of this.jobs.splice(0)) job.fail(error);
   }

@@ -1,14 +1,14 @@
 import { InboxError } from "../../errors.ts";
 import type { LedgerHost } from "../ledger.ts";
 
-/** So many ids stand in the sentence, */
+/** The most ids in the error's text. */
 const NAMED = 10;
-/** so many in the error's details, */
+/** The most ids in the error's details. */
 const MAX_LISTED = 1_000;
-/** and so many are remembered, so that none is told of twice. */
+/** The most ids that are remembered, so that none is reported twice. */
 const MAX_TOLD = 100_000;
 
-/** Tells the host what was recorded and cannot be read any more: of each message once. */
+/** Reports to the host which recorded messages cannot be read, each message once. */
 export class Damage {
   /** For the details of its errors: the file, or the schema. */
   private readonly where: Readonly<Record<string, string>>;
@@ -20,14 +20,14 @@ export class Damage {
     this.host = host;
   }
 
-  /** These messages cannot be read. `where`: the end of the sentence. */
+  /** These messages cannot be read. `where` is the end of the sentence. */
   unreadable(ids: readonly string[], where: string): void {
     const untold = ids.filter((id) => !this.told.has(id));
     if (untold.length > 0)
       this.tell(`${countOf(untold)} ${where} cannot be read: ${named(untold)}. They stay there`, untold);
   }
 
-  /** Something was found, and these messages are lost by it. */
+  /** Damage was found, and these messages are lost. */
   tell(text: string, ids: readonly string[]): void {
     for (const id of ids) this.told.add(id);
     for (const id of this.told) {

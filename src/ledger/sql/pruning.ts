@@ -2,20 +2,23 @@ import type { Clock } from "../../kit/clock.ts";
 import { startTimer, type Timer } from "../../kit/timer.ts";
 
 const EVERY_MS = 60_000;
-/** Deleted in one transaction. Other writers wait for it, so it is kept short. */
+/** How many rows are deleted in one transaction. Other writers wait for it, so it is kept short. */
 const STEP = 500;
 
 export interface PruningOptions {
   readonly clock: Clock;
   readonly retainMs: number;
   readonly retainDeadMs: number;
-  /** Forgets at most `limit` messages that have been in this state since before `before`, the oldest first. How many those were; 0 also where it failed. */
+  /**
+   * Deletes at most `limit` messages that have been in this state since before `before`, oldest first. Resolves to how
+   * many; to 0 also when it failed.
+   */
   readonly forget: (state: "delivered" | "dead", before: number, limit: number) => Promise<number>;
-  /** Forgets what else is old. */
+  /** Deletes other old rows. */
   readonly forgetRest: (now: number) => Promise<void>;
 }
 
-/** Forgets what is old, each minute, in small steps. */
+/** Deletes old rows every minute, in small steps. */
 export class Pruning {
   private readonly options: PruningOptions;
   private timer: Timer | undefined;
@@ -28,7 +31,9 @@ export class Pruning {
     this.wait();
   }
 
-  /** Resolves when none is under way. Does not reject: what fails is told by whoever writes next, or tried again. */
+  /**
+   * Resolves when no pruning is in progress. Does not reject: a failure is reported at the next write, or tried again.
+   */
   async settled(): Promise<void> {
     await this.running;
   }
@@ -41,7 +46,7 @@ export class Pruning {
   private wait(): void {
     this.timer = startTimer(this.options.clock, EVERY_MS, () => {
       this.wait();
-      // One at a time; asked again meanwhile, it looks once more, since time has passed.
+      // Only one at a time. A call during one makes it look once more, because time has passed.
       this.isWanted = true;
       this.running ??= this.run()
         .catch(() => {})

@@ -4,32 +4,32 @@ import { errorText, InboxError } from "../../errors.ts";
 import type { ProactiveMessage } from "../../types.ts";
 import type { LedgerEntry, LedgerHost, LedgerState } from "../ledger.ts";
 
-/** Longer errors are cut: they are for a person, and a handler may put anything into them. */
+/** Longer errors are cut. They are for a person, and a handler may put anything into them. */
 const MAX_ERROR_CHARS = 1_000;
-/** Longer names are hashed: an index holds no more than some 2,000 bytes a key. */
+/** Longer names are hashed, because an index takes only about 2,000 bytes per key. */
 const MAX_KEY_CHARS = 400;
 
 /**
- * A name from outside as it stands in a key column: itself, or a hash where a text column could not hold it (NUL, half a
- * character) or it is very long. Two names never share one.
+ * A name from outside, for a key column. It becomes a hash when it is very long, or a text column could not hold it
+ * (NUL, half a surrogate pair). Two names never become the same.
  */
 export function keyOf(name: string): string {
   if (name.length <= MAX_KEY_CHARS && !name.startsWith("#") && !name.includes("\0") && name.isWellFormed()) return name;
-  // UTF-16, so that two halves of characters do not become the same replacement.
+  // As UTF-16, because in UTF-8 two different half pairs would become the same replacement character.
   return `#${createHash("sha256").update(Buffer.from(name, "utf16le")).digest("base64url")}`;
 }
 
-/** A text as any text column can hold it, for people to read: the message has the exact one. */
+/** A text that any text column can hold, for people. The message has the exact text. */
 function plain(text: string): string {
   return text.replaceAll("\0", "").toWellFormed().slice(0, MAX_KEY_CHARS);
 }
 
-/** An error as it is kept. */
+/** The error as it is stored. */
 export function errorOf(error: string): string {
   return error.slice(0, MAX_ERROR_CHARS).replaceAll("\0", "").toWellFormed();
 }
 
-/** The lane of a message: its session's, or its own where no order is wanted. */
+/** The lane of a message: that of its session, or a separate one when no order is wanted. */
 function laneOf({ id, gateway, sessionKey }: ProactiveMessage, ordering: LedgerHost["ordering"]): string {
   return keyOf(ordering === "none" ? id : `${gateway} ${sessionKey}`);
 }
@@ -37,7 +37,7 @@ function laneOf({ id, gateway, sessionKey }: ProactiveMessage, ordering: LedgerH
 /**
  * The parameters of `take` for a message.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` when its session holds what JSON cannot.
+ * @throws {InboxError} `ERR_INBOX_OPTION` when its session cannot be written as JSON.
  */
 export function takeParameters(
   message: ProactiveMessage,
@@ -52,7 +52,7 @@ export function takeParameters(
   return [key, plain(gateway), plain(sessionKey), lane, keyOf(runId), now, body, checksumOf(key, body), owner];
 }
 
-/** By which a damaged text is told from a whole one: no engine has a checksum for every row. */
+/** Shows whether a stored text is damaged. Not every engine has a checksum for each row. */
 function checksumOf(key: string, body: string): number {
   return crc32(body, crc32(key));
 }
@@ -70,7 +70,7 @@ function encode(message: ProactiveMessage): string {
   }
 }
 
-/** A row of `messages`, as `claim` and the reads of dead letters give it. Engines may give numbers as text. */
+/** A row of `messages`, as returned by `claim` and the reads of dead letters. Engines may return numbers as text. */
 export interface MessageRow {
   readonly id: string;
   readonly state: string;
@@ -78,18 +78,18 @@ export interface MessageRow {
   readonly error: string | null;
   readonly changed_at: number | string;
   readonly position: number | string;
-  /** JSON, as text or read already. */
+  /** JSON, as text or parsed already. */
   readonly body: unknown;
-  /** Absent or null where the engine has checksums of its own. */
+  /** Absent or null when the engine has its own checksums. */
   readonly checksum?: number | string | null;
 }
 
-/** What a row says; undefined when its message cannot be read. */
+/** The entry in a row; undefined when its message cannot be read. */
 export function entryOf(row: MessageRow): LedgerEntry | undefined {
   const { state, attempts, error, changed_at, body, checksum } = row;
   const message = decode(body);
   if (message === undefined) return undefined;
-  // By the message's own id: a row whose id is damaged still holds a whole message.
+  // Computed from the message's own id, because a row with a damaged id may still hold a whole message.
   if (checksum != null && checksumOf(keyOf(message.id), String(body)) !== Number(checksum)) return undefined;
   return {
     message,
@@ -100,7 +100,7 @@ export function entryOf(row: MessageRow): LedgerEntry | undefined {
   };
 }
 
-/** What a claim brought: the entries in order, and the ids of the rows whose message cannot be read. */
+/** The result of a claim: the entries in order, and the ids of rows whose message cannot be read. */
 export function entriesOf(rows: readonly MessageRow[]): {
   readonly entries: readonly LedgerEntry[];
   readonly unreadable: readonly string[];
@@ -118,7 +118,7 @@ export function entriesOf(rows: readonly MessageRow[]): {
 function decode(body: unknown): ProactiveMessage | undefined {
   try {
     const value: unknown = typeof body === "string" ? JSON.parse(body) : body;
-    // Edited rows may lack what delivery reads.
+    // An edited row may lack fields that delivery reads.
     return isMessage(value)
       ? { ...value, attachments: Array.isArray(value.attachments) ? value.attachments : [] }
       : undefined;
@@ -127,7 +127,7 @@ function decode(body: unknown): ProactiveMessage | undefined {
   }
 }
 
-/** Whether what was read can be delivered: a damaged or edited row may hold anything. */
+/** Whether the value can be delivered. A damaged or edited row may hold anything. */
 function isMessage(value: unknown): value is ProactiveMessage {
   if (typeof value !== "object" || value === null) return false;
   const { id, gateway, runId, sessionKey, text } = value as Record<string, unknown>;

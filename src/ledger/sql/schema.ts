@@ -1,26 +1,26 @@
 /**
- * The tables, the same for every SQL engine. Times are ms since the epoch. `docs/ledger.md` tells what each column holds.
+ * The tables, the same for every SQL engine. Times are in ms since the epoch. `docs/ledger.md` explains each column.
  *
- * Whose a message is: `owner` is the instance that delivers it, or the empty string while nobody does. A session's messages
- * share a `lane`, which belongs to whoever owns any of its undelivered messages.
+ * `owner` is the instance that delivers a message, or the empty string when there is none. A session's messages share a
+ * `lane`. The lane belongs to the instance that owns any of its undelivered messages.
  */
 
-/** Raised when an older version could no longer work with the tables that this one makes. */
+/** Increased when an older version could not work with the tables of this one. */
 export const SCHEMA_VERSION = 1;
 
-/** Where engines differ in how tables are made. */
+/** How engines differ in creating tables. */
 export interface SchemaDialect {
   /** Put before each table's name, e.g. `"openclaw_inbox".`; may be empty. */
   readonly prefix: string;
   /** The type of a time or a count that needs more than 32 bits. */
   readonly integer: string;
-  /** The type and constraint of a column that counts up by itself and is never used twice. */
+  /** The type and constraint of a column that counts up and never uses a number twice. */
   readonly counter: string;
-  /** The type of a JSON document. It must keep `\u0000` and lone surrogates, where they are escaped. */
+  /** The type of a JSON document. It must keep escaped `\u0000` and escaped lone surrogates. */
   readonly json: string;
 }
 
-/** What makes the tables, statement by statement. Run it in one transaction. */
+/** The statements that create the tables. Run them in one transaction. */
 export function schema({ prefix, integer, counter, json }: SchemaDialect): readonly string[] {
   return [
     `create table ${prefix}messages (
@@ -39,7 +39,7 @@ export function schema({ prefix, integer, counter, json }: SchemaDialect): reado
   body ${json},
   checksum ${integer}
 )`,
-    // Each is only as large as what it is for: what is undelivered, unowned, dead, or waits to be forgotten.
+    // Each index holds only the rows it is for: undelivered, without an owner, dead, or waiting to be pruned.
     `create index messages_by_lane on ${prefix}messages (lane, owner) where state = 'taken'`,
     `create index messages_by_owner on ${prefix}messages (owner, position) where state = 'taken'`,
     `create index messages_dead on ${prefix}messages (position) where state = 'dead'`,

@@ -1,17 +1,21 @@
 /**
  * The statements, the same for every SQL engine. `$1`, `$2`, ... are parameters; each statement's comment names them. A
- * report (`attempted`, `delivered`, `dead`) has an effect only while the message is `taken` and its owner's: what an
- * instance does after its messages went over to another changes nothing.
+ * report (`attempted`, `delivered`, `dead`) has an effect only while the message is `taken` and belongs to the owner.
+ * So reports have no effect after another instance has taken the messages over.
  */
 export interface Statements {
   /**
-   * Takes a message on: `id, gateway, sessionKey, lane, runId, now, body, checksum, owner`. A row with the `owner` it got (the empty
-   * string: its lane is another's) or none: the id is known, or the run is solicited.
+   * Records a message: `id, gateway, sessionKey, lane, runId, now, body, checksum, owner`. Returns a row with its
+   * `owner`; that is the empty string when the lane belongs to another. Returns no row when the id is known, or the run
+   * is solicited.
    */
   readonly take: string;
-  /** Why `take` gave no row: `id`. A row when the id is known. */
+  /** Why `take` returned no row: `id`. Returns a row when the id is known. */
   readonly isKnown: string;
-  /** Takes a message on that is being delivered already, whoever has its lane: as `take`, then `attempts, error`. */
+  /**
+   * Records a message that is being delivered already, even if its lane belongs to another: like `take`, then
+   * `attempts, error`.
+   */
   readonly takeAnyway: string;
   /** `id, owner, attempts, error` */
   readonly attempted: string;
@@ -19,9 +23,9 @@ export interface Statements {
   readonly delivered: string;
   /** `id, owner, attempts, now, error` */
   readonly dead: string;
-  /** `owner, limit`. Gives the rows that are now the owner's, in no order. */
+  /** `owner, limit`. Returns the rows that are now the owner's, in no order. */
   readonly claim: string;
-  /** `owner`. A row when `claim` would give one. */
+  /** `owner`. Returns a row when `claim` would. */
   readonly isClaimable: string;
   /** `limit` */
   readonly deadLetters: string;
@@ -29,9 +33,9 @@ export interface Statements {
   readonly deadLettersAfter: string;
   /** `id` */
   readonly deadLetter: string;
-  /** `id, now`. A row when there was such a dead letter. */
+  /** `id, now`. Returns a row when there was such a dead letter. */
   readonly revive: string;
-  /** `id, now`. A row when there was such a dead letter. */
+  /** `id, now`. Returns a row when there was such a dead letter. */
   readonly drop: string;
   /** `runId, until` */
   readonly solicit: string;
@@ -39,38 +43,38 @@ export interface Statements {
   readonly cursor: string;
   /** `name, value, now` */
   readonly setCursor: string;
-  /** Lists an instance: `id, now, about`. */
+  /** Adds an instance to the list: `id, now, about`. */
   readonly register: string;
   /** The ids of the listed instances. */
   readonly instances: string;
   /** Gives up everything that an instance owns: `owner`. */
   readonly release: string;
-  /** Takes an instance off the list: `id`. */
+  /** Removes an instance from the list: `id`. */
   readonly unregister: string;
-  /** Forgets the oldest of `state` that changed before: `state, before, limit`. Gives a row for each. */
+  /** Deletes the oldest rows in `state` that changed before: `state, before, limit`. Returns a row for each. */
   readonly prune: string;
   /** `before` */
   readonly pruneCursors: string;
   /** `now` */
   readonly pruneSolicited: string;
-  /** How many messages there are in each state: rows of `state, count, oldest` (the time of its oldest change). */
+  /** How many messages are in each state: rows of `state, count, oldest` (the time of the oldest change). */
   readonly stats: string;
 }
 
-/** What a row of `messages` is read from; see `rows.ts`. */
+/** The columns that `rows.ts` reads. */
 const ENTRY = "id, state, attempts, error, changed_at, position, body, checksum";
 
-/** @param prefix Put before each table's name, as for the schema. @param options Where engines differ. */
+/** @param prefix Put before each table's name, as for the schema. @param options How engines differ. */
 export function statements(prefix: string, { claimLock = "" }: { readonly claimLock?: string } = {}): Statements {
   const messages = `${prefix}messages`;
   const insert = `insert into ${messages}
   (id, gateway, session_key, lane, run_id, state, taken_at, changed_at, body, checksum, owner, attempts, error)`;
-  // Nobody else owns a message of the lane. In two ranges, so that both are one step in the index.
+  // Whether nobody else owns a message of the lane. It has two ranges, so that each is one step in the index.
   const laneIsFree = (lane: string, me: string) =>
     `not exists (select 1 from ${messages} o where o.state = 'taken' and o.lane = ${lane} and o.owner > '' and o.owner < ${me})
     and not exists (select 1 from ${messages} o where o.state = 'taken' and o.lane = ${lane} and o.owner > ${me})`;
   return {
-    // With unowned ones in its lane the message must wait, too, or it would overtake them.
+    // If the lane has messages without an owner, the new one must wait, too. Otherwise it would overtake them.
     take: `${insert}
 select $1, $2, $3, $4, $5, 'taken', $6, $6, $7, $8,
   case when exists (select 1 from ${messages} o where o.state = 'taken' and o.lane = $4 and o.owner < $9)

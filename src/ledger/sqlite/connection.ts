@@ -9,7 +9,7 @@ import { readDamaged } from "./thread/read-damaged.ts";
 import { repair } from "./thread/repair.ts";
 import { type ThreadParts, threadMain } from "./thread/thread.ts";
 
-/** A statement and its parameters, in the thread's way. */
+/** A statement and its parameters, in the form for the thread. */
 export type Step = readonly [name: StatementName, parameters: readonly SQLInputValue[]];
 
 /** A job that waits for its result. */
@@ -18,7 +18,7 @@ interface Waiting {
   readonly resolve: (result: JobResult) => void;
 }
 
-/** What is asked beside jobs, and waits for its answer. */
+/** A request other than a job, which waits for its answer. */
 interface Asked {
   readonly request: ThreadRequest;
   readonly resolve: (answer: ThreadAnswer) => void;
@@ -26,18 +26,18 @@ interface Asked {
 
 const parts: ThreadParts = { inodeOf, locksOf, mendLog, readDamaged, repair };
 
-/** The thread's program: the source text of each part, so that it is found in a bundle, too. */
+/** The thread's program: the source text of each part. A bundle contains it, too. */
 function programText(): string {
   const texts = Object.entries(parts).map(([name, part]) => `${name}: (${part})`);
   return `(${threadMain})({ ${texts.join(", ")} })`;
 }
 
-/** The thread has ended by itself; what it was told last may or may not be on disk. */
+/** The thread has ended by itself. Its last writes may or may not be on disk. */
 const GONE = { problem: "failed", code: 0, text: "its thread has ended" } as const;
 
 /**
- * The host's end of the ledger's thread. Jobs that come while the thread is busy go to it together, as one transaction;
- * none waits for a timer.
+ * The host's end of the ledger's thread. Jobs that come while the thread is busy go to it together, as one transaction.
+ * No job waits for a timer.
  */
 export class Connection {
   private readonly data: ThreadData;
@@ -45,7 +45,7 @@ export class Connection {
   private worker: Worker | undefined;
   private waiting: Waiting[] = [];
   private asked: Asked[] = [];
-  /** What the thread is at, and the jobs that are its. */
+  /** What the thread works on, and the jobs in it. */
   private busy: ((answer: ThreadAnswer) => void) | undefined;
   private scheduled = false;
 
@@ -59,13 +59,14 @@ export class Connection {
     return this.worker !== undefined;
   }
 
-  /** Starts the thread; ask it to `open` before anything else. */
+  /** Starts the thread. Ask it to `open` before anything else. */
   start(): void {
     const worker = new Worker(programText(), {
       eval: true,
       workerData: this.data,
       name: "openclaw-inbox ledger",
-      // `node:sqlite` warns that it is experimental on Node 22. Nothing else runs in this thread; nor do the host's loaders.
+      // `node:sqlite` warns on Node 22 that it is experimental. Only our code runs in this thread, without the host's
+      // loaders.
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     worker.unref();
@@ -80,18 +81,18 @@ export class Connection {
     this.worker = worker;
   }
 
-  /** Does a job: its steps in turn, until one gives rows. */
+  /** Runs a job: its steps in turn, until one returns rows. */
   run(job: readonly Step[]): Promise<JobResult> {
     return new Promise((resolve) => this.add(job, resolve));
   }
 
-  /** The same, with a callback, which costs a message less than promises do. */
+  /** The same with a callback, which costs less per message than promises. */
   add(job: readonly Step[], resolve: (result: JobResult) => void): void {
     this.waiting.push({ job, resolve });
     this.schedule();
   }
 
-  /** Asks the thread, after all jobs that were given before. */
+  /** Asks the thread, after all jobs before it. */
   ask(request: Exclude<ThreadRequest, { ask: "run" }>): Promise<ThreadAnswer> {
     return new Promise((resolve) => {
       this.asked.push({ request, resolve });
@@ -99,7 +100,7 @@ export class Connection {
     });
   }
 
-  /** Resolves when everything given so far has its result. */
+  /** Resolves when every job and request so far has its result. */
   async settled(): Promise<void> {
     while (this.busy !== undefined || this.waiting.length > 0 || this.asked.length > 0) {
       await new Promise<void>((resolve) => {
@@ -119,7 +120,7 @@ export class Connection {
   private schedule(): void {
     if (this.busy !== undefined || this.scheduled) return;
     this.scheduled = true;
-    // Everything that comes in this turn goes together.
+    // Everything that comes in this turn is sent together.
     queueMicrotask(() => {
       this.scheduled = false;
       this.next();
@@ -129,7 +130,7 @@ export class Connection {
   private next(): void {
     if (this.busy !== undefined) return;
     const [asked] = this.asked;
-    // Opening comes before the jobs that wait for it; everything else, after those that were given before.
+    // Opening comes before the jobs that wait for it. Every other request comes after the jobs before it.
     if (asked !== undefined && (asked.request.ask === "open" || this.waiting.length === 0)) {
       this.asked.shift();
       this.send(asked.request, asked.resolve);
@@ -152,7 +153,7 @@ export class Connection {
     });
   }
 
-  /** Up to a claim: what is taken after it must reach delivery after what it brings. */
+  /** The jobs up to a claim. What is taken after the claim must reach delivery after the claimed messages. */
   private takeJobs(): Waiting[] {
     const end = this.waiting.findIndex(({ job }) => job[0]?.[0] === "claim") + 1 || this.waiting.length;
     const jobs = this.waiting.slice(0, end);
@@ -164,7 +165,7 @@ export class Connection {
     this.busy = heard;
     const { worker } = this;
     if (worker === undefined) return void queueMicrotask(() => this.hear({ answer: "failed", error: GONE }));
-    // Work in hand: the process must not end under it.
+    // The process must not end while a job is in progress.
     worker.ref();
     worker.postMessage(request);
   }

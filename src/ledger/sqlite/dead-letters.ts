@@ -15,10 +15,10 @@ export interface DeadLettersOptions {
   readonly change: (job: readonly Step[]) => Promise<readonly object[]>;
 }
 
-/** The dead letters of a ledger file, and those that are dead in memory only. */
+/** The dead letters of a ledger file, and those that are dead only in memory. */
 export class DeadLetters {
   private readonly options: DeadLettersOptions;
-  /** Those that were revived in memory. */
+  /** Dead letters that were revived in memory. */
   private revived: LedgerEntry[] = [];
 
   constructor(options: DeadLettersOptions) {
@@ -30,7 +30,7 @@ export class DeadLetters {
     const letters: LedgerEntry[] = [];
     const inMemory = unsaved.findIndex(({ message }) => message.id === after);
     if (inMemory >= 0) return unsaved.slice(inMemory + 1, inMemory + 1 + limit);
-    // A page may hold rows that cannot be read.
+    // A page may have rows that cannot be read.
     for (let from = after === undefined ? undefined : keyOf(after); letters.length < limit; ) {
       const count = limit - letters.length;
       const rows = await this.read(from === undefined ? ["deadLetters", [count]] : ["deadLettersAfter", [from, count]]);
@@ -50,7 +50,7 @@ export class DeadLetters {
     return this.entriesOf(await this.read(["deadLetter", [keyOf(id)]]))[0];
   }
 
-  /** False when there is none of this id. */
+  /** Resolves to false when there is none with this id. */
   async revive(id: string): Promise<boolean> {
     const { unsaved, change, now } = this.options;
     const entry = unsaved.get(id);
@@ -63,12 +63,12 @@ export class DeadLetters {
     return true;
   }
 
-  /** Those that were revived in memory, for the next `claim`. */
+  /** Dead letters that were revived in memory, for the next `claim`. */
   takeRevived(limit: number): LedgerEntry[] {
     return this.revived.splice(0, limit);
   }
 
-  /** False when there is none of this id. */
+  /** Resolves to false when there is none with this id. */
   async drop(id: string): Promise<boolean> {
     const { unsaved, change, now } = this.options;
     const entry = unsaved.get(id);
@@ -88,7 +88,7 @@ export class DeadLetters {
     return entries;
   }
 
-  /** The dead letters that the file does not know as such. */
+  /** The dead letters that are not recorded as dead in the file. */
   private async unsavedLetters(): Promise<readonly LedgerEntry[]> {
     const letters = await Promise.all(this.options.unsaved.dead().map((entry) => this.unsavedLetter(entry)));
     return letters.filter((letter) => letter !== undefined);

@@ -4,7 +4,7 @@ import { errorText, InboxError } from "../../errors.ts";
 import { entryOf, type MessageRow } from "../sql/rows.ts";
 import { APPLICATION_ID, sqliteStatements } from "./statements.ts";
 
-/** How many messages a file has in a state, and since when the oldest is in it, in ms since the epoch. */
+/** How many messages of a file are in a state, and since when the oldest is, in ms since the epoch. */
 export interface StateCount {
   readonly state: string;
   readonly count: number;
@@ -20,7 +20,10 @@ export interface FileCheck {
   readonly unreadable: readonly string[];
 }
 
-/** Looks into a ledger file for a person, without being an inbox on it. Synchronous; whoever else has it open is not held up. */
+/**
+ * Reads a ledger file for a person, without being an inbox on it. Synchronous. It does not delay others that use the
+ * file.
+ */
 export class FileLook {
   private readonly file: string;
   private readonly db: DatabaseSync;
@@ -59,7 +62,7 @@ export class FileLook {
     });
   }
 
-  /** Writes a whole, readable copy, as the file is at this moment. Refuses to write over anything. */
+  /** Writes a complete, readable copy, as the file is at this moment. Refuses to overwrite a file. */
   backup(to: string): void {
     if (existsSync(to)) throw new InboxError("ERR_INBOX_LEDGER", `There is a file ${to} already`, { file: to });
     try {

@@ -2,16 +2,16 @@ import { assertKnownKeys, optionError } from "../../errors.ts";
 
 /** Options of {@link createSqliteLedger}. */
 export interface SqliteLedgerOptions {
-  /** How long delivered ids are remembered, in ms, from 1. Default 86,400,000 (24 hours). */
+  /** How long the ids of delivered messages are remembered, in ms, from 1. Default 86,400,000 (24 hours). */
   readonly retainMs?: number;
   /**
-   * How long dead letters are kept, with their text, for a person to retry or drop, in ms, from 1.
-   * One that was dropped is remembered for `retainMs`. Default 604,800,000 (7 days).
+   * How long dead letters and their texts are kept for a person to retry or drop, in ms, from 1. A dropped one is
+   * remembered for `retainMs`. Default 604,800,000 (7 days).
    */
   readonly retainDeadMs?: number;
   /**
-   * How many ids that were delivered while the disk refused them are kept in memory, from 1. One
-   * more forgets the oldest, whose message may then be handed over again. Default 100,000.
+   * The most ids that were delivered while the disk could not be written and are kept in memory, from 1. One more
+   * evicts the oldest, whose message may then be delivered again. Default 100,000.
    */
   readonly maxUnsaved?: number;
 }

@@ -4,7 +4,9 @@ import { basename, dirname, join, resolve } from "node:path";
 import { errorText, InboxError } from "../../errors.ts";
 import { openError } from "./problems.ts";
 
-/** The types of file systems, as Linux's `statfs` gives them, whose files live on another machine or behind a process. */
+/**
+ * File systems whose files are on another machine or served by a process, by the type that Linux's `statfs` returns.
+ */
 const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],
@@ -26,9 +28,9 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0xbacbacbc, "a VMware shared folder"],
 ]);
 
-/** The name of the network file system of that type; undefined for a local one. */
+/** The name of the network file system with that type; undefined for a local one. */
 export function networkFileSystem({ type }: Pick<StatsFs, "type">): string | undefined {
-  // Some systems give the type as a signed number.
+  // Some systems return the type as a signed number.
   return NETWORK_FILE_SYSTEMS.get(type >>> 0);
 }
 
@@ -36,10 +38,10 @@ function codeOf(error: unknown): string {
   return String((error as { code?: unknown }).code);
 }
 
-/** How many symbolic links may lead to one another. */
+/** The longest chain of symbolic links. */
 const MAX_LINKS = 40;
 
-/** The real path of a file that may not be there yet. */
+/** The real path of a file, which may not exist yet. */
 async function realPathOf(file: string): Promise<string> {
   let path = resolve(file);
   for (let links = 0; links < MAX_LINKS; links += 1) {
@@ -60,8 +62,8 @@ async function isMount(path: string): Promise<boolean> {
 }
 
 /**
- * Makes sure that a ledger file can be at that place, and gives its real path: two names of it that are symbolic links are
- * one ledger. Never opens the file: closing it again would end the locks of this process on it.
+ * Checks that a ledger file can be at that place, and returns its real path. Two names that are symbolic links are one
+ * ledger. It never opens the file, because closing it would end this process's locks on it.
  *
  * @throws {InboxError} `ERR_INBOX_LEDGER` with `details` `{ file, reason }`.
  */

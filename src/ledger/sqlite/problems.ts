@@ -37,7 +37,7 @@ const explanations: Readonly<Record<LedgerProblem, string>> = {
   failed: "the file could not be opened",
 };
 
-/** An `ERR_INBOX_LEDGER` that names the file and what to do. */
+/** An `ERR_INBOX_LEDGER` that names the file and says what to do. */
 export function openError(file: string, reason: LedgerProblem, why?: string, cause?: unknown): InboxError {
   const because = why === undefined || why === "" ? "" : ` (${why})`;
   return new InboxError(
@@ -48,7 +48,7 @@ export function openError(file: string, reason: LedgerProblem, why?: string, cau
   );
 }
 
-/** SQLite's primary result codes that a person can do something about. */
+/** SQLite's primary result codes that a person can act on. */
 const REASONS: ReadonlyMap<number, LedgerProblem> = new Map([
   [3, "no-permission"],
   [5, "busy"],
@@ -60,14 +60,14 @@ const REASONS: ReadonlyMap<number, LedgerProblem> = new Map([
   [26, "foreign"],
 ]);
 
-/** Why the thread could not open the file, by the code that SQLite gave. */
+/** Why the thread could not open the file, by SQLite's code. */
 export function reasonOf({ problem, code }: ThreadError): LedgerProblem {
   if (problem === "foreign" || problem === "newer") return problem;
-  // A table whose definition cannot be read has a plain error as its code.
+  // A table with an unreadable definition gives a plain error code.
   return REASONS.get(code % 256) ?? (code === 1 ? "damaged" : "failed");
 }
 
-/** What is wrong with an open file, for an alarm. */
+/** The problem of an open file, for an alarm. */
 export function troubleOf(file: string, { problem, code, text }: ThreadError): InboxError {
   if (problem === "moved") {
     return new InboxError(

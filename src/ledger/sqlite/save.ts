@@ -6,15 +6,15 @@ import type { Report, Unsaved, UnsavedEntry } from "./unsaved.ts";
 /** How many messages go to the thread at once. */
 const STEP = 500;
 
-/** Whose messages are written. */
+/** The inbox whose messages are written. */
 export interface Writer {
-  /** The instance. */
+  /** The id of its instance. */
   readonly id: string;
   readonly ordering: LedgerHost["ordering"];
   readonly now: () => number;
 }
 
-/** Writes what is reported of a message. */
+/** The step that writes a report about a message. */
 export function reportStep(owner: string, id: string, { state, attempts, at, error = "" }: Report): Step {
   const key = keyOf(id);
   if (state === "delivered") return ["delivered", [key, owner, attempts, at]];
@@ -22,12 +22,12 @@ export function reportStep(owner: string, id: string, { state, attempts, at, err
   return ["attempted", [key, owner, attempts, error]];
 }
 
-/** Writes a cursor. */
+/** The step that writes a cursor. */
 export function cursorStep(name: string, value: string, now: number): Step {
   return ["setCursor", [keyOf(name), value.toWellFormed(), now]];
 }
 
-/** Brings to disk what is in memory only. False: the disk refuses. */
+/** Writes to disk what is only in memory. Resolves to false when the disk cannot be written. */
 export async function save(connection: Connection, unsaved: Unsaved, writer: Writer): Promise<boolean> {
   while (unsaved.size > 0) {
     const entries = unsaved.first(STEP);
@@ -53,7 +53,7 @@ async function saveEntry(
   return result.error === undefined;
 }
 
-/** Cursors come last: they speak of what was taken before. */
+/** Cursors come last, because they cover what was taken before. */
 async function saveRest(connection: Connection, unsaved: Unsaved, { now }: Writer): Promise<boolean> {
   const { cursors, solicited } = unsaved;
   for (const [runId, until] of [...solicited]) {

@@ -24,24 +24,29 @@ const BUSY_MS = 5_000;
 const POLL_MS = 200;
 const MAX_CHECKED_BYTES = 64 * 1_048_576;
 const SWEEP_MS = 500;
-/** Each writes one or two pages of 4 kB, or more of a long text. */
+/**
+ * After how many jobs the log is copied into the file. Each job writes one or two pages of 4 kB, or more for a long
+ * text.
+ */
 const CHECKPOINT_JOBS = 2_000;
 const RETAIN_CURSORS_MS = 30 * 86_400_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 
 /**
- * A durable ledger in one file, made when it is not there (its folder must exist); SQLite keeps a `-wal` and a `-shm` file
- * beside it, and each inbox that uses it a small lock file. Inboxes in one or several processes of one machine may share
- * it; not over a network file system. All disk work is done by a thread of its own.
+ * A durable ledger in one file, created if needed (its folder must exist). SQLite keeps a `-wal` and a `-shm` file
+ * beside it, and each inbox that uses it a small lock file. Inboxes in one or several processes on one machine may
+ * share it, but not over a network file system. A separate thread does all disk work.
  *
- * What an inbox took belongs to it until it closes or its process (or thread) ends, which the others notice within two
- * seconds: the lock of a living one is held by the kernel, so nobody who is only slow or stopped is robbed.
+ * Messages that an inbox took belong to it until it closes, or its process or thread ends. The others notice that
+ * within two seconds. The kernel holds the lock of a living inbox, so one that is only slow or stopped keeps its
+ * messages.
  *
- * While the disk refuses (full, broken, file gone), `take` answers from memory, deliveries go on, and the host has an alarm;
- * the ledger tries again by itself after 1 to 30 seconds. In that time two processes know nothing of each other's new messages.
+ * While the disk cannot be written (full, broken, file gone), `take` answers from memory, deliveries continue, and the
+ * host gets an alarm. The ledger tries again after 1 to 30 seconds. In that time two processes do not know each other's
+ * new messages.
  *
- * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option. That the file cannot be opened is told by `open`.
+ * @throws {InboxError} `ERR_INBOX_OPTION` for a wrong option. If the file cannot be opened, `open` rejects.
  *
  * @example
  * createInbox({ ledger: createSqliteLedger("./inbox.db", { retainDeadMs: 30 * 86_400_000 }) });
@@ -62,7 +67,7 @@ class SqliteLedger implements Ledger {
   private connection: Connection | undefined;
   private opening: Promise<Connection> | undefined;
   private closing: Promise<void> | undefined;
-  /** False from a write that failed until memory has been brought to disk. */
+  /** False from a failed write on, until everything in memory is on disk. */
   private safe = true;
   private retrying: Promise<boolean> | undefined;
   private retryTimer: Timer | undefined;
@@ -156,7 +161,7 @@ class SqliteLedger implements Ledger {
     );
   }
 
-  /** The connection, once there is one. */
+  /** The connection, when there is one. */
   private async ready(): Promise<Connection> {
     if (this.closing !== undefined) throw this.stoppedError();
     if (this.connection !== undefined) return this.connection;
@@ -168,7 +173,7 @@ class SqliteLedger implements Ledger {
     return (this.connection ?? (await this.ready())).run(job);
   }
 
-  /** `run` with a callback: once the file is open, without a promise. */
+  /** `run` with a callback and without a promise. It runs when the file is open. */
   private add(job: readonly Step[], resolve: (result: JobResult) => void, reject: (error: unknown) => void): void {
     if (this.connection !== undefined) this.connection.add(job, resolve);
     else this.run(job).then(resolve, reject);
@@ -182,7 +187,7 @@ class SqliteLedger implements Ledger {
       if (this.unsaved.get(id) !== undefined) return resolve("known");
       if ((this.unsaved.solicited.get(runId) ?? 0) > now) return resolve("solicited");
       const parameters = takeParameters(message, this.host?.ordering ?? "session", now, this.instance);
-      // One array for both: sent to the thread, it is copied once.
+      // One array for both, so that it is copied to the thread only once.
       const isKnown: Step = ["isKnown", parameters];
       const job: readonly Step[] = this.safe ? [["take", parameters], isKnown] : [isKnown];
       this.add(job, (result) => resolve(this.taken(message, now, job, result)), reject);
@@ -218,7 +223,7 @@ class SqliteLedger implements Ledger {
     this.write([reportStep(this.instance, id, report)], () => this.unsaved.report(id, report));
   }
 
-  /** Writes something; keeps it in memory where that fails. `done`: it is written or kept. */
+  /** Writes something, or keeps it in memory if that fails. `done` is called when it is written or kept. */
   private write(job: readonly Step[], keep: () => void, done = () => {}): void {
     const heard = ({ error }: JobResult) => {
       if (error !== undefined) {
@@ -227,7 +232,7 @@ class SqliteLedger implements Ledger {
       }
       done();
     };
-    // Where it could not be opened, `open` has told.
+    // If the file could not be opened, `open` has reported that.
     this.add(job, heard, done);
   }
 
@@ -242,7 +247,7 @@ class SqliteLedger implements Ledger {
     return [...revived, ...entries];
   }
 
-  /** A damaged id is mended by that of its message, or no report would find the row. */
+  /** Replaces a damaged id by that of the message. Otherwise no report would find the row. */
   private mendId(row: MessageRow): void {
     const message = entryOf(row)?.message;
     if (message !== undefined && keyOf(message.id) !== row.id)
@@ -292,7 +297,8 @@ class SqliteLedger implements Ledger {
   setCursor(name: string, value: string): void {
     if (this.closing !== undefined || this.opening === undefined) return;
     const keep = () => this.unsaved.cursors.set(name, value);
-    // A cursor says that all before it is taken care of: while that is in memory only, so is the cursor.
+    // A cursor says that everything before it is recorded. While that is only in memory, the cursor stays in memory,
+    // too.
     if (this.safe) this.write([cursorStep(name, value, this.clock.now())], keep);
     else keep();
   }
@@ -325,7 +331,7 @@ class SqliteLedger implements Ledger {
         ),
       );
     }
-    // What it owns is given up; where that cannot be written, it is when its lock is gone.
+    // Gives up what it owns. If that cannot be written, others see that its lock is gone.
     await connection.ask({ ask: "close" });
     await connection.end();
   }
@@ -347,7 +353,7 @@ class SqliteLedger implements Ledger {
     throw troubleOf(this.file, error);
   }
 
-  /** The disk refused something, whoever asked for it. */
+  /** The disk could not be written or read, in some job. */
   private failed(error: ThreadError): void {
     if (!this.safe || this.closing !== undefined) return;
     this.safe = false;
@@ -362,7 +368,7 @@ class SqliteLedger implements Ledger {
     });
   }
 
-  /** Brings everything to disk. One at a time; several callers share it. */
+  /** Writes everything to disk. Only one retry runs at a time, and callers share it. */
   private retry(): Promise<boolean> {
     this.retrying ??= this.retryNow().finally(() => {
       this.retrying = undefined;
@@ -376,7 +382,7 @@ class SqliteLedger implements Ledger {
     const hasEnded = !connection.alive;
     if (hasEnded) connection.start();
     const mended = await connection.ask({ ask: hasEnded ? "open" : "mend", now });
-    // Another try begins with a new thread, since this one has nothing open.
+    // This thread has nothing open, so the next try uses a new thread.
     if (hasEnded && mended.answer !== "done") await connection.end();
     if (mended.answer !== "done") return false;
     const { ordering } = this.host as LedgerHost;

@@ -2,28 +2,28 @@ import { schema } from "../sql/schema.ts";
 import { type Statements, statements } from "../sql/statements.ts";
 import type { ThreadStatement } from "./thread/messages.ts";
 
-/** "ocix", as a number: by which a ledger file is known to be one. */
+/** "ocix" as a number. It marks a file as a ledger. */
 export const APPLICATION_ID = 0x6f636978;
 
 /** The tables of a ledger file. */
 export const sqliteSchema = schema({
   prefix: "",
   integer: "integer",
-  // A number that was used is not used again, so that the order is that of taking on.
+  // A number is never used twice, so the order is that of taking.
   counter: "integer primary key autoincrement",
   json: "text",
 });
 
-/** What only a ledger file needs. */
+/** Statements that only a ledger file needs. */
 interface SqliteStatements extends Statements {
   /** The next owner after one: `owner`. */
   readonly nextOwner: string;
-  /** All of the undelivered messages of an owner, as `copy` takes them: `owner`. */
+  /** All undelivered messages of an owner, as `copy` takes them: `owner`. */
   readonly owned: string;
   readonly copy: string;
   /** Gives a row the id of its message: `id, newId`. */
   readonly rename: string;
-  /** A message in whatever state: `id`. */
+  /** A message in any state: `id`. */
   readonly message: string;
 }
 
@@ -43,7 +43,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (id)
 /** The name of a statement of a ledger file. */
 export type StatementName = keyof SqliteStatements;
 
-/** The statements as `node:sqlite` takes them: every version has `?`, where each stands for one value. */
+/** The statements for `node:sqlite`. Every version supports `?`, which stands for one value. */
 export const sqliteStatements: Readonly<Record<StatementName, ThreadStatement>> = Object.fromEntries(
   Object.entries(all).map(([name, text]: [string, string]) => {
     const order: number[] = [];

@@ -1,10 +1,10 @@
 import type { ProactiveMessage } from "../../types.ts";
 import type { LedgerState } from "../ledger.ts";
 
-/** A message that memory knows more of than the file. */
+/** A message of which memory knows more than the file. */
 export interface UnsavedEntry {
   readonly id: string;
-  /** The message, where the file does not have it. */
+  /** The message, if the file does not have it. */
   readonly message?: ProactiveMessage;
   readonly state: LedgerState;
   readonly attempts: number;
@@ -12,10 +12,10 @@ export interface UnsavedEntry {
   readonly error?: string;
 }
 
-/** What a report says of a message. */
+/** The content of a report. */
 export type Report = Pick<UnsavedEntry, "state" | "attempts" | "at" | "error">;
 
-/** What could not be written, until it can: by id, the oldest first. */
+/** What could not be written yet: by id, oldest first. */
 export class Unsaved {
   readonly cursors = new Map<string, string>();
   readonly solicited = new Map<string, number>();
@@ -45,14 +45,14 @@ export class Unsaved {
     this.set({ id: message.id, message, state: "taken", attempts: 0, at });
   }
 
-  /** Notes a report. One on what has settled already is void. */
+  /** Stores a report. A report about a message that is delivered or dead already has no effect. */
   report(id: string, report: Report): void {
     const before = this.entries.get(id);
     if (before !== undefined && before.state !== "taken") return;
     this.set({ id, ...(before?.message && { message: before.message }), ...report });
   }
 
-  /** Changes an entry whatever its state. */
+  /** Changes an entry in any state. */
   set(entry: UnsavedEntry): void {
     const { id, state } = entry;
     this.entries.set(id, entry);
@@ -74,7 +74,7 @@ export class Unsaved {
     return first;
   }
 
-  /** The entry is in the file, unless it has changed meanwhile. */
+  /** The entry is in the file, unless it has changed since then. */
   saved(entry: UnsavedEntry): void {
     if (this.entries.get(entry.id) !== entry) return;
     this.entries.delete(entry.id);

@@ -1,6 +1,6 @@
 /**
- * Which file it is, on which disk; empty where there is none. Never by opening it: as a file of this process is closed, all locks
- * of the process on it are gone. Runs in the ledger's thread from its source text, like all of it.
+ * Identifies a file by disk and inode; empty when there is none. It never opens the file, because closing it would end
+ * all locks of this process on it. It runs in the ledger's thread from its source text.
  */
 export function inodeOf(path: string): string {
   const stats = process.getBuiltinModule("node:fs").statSync(path, { bigint: true, throwIfNoEntry: false });

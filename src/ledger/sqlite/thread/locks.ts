@@ -3,21 +3,24 @@ import type { ThreadData } from "./messages.ts";
 
 /** The locks of the instances on one ledger file. */
 export interface Locks {
-  /** Locks that of this instance, as long as this thread lives; again, where its file has gone. */
+  /** Takes this instance's lock as long as this thread lives; again, if its file is gone. */
   open(): void;
   /** Whether its file is still there. */
   isInPlace(): boolean;
   /** Whether another instance lives. */
   hasOthers(): boolean;
-  /** Does `work` where the instance `id` is dead, with its lock in hand, and removes that lock. False: it lives, or that cannot be told. */
+  /**
+   * If the instance `id` is dead, takes its lock, runs `work`, and removes the lock. Returns false when it lives, or
+   * that is unknown.
+   */
   bury(id: string, work: () => void): boolean;
-  /** Lets go of that of this instance. */
+  /** Releases this instance's lock. */
   close(): void;
 }
 
 /**
- * A lock says that an instance lives: an empty database that is locked for as long as a connection is there. The kernel lets
- * go of it when the process or the thread ends, however it ends. Runs in the ledger's thread from its source text, like all of it.
+ * A lock shows that an instance lives. It is an empty database, locked as long as its connection is open. The kernel
+ * releases it when the process or the thread ends in any way. It runs in the ledger's thread from its source text.
  */
 export function locksOf(data: ThreadData, inodeOf: (path: string) => string): Locks {
   const { DatabaseSync: Database } = process.getBuiltinModule("node:sqlite");
@@ -40,7 +43,7 @@ export function locksOf(data: ThreadData, inodeOf: (path: string) => string): Lo
           if (((error as { errcode?: number }).errcode ?? 0) % 256 === 5) continue;
           throw error;
         }
-        // Whoever clears away the locks of the dead may have had it a moment ago, and removed the file.
+        // An instance that removes the locks of dead ones may have had this lock a moment ago, and removed the file.
         locks.inode = inodeOf(path);
         if (locks.inode !== "") return fs.chmodSync(path, 0o600);
       }
@@ -56,7 +59,7 @@ export function locksOf(data: ThreadData, inodeOf: (path: string) => string): Lo
       return fs.readdirSync(folder).some((name) => {
         const other = `${folder}/${name}`;
         if (!name.startsWith(basename(data.locks)) || other === path) return false;
-        // It may have gone a moment ago.
+        // It may have been removed a moment ago.
         if (fs.statSync(other, { throwIfNoEntry: false })?.isFile() !== true) return false;
         let lock: DatabaseSync | undefined;
         try {
@@ -71,7 +74,7 @@ export function locksOf(data: ThreadData, inodeOf: (path: string) => string): Lo
       });
     },
 
-    /** Locks it at once, or throws. */
+    /** Takes the lock at once, or throws. */
     lock(other: string): DatabaseSync {
       const lock = new Database(other);
       try {
@@ -99,7 +102,7 @@ export function locksOf(data: ThreadData, inodeOf: (path: string) => string): Lo
     },
 
     close(): void {
-      // While it is held, so that nobody takes it for that of another.
+      // Removed while the lock is held, so that no instance removes the lock file of another.
       if (locks.own !== undefined && locks.isInPlace()) fs.rmSync(path, { force: true });
       locks.own?.close();
       locks.own = undefined;

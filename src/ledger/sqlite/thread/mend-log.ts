@@ -1,18 +1,19 @@
-/** What was wrong with a write-ahead log. */
+/** The damage in a write-ahead log. */
 export interface LogDamage {
-  /** How many flipped bits were found and flipped back. */
+  /** How many flipped bits were found and corrected. */
   readonly mended: number;
-  /** How many pages are damaged in another way; they stay as they are, for a check of the file to find. */
+  /** How many pages are damaged in another way. They stay unchanged, and a check of the file finds them. */
   readonly damaged: number;
-  /** Puts the mended log in its place. Nobody may have the ledger open. */
+  /** Replaces the log by the corrected one. No process may have the ledger open. */
   save(): void;
 }
 
 /**
- * Looks for damage in the write-ahead log that a crash has left; undefined where all is well. SQLite ends its reading at the
- * first checksum that does not fit, and drops without a word all that was committed after it. Here the checksum tells which bit was
- * flipped, for three of four bits. Another page is taken as it is where it is one bit that was flipped, or where later commits
- * follow: they were written when it was on disk. What was not committed in full is left out, as SQLite does. Runs in the ledger's thread from its source text, like all of it.
+ * Looks for damage in the write-ahead log that a crash has left; undefined when there is none. SQLite stops reading at
+ * the first wrong checksum, and silently drops every commit after it. Here, for three of four bits the checksum shows
+ * which bit was flipped. Other pages are kept unchanged if one bit was flipped, or if later commits follow, because
+ * those were written when the page was on disk. An incomplete commit is left out, as in SQLite. It runs in the ledger's
+ * thread from its source text.
  *
  * The format: https://sqlite.org/fileformat2.html#the_write_ahead_log
  */
@@ -21,7 +22,7 @@ export function mendLog(file: string): LogDamage | undefined {
   const { endianness } = process.getBuiltinModule("node:os");
   const HEADER = 32;
   const FRAME = 24;
-  /** Larger ones are left to SQLite. */
+  /** Larger logs are left to SQLite. */
   const MAX_BYTES = 268_435_456;
   const stats = fs.statSync(file, { throwIfNoEntry: false });
   // What is no file, or may not be read, SQLite will name.
@@ -57,7 +58,7 @@ export function mendLog(file: string): LogDamage | undefined {
       bytes.writeUInt32BE(b, at + 4);
     },
 
-    /** The words that the checksum of a frame is of; of the header, those of `frame` -1. */
+    /** The words that a frame's checksum covers. Frame -1 is the header. */
     stretches(frame: number): readonly (readonly [from: number, to: number])[] {
       if (frame < 0) return [[0, 6]];
       const from = log.at(frame) >> 2;
@@ -86,12 +87,12 @@ export function mendLog(file: string): LogDamage | undefined {
       return (a === 0 || b === 0) && Number.isInteger(Math.log2(a + b));
     },
 
-    /** The bits of a frame of which each alone, flipped, would make its sums those that are written. */
+    /** The bits of a frame of which each one, flipped alone, would give the written sums. */
     bitsOf(frame: number, found: readonly [number, number], written: readonly [number, number]) {
       const a = (written[0] - found[0]) >>> 0;
       const b = (written[1] - found[1]) >>> 0;
       const bits: (readonly [word: number, mask: number])[] = [];
-      // By how much each 1 that is added to the first or the second word of a pair changes the sums.
+      // How much adding 1 to the first or the second word of a pair changes the sums.
       let first = [1, 1] as [number, number];
       let second = [0, 1] as [number, number];
       for (const [from, to] of [...log.stretches(frame)].reverse())
@@ -108,7 +109,9 @@ export function mendLog(file: string): LogDamage | undefined {
       return bits;
     },
 
-    /** Mends the one flipped bit of a frame, in it or in its checksum, at `at`. "unclear": it is one of several. */
+    /**
+     * Corrects the one flipped bit of a frame, in it or in its checksum, at `at`. "unclear": it is one of several bits.
+     */
     mend(
       frame: number,
       frames: number,
@@ -119,7 +122,7 @@ export function mendLog(file: string): LogDamage | undefined {
       const written = log.sumsAt(at);
       const isOfSums = log.isOneBitApart(found, written);
       const bits = log.bitsOf(frame, found, written);
-      // The frame after it was summed on from the right one.
+      // The checksum of the next frame was computed from the correct one.
       const isProven = frame + 1 < frames && log.isSame(log.sums(found, frame + 1), log.sumsAt(log.at(frame + 1) + 16));
       if (isOfSums && (isProven || bits.length === 0)) {
         log.write(at, found);
@@ -132,12 +135,15 @@ export function mendLog(file: string): LogDamage | undefined {
       return "mended";
     },
 
-    /** What two of three are. */
+    /** The value that at least two of three have. */
     agreed(texts: readonly string[]): string {
       return texts.find((text, index) => texts.indexOf(text, index + 1) > 0) ?? (texts[0] as string);
     },
 
-    /** A page that cannot be placed gives way to a copy of the frame before it, or of the one after the first. */
+    /**
+     * Replaces a page that cannot be placed by a copy of the frame before it, or of the second frame if it is the
+     * first.
+     */
     replace(frame: number): void {
       const from = log.at(frame === 0 ? 1 : frame - 1);
       bytes.copyWithin(log.at(frame), from, from + FRAME + log.pageSize);
@@ -160,7 +166,7 @@ export function mendLog(file: string): LogDamage | undefined {
   const unsure: number[] = [];
   const unclear: number[] = [];
   let taken = 0;
-  /** Since `end`. */
+  /** Commits since `end`. */
   let commits = 0;
   let found = 0;
   let isSure = true;
@@ -180,7 +186,7 @@ export function mendLog(file: string): LogDamage | undefined {
     const pagesNow = isSure || hasSalts ? bytes.readUInt32BE(at + 4) : 0;
     if (pagesNow === 0) continue;
     commits += 1;
-    // With damage in the last commit it cannot be told whether it was written in full.
+    // With damage in the last commit, it is unknown whether it was complete.
     if (!isSure || (unsure.length > taken && commits < 2)) continue;
     end = frame + 1;
     pages = Math.max(pages, pagesNow);
@@ -198,7 +204,7 @@ export function mendLog(file: string): LogDamage | undefined {
       for (const frame of unsure.slice(0, taken)) {
         const page = bytes.readUInt32BE(log.at(frame));
         if (page === 0 || page > pages) log.replace(frame);
-        // It goes with the next commit.
+        // It becomes part of the next commit.
         bytes.writeUInt32BE(0, log.at(frame) + 4);
       }
       for (const [at, value] of [0x377f0682, 3_007_000, log.pageSize].entries()) bytes.writeUInt32BE(value, at * 4);

@@ -1,13 +1,13 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 
-/** A row as SQLite gives it. */
+/** A row as SQLite returns it. */
 type Row = Readonly<Record<string, SQLInputValue>>;
 
 /** What could be read of a damaged file, and what could not. */
 export interface Readable {
-  /** Every id that the file has, in its rows or in the index of ids. */
+  /** Every id in the file, from its rows or from the index of ids. */
   readonly ids: ReadonlySet<string>;
-  /** Likewise of bookmarks. */
+  /** The same for bookmarks. */
   readonly bookmarkNames: ReadonlySet<string>;
   readonly messages: readonly Row[];
   readonly bookmarks: readonly Row[];
@@ -15,8 +15,8 @@ export interface Readable {
 }
 
 /**
- * Reads everything that can be read of a damaged ledger file: row by row, without the indices, past every page that cannot
- * be read. Runs in the ledger's thread from its source text, like all of it: it refers to nothing outside itself.
+ * Reads everything that can be read of a damaged ledger file: row by row, without the indices, skipping every page that
+ * cannot be read. It runs in the ledger's thread from its source text, so it refers to nothing outside.
  */
 export function readDamaged(db: DatabaseSync): Readable {
   const reader = {
@@ -32,7 +32,7 @@ export function readDamaged(db: DatabaseSync): Readable {
           const row = db.prepare(sql).get() as { last: number | null } | undefined;
           last = Math.max(last, Number(row?.last ?? 0));
         } catch {
-          // Damaged, too: the next one may know.
+          // It is damaged, too. The next one may know.
         }
       }
       return Math.min(last, Number.MAX_SAFE_INTEGER);
@@ -43,7 +43,7 @@ export function readDamaged(db: DatabaseSync): Readable {
       const last = reader.lastOf(table);
       let from = 0;
       let step = 200;
-      // What is damaged is passed over in leaps that grow, and gone through again in small ones.
+      // Skips damage in steps that grow, and then searches them again in small steps.
       while (from <= last) {
         try {
           const select = db.prepare(
@@ -62,7 +62,7 @@ export function readDamaged(db: DatabaseSync): Readable {
       return rows;
     },
 
-    /** What the index of a table's names still knows, by row number. */
+    /** The names that the index of a table still has, by row number. */
     namesOf(table: string, column: string): Map<number, string> {
       const names = new Map<number, string>();
       try {

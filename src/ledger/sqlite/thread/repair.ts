@@ -5,14 +5,14 @@ import type { Readable } from "./read-damaged.ts";
 type Row = Readonly<Record<string, SQLInputValue>>;
 
 /**
- * Replaces a damaged file by one with all that could be read of it; keeps the damaged one beside it, and closes it. Nobody else
- * may have it open. Runs in the ledger's thread from its source text, like all of it.
+ * Replaces a damaged file by one with everything that could be read. The damaged file is closed and kept beside it.
+ * Nobody else may have it open. It runs in the ledger's thread from its source text.
  */
 export function repair(data: ThreadData, damaged: DatabaseSync, readable: Readable): RepairedFile {
   const { DatabaseSync: Database } = process.getBuiltinModule("node:sqlite");
   const fs = process.getBuiltinModule("node:fs");
   const repairer = {
-    /** A row whose columns may hold anything, so that it fits. What was neither settled nor is empty is undelivered. */
+    /** Makes a row valid, whatever its columns hold. It becomes undelivered unless it is delivered, dead or empty. */
     fitting(row: Row): Row {
       const state = String(row["state"]);
       const isKnown = state === "taken" || state === "delivered" || state === "dead";
@@ -32,11 +32,11 @@ export function repair(data: ThreadData, damaged: DatabaseSync, readable: Readab
         const insert = db.prepare(`insert or ignore into ${table} (${names}) values (${names.map(() => "?")})`);
         const values = names.map((name) => row[name] as SQLInputValue);
         try {
-          // A place that is taken already is a damaged one.
+          // A position that is used already is damaged.
           if (insert.run(...values).changes === 0 && table === "messages")
             insert.run(...values.map((value, index) => (names[index] === "position" ? null : value)));
         } catch {
-          // One that does not fit is no reason to give up the others.
+          // One invalid row is no reason to give up the others.
         }
       }
     },
@@ -63,7 +63,7 @@ export function repair(data: ThreadData, damaged: DatabaseSync, readable: Readab
   try {
     damaged.close();
   } catch {
-    // It is of no more use in any case.
+    // The file is not needed any longer.
   }
   for (const suffix of ["", "-wal"])
     if (fs.existsSync(data.file + suffix)) fs.renameSync(data.file + suffix, kept + suffix);

@@ -16,7 +16,7 @@ import type {
 import type { readDamaged } from "./read-damaged.ts";
 import type { repair } from "./repair.ts";
 
-/** What the thread is made of, beside itself. */
+/** The parts of the thread. */
 export interface ThreadParts {
   readonly inodeOf: typeof inodeOf;
   readonly locksOf: typeof locksOf;
@@ -26,11 +26,12 @@ export interface ThreadParts {
 }
 
 /**
- * The thread that has the ledger file: all its disk work is here, off the host's event loop. It knows SQL, locks and files,
- * and nothing of messages: what to do comes as statements.
+ * The thread that works on the ledger file. All disk work is here, so that it does not block the host's event loop. It
+ * knows SQL, locks and files, but nothing about messages; it gets statements.
  *
- * It runs from its own source text (`new Worker(text, { eval: true })`), so that it is found in a bundle, too. So nothing
- * in it may refer to anything outside, and it has no named inner functions: bundlers wrap those in a helper of theirs.
+ * It runs from its own source text (`new Worker(text, { eval: true })`), so that it works in a bundle, too. So nothing
+ * in it may refer to anything outside. It has no named inner functions, because bundlers wrap those in a helper of
+ * theirs.
  */
 export function threadMain(parts: ThreadParts): void {
   const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
@@ -39,20 +40,20 @@ export function threadMain(parts: ThreadParts): void {
   const data = workerData as ThreadData;
   const locks = parts.locksOf(data, parts.inodeOf);
   const port = parentPort as NonNullable<typeof parentPort>;
-  /** So often an instance that finds a damaged file makes way for others. */
+  /** How many times an instance that finds a damaged file waits for others. */
   const STEPS_ASIDE = 10;
 
   const thread = {
     db: undefined as DatabaseSync | undefined,
     statements: new Map<string, StatementSync>(),
-    /** Which file it is, on which disk. */
+    /** Identifies the file on its disk. */
     inode: "",
-    /** The file said so, at its beginning. */
+    /** The file's header marks it as a ledger. */
     isOurs: false,
     /** Changes whenever another connection has written. */
     dataVersion: 0,
     timers: [] as NodeJS.Timeout[],
-    /** What was wrong with the file as it was opened. */
+    /** The damage in the file when it was opened. */
     repair: undefined as Repair | undefined,
     /** Jobs that were written since the last checkpoint. */
     written: 0,
@@ -86,7 +87,7 @@ export function threadMain(parts: ThreadParts): void {
       return { problem, code: errcode, text: String(message) };
     },
 
-    /** A problem that has a name. */
+    /** An error with one of our names for the problem. */
     problem(problem: ThreadError["problem"], text: string): Error {
       return Object.assign(new Error(text), { problem });
     },
@@ -107,22 +108,25 @@ export function threadMain(parts: ThreadParts): void {
       ];
     },
 
-    /** Opens the file; where it is damaged and nobody else has it open, one with all that can be read of it. */
+    /**
+     * Opens the file. If it is damaged and nobody else has it open, it is replaced by one with everything that can be
+     * read.
+     */
     openWhole(): void {
       for (let left = STEPS_ASIDE; !thread.openAlone(left === 0); left -= 1) {
-        // Others that start at this moment do the same, and not for as long.
+        // Others that start at the same time do this, too, and wait for different times.
         locks.close();
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20 + Math.random() * 200);
         locks.open();
       }
     },
 
-    /** False: it is damaged, and there are others, who may be gone in a moment. */
+    /** Returns false when the file is damaged and others have it open, who may close it soon. */
     openAlone(isLastTry: boolean): boolean {
       const logFile = `${data.file}-wal`;
       if (parts.mendLog(logFile) !== undefined) {
         if (!locks.hasOthers()) {
-          // Read again: whoever was still there may have written on.
+          // Read again, because others may have written to it.
           const log = parts.mendLog(logFile);
           log?.save();
           if (log !== undefined) thread.repair = { log: { mended: log.mended, damaged: log.damaged } };
@@ -147,7 +151,10 @@ export function threadMain(parts: ThreadParts): void {
       return true;
     },
 
-    /** Whether rows and indices agree. That takes a second for some 200 MB, so larger files are left to `ledger check`. */
+    /**
+     * Whether rows and indices agree. The check takes a second for about 200 MB, so larger files are left to
+     * `ledger check`.
+     */
     isWhole(): boolean {
       const isLogWhole = (thread.repair?.log?.damaged ?? 0) === 0;
       if (isLogWhole && fs.statSync(data.file).size > data.maxCheckedBytes) return true;
@@ -162,7 +169,7 @@ export function threadMain(parts: ThreadParts): void {
       const db = new Database(data.file);
       thread.db = db;
       db.exec(`pragma busy_timeout = ${data.busyMs}`);
-      // An empty file is a new one, too: it may have been made by somebody who was killed in the next line.
+      // An empty file is a new one, too: another process may have created it and been killed before the next line.
       const { application_id: id } = db.prepare("pragma application_id").get() as { application_id: number };
       const { count } = db.prepare("select count(*) as count from sqlite_schema").get() as { count: number };
       if (id !== data.applicationId && (id !== 0 || count > 0)) throw thread.problem("foreign", "");
@@ -174,14 +181,14 @@ export function threadMain(parts: ThreadParts): void {
       );
       const { journal_mode: mode } = db.prepare("pragma journal_mode = wal").get() as { journal_mode: string };
       if (mode !== "wal") throw thread.problem("failed", `its disk does not do write-ahead logging (got ${mode})`);
-      // `checkpoint` does it, when nobody waits for an answer; this many pages only where it cannot keep up.
+      // `checkpoint` does this when nobody waits for an answer. SQLite does it only when the log gets this long.
       db.exec("pragma journal_size_limit = 67108864; pragma wal_autocheckpoint = 8000");
       thread.migrate(db);
       thread.checkSchema(db);
       thread.dataVersion = thread.readDataVersion();
     },
 
-    /** The definitions of the tables are text in the file: a damaged one may still be a definition, of something else. */
+    /** The table definitions are text in the file. A damaged definition may still be valid, but mean something else. */
     checkSchema(db: DatabaseSync): void {
       const rows = db.prepare("select sql from sqlite_schema").all() as { sql: string | null }[];
       const found = new Set(rows.map(({ sql }) => String(sql).replace(/^create (table|index) /i, "")));
@@ -228,11 +235,11 @@ export function threadMain(parts: ThreadParts): void {
       return thread.nothing;
     },
 
-    // Most jobs of a batch come to the same: as one object, that is copied to the host once.
+    // Most jobs of a batch have the same result. As one object it is copied to the host only once.
     nothing: { step: -1, rows: [] } as JobResult,
     same: { step: -1, rows: [] } as JobResult,
 
-    /** A result with rows; where it is the owner that the last one gave, that very object. */
+    /** A result with rows. If it is the same owner as in the last result, it is the same object. */
     gave(step: number, rows: JobResult["rows"]): JobResult {
       const owner = rows.length === 1 ? rows[0]?.["owner"] : undefined;
       const { same } = thread;
@@ -262,11 +269,11 @@ export function threadMain(parts: ThreadParts): void {
       try {
         work();
       } catch {
-        // Whoever writes next is told what is wrong.
+        // The next write reports the problem.
       }
     },
 
-    /** Nothing is written to a file that is not there any more: it would be gone with this process. */
+    /** Nothing may be written to a file that is gone, because that would be lost with this process. */
     assertInPlace(): void {
       if (parts.inodeOf(data.file) !== thread.inode) throw thread.problem("moved", "");
     },
@@ -275,7 +282,7 @@ export function threadMain(parts: ThreadParts): void {
       return job.some(([name]) => (data.statements[name] as ThreadStatement).changes);
     },
 
-    /** All jobs in one transaction; where that fails, one by one. */
+    /** Runs all jobs in one transaction. If that fails, it runs them one by one. */
     run(jobs: readonly Job[]): JobResult[] {
       if (!jobs.some((job) => thread.changes(job))) return thread.runOneByOne(jobs, undefined);
       try {
@@ -291,7 +298,7 @@ export function threadMain(parts: ThreadParts): void {
     },
 
     runOneByOne(jobs: readonly Job[], first: ThreadError | undefined): JobResult[] {
-      // A damaged page concerns whoever needs it; a full disk, everybody.
+      // A damaged page affects only jobs that need it. A full disk affects all.
       let broken = first === undefined || first.code % 256 === 11 || first.code % 256 === 1 ? undefined : first;
       return jobs.map((job) => {
         const changes = thread.changes(job);
@@ -307,7 +314,7 @@ export function threadMain(parts: ThreadParts): void {
       });
     },
 
-    /** What can be read is of use when nothing can be written. */
+    /** Rows that can be read are useful even when nothing can be written. */
     lastRead(job: Job): JobResult {
       const [name, parameters] = job.at(-1) as Step;
       let rows: readonly Readonly<Record<string, unknown>>[] = [];
@@ -319,7 +326,7 @@ export function threadMain(parts: ThreadParts): void {
       return { step: job.length - 1, rows };
     },
 
-    /** After so many jobs the log is copied into the file: after their answer, so that nobody waits for it. */
+    /** Copies the log into the file after a number of jobs. It does so after their answer, so that nobody waits. */
     checkpoint(): void {
       if (thread.written < data.checkpointJobs) return;
       thread.written = 0;
@@ -343,12 +350,12 @@ export function threadMain(parts: ThreadParts): void {
         port.postMessage({ answer: "claimable" } satisfies ThreadAnswer);
     },
 
-    /** Gives up what dead instances own, and whatever is owned by one that is not listed. */
+    /** Gives up what dead instances own, and what an unlisted instance owns. */
     sweep(): void {
       if (!locks.isInPlace()) locks.open();
       thread.assertInPlace();
       const listed = new Set(thread.all("instances", []).map(({ id }) => String(id)));
-      // From owner to owner, however many messages each has.
+      // Steps from owner to owner, independent of the number of messages.
       for (
         let owner = "", rows = thread.all("nextOwner", [owner]);
         rows[0]?.["owner"] != null;
@@ -371,14 +378,14 @@ export function threadMain(parts: ThreadParts): void {
     },
 
     /**
-     * Makes the file whole again after trouble. Where it was moved or deleted, it is made anew from what is still open; where
-     * another file stands in its place, that one is used, if it is a ledger.
+     * Repairs the connection to the file after a problem. If the file was moved or deleted, it is created again from
+     * what is still open. If another file is in its place, that one is used, if it is a ledger.
      */
     mend(now: number): void {
       if (parts.inodeOf(data.file) === thread.inode) return;
       const old = thread.db as DatabaseSync;
       const temporary = `${data.file}-new-${data.id}`;
-      // The log of the file that is gone must not be taken for that of the one that comes.
+      // The log of the lost file must not be used for the new one.
       for (const suffix of ["-wal", "-shm"]) fs.rmSync(data.file + suffix, { force: true });
       if (parts.inodeOf(data.file) === "") {
         fs.rmSync(temporary, { force: true });
