@@ -1,30 +1,31 @@
 import type { Claim, CronJob } from "./job.ts";
 
 /**
- * What was heard of a job that was due: words, a failure, an end without words, or an end without words in whose place
- * the agent has said nothing at all (a token of silence is kept out of sight).
+ * What was heard from a job that was due. `"spoke"`: words. `"failed"`: a failure. `"empty"`: an end without words.
+ * `"nothing"`: an end without words where the agent has said nothing at all; a token of silence counts as `"empty"`,
+ * because the Gateway hides it.
  */
 export type Answer = "spoke" | "failed" | "empty" | "nothing";
 
-/** One time that a job is due, from then on until it has answered or its time is up. */
+/** One time that a job is due, from then until it has answered or its time is over. */
 export class Firing {
-  /** By the Gateway's clock, in ms since the epoch. */
+  /** When it is due, in ms since the epoch by the Gateway's clock. */
   readonly due: number;
-  /** When the job had run last before. */
+  /** When the job last ran before that. */
   readonly lastRunAt: number | undefined;
   /** What the Gateway said when it ended. */
   claim: Claim | undefined;
-  /** The job is gone after this one. */
+  /** The job is deleted after this time. */
   isLast = false;
   private readonly heard = new Set<Answer>();
   private deadline: number;
   private hasStarted = false;
   private isRunning = false;
-  /** Part of it was not heard: the Gateway's word counts. */
+  /** A part was not heard, so the Gateway's word counts. */
   private wasMissed = false;
   private sharedUntil = Number.POSITIVE_INFINITY;
 
-  /** `deadline`: in ms of the watch's own time, as all times but `due`. */
+  /** `deadline` is in ms of the watch's own time, like all times except `due`. */
   constructor(due: number, lastRunAt: number | undefined, deadline: number) {
     this.due = due;
     this.lastRunAt = lastRunAt;
@@ -35,7 +36,7 @@ export class Firing {
     return this.hasStarted;
   }
 
-  /** Whether the Gateway has told how it ended. */
+  /** Whether the Gateway has said how it ended. */
   get isOver(): boolean {
     return this.claim !== undefined && !this.isRunning;
   }
@@ -50,12 +51,14 @@ export class Firing {
     this.isRunning = true;
   }
 
-  /** It runs no more, however it ended. */
+  /** It does not run any longer, however it ended. */
   stopRunning(): void {
     this.isRunning = false;
   }
 
-  /** `sharedUntil`: until when what is heard in a session of others may be of it. `deadline`: not before then is its time up. */
+  /**
+   * `sharedUntil`: until when words in a shared session may belong to it. `deadline`: its time is not over before then.
+   */
   end(claim: Claim, sharedUntil: number, deadline: number): void {
     this.hasStarted = true;
     this.isRunning = false;
@@ -64,12 +67,12 @@ export class Firing {
     this.allow(deadline);
   }
 
-  /** The connection was lost in the middle of it. */
+  /** The connection was lost while it ran. */
   miss(): void {
     if (this.claim === undefined) this.wasMissed = true;
   }
 
-  /** Its time is up at `deadline`, or later. */
+  /** Moves the deadline to `deadline`, unless it is later already. */
   allow(deadline: number): void {
     this.deadline = Math.max(this.deadline, deadline);
   }
@@ -78,7 +81,7 @@ export class Firing {
     return now >= this.deadline;
   }
 
-  /** Whether what is heard now in a session of others may be of it. */
+  /** Whether words that are heard now in a shared session may belong to it. */
   mayHear(now: number): boolean {
     return this.hasStarted && now <= this.sharedUntil;
   }
@@ -87,7 +90,7 @@ export class Firing {
     this.heard.add(answer);
   }
 
-  /** Whether there were words or a failure: nothing that is heard later changes that. */
+  /** Whether there were words or a failure. Nothing later changes that. */
   get hasHeard(): boolean {
     return this.heard.has("spoke") || this.heard.has("failed");
   }
@@ -106,7 +109,7 @@ export class Firing {
     );
   }
 
-  /** Why it is no answer, in words for a person, without any of the agent's or of the job's. */
+  /** Why it is not an answer, in words for a person, without any words of the agent or the job. */
   complaint(job: CronJob): string {
     const { claim, heard } = this;
     const due = `was due at ${new Date(this.due).toISOString()}`;

@@ -1,24 +1,24 @@
 import type { Clock } from "../kit/clock.ts";
 import { isTime } from "../protocol/fields.ts";
 
-/** A clock of the Gateway's that goes back by more has been set back. */
+/** The Gateway's clock was set back when it goes back by more than this, in ms. */
 const TOLERANCE_MS = 30_000;
 
 /**
- * What the Gateway's clock reads, and time that only passes. Of the host's clock only what has passed since the last
- * look is believed, and of that no more than `longestMs`: it may be set, and a process may be stopped.
+ * The time of the Gateway's clock, and time that only passes. From the host's clock only the time since the last check
+ * is used, and at most `longestMs` of it, because the clock may be set and the process may be stopped.
  */
 export class GatewayTime {
   private readonly clock: Pick<Clock, "now">;
   private readonly longestMs: number;
   private passed = 0;
   private lookedAt: number;
-  /** What the Gateway's clock reads less `passed`; the host's until the Gateway has told of its own. */
+  /** The Gateway's clock minus `passed`. Until the Gateway has sent its time, it is the host's clock. */
   private offset: number;
   private isTold = false;
   private back = 0;
 
-  /** `longestMs`: between two looks. */
+  /** `longestMs`: the most that counts between two checks. */
   constructor(clock: Pick<Clock, "now">, longestMs: number) {
     this.clock = clock;
     this.longestMs = longestMs;
@@ -26,7 +26,7 @@ export class GatewayTime {
     this.offset = this.lookedAt;
   }
 
-  /** Ms that have passed since the beginning. */
+  /** Ms since the start. */
   elapsed(): number {
     const now = this.clock.now();
     this.passed += Math.min(Math.max(0, now - this.lookedAt), this.longestMs);
@@ -34,17 +34,17 @@ export class GatewayTime {
     return this.passed;
   }
 
-  /** What the Gateway's clock reads now, in ms since the epoch. */
+  /** The current time of the Gateway's clock, in ms since the epoch. */
   now(): number {
     return this.offset + this.elapsed();
   }
 
-  /** By how much the Gateway's clock has been set back until now, all in all. */
+  /** How far the Gateway's clock was set back until now, in all. */
   get setBackMs(): number {
     return this.back;
   }
 
-  /** The Gateway's clock reads `ts`. */
+  /** The Gateway's clock is at `ts`. */
   hear(ts: unknown): void {
     if (!isTime(ts)) return;
     const expected = this.now();

@@ -1,14 +1,14 @@
 import { fields } from "../protocol/fields.ts";
 
-/** Asks the Gateway, and resolves with its answer. */
+/** Sends a request to the Gateway, and resolves with its answer. */
 export type Ask = (method: string, params: object) => Promise<unknown>;
 
-/** The most that a Gateway gives at once. */
+/** The most jobs that a Gateway returns at once. */
 const PAGE_JOBS = 200;
-/** 20,000 jobs: a Gateway that always says there are more does not keep us for ever. */
+/** The most pages: 20,000 jobs. A Gateway that always announces more must not keep us busy for ever. */
 const MAX_PAGES = 100;
 
-/** All jobs of a Gateway, disabled ones too, as it tells them. Rejects when it does not answer. */
+/** All jobs of a Gateway, also disabled ones, as it describes them. Rejects when it does not answer. */
 export async function listJobs(ask: Ask): Promise<readonly unknown[]> {
   const all: unknown[] = [];
   for (let pages = 0; pages < MAX_PAGES; pages += 1) {

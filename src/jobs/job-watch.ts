@@ -19,53 +19,53 @@ export interface JobWatchOptions {
   readonly gateway: string;
   readonly clock: Clock;
   readonly report: Report;
-  /** How long a job that is due may take to say something, in ms, above 0. */
+  /** How long a due job may take to say something, in ms, above 0. */
   readonly graceMs: number;
-  /** Whether what is said under this session key is for this host. */
+  /** Whether runs under this session key are for this host. */
   readonly isOurs: (sessionKey: string) => boolean;
   readonly ask: Ask;
   readonly ledger: Pick<Ledger, "cursor" | "setCursor">;
-  /** The session keys in which somebody is speaking. */
+  /** The session keys of the runs in `buffering`. */
   readonly liveKeys: () => Iterable<string>;
-  /** What was missed is being looked for: nothing can be said about it yet. */
+  /** Whether missed runs are still being looked for. Until then nothing can be said about them. */
   readonly isCatchingUp: () => boolean;
 }
 
-/** The end of a run, as far as jobs are concerned. */
+/** The end of a run, as far as jobs need it. */
 export interface HeardEnd {
   readonly runId: string;
-  /** The job that it is of, where that is known. */
+  /** The run's job, if it is known. */
   readonly jobId?: string | undefined;
   readonly sessionKey: string | undefined;
   readonly answer: Answer;
   readonly origin: Origin;
 }
 
-/** A connection of which the jobs are known. */
+/** A connection whose jobs are known. */
 export interface Connected {
   /** The Gateway's `hello-ok` payload. */
   readonly hello: unknown;
   /** Whether the agent may speak some time after its job has ended. */
   readonly speaksAfterEnd: boolean;
-  /** Aborted when the connection is gone. */
+  /** Aborted when the connection is lost. */
   readonly signal: AbortSignal;
 }
 
-/** How often it is looked what is due, at most. */
+/** The longest time between two checks for due jobs, in ms. */
 const LONGEST_SWEEP_MS = 10_000;
-/** A job that has ended later than its grace may be told of for a moment more. */
+/** A job that ended after its grace may still be heard for this long, in ms. */
 const AFTER_END_MS = 30_000;
-/** In a session that others speak in, what comes so long after the end of a job is not the job's. */
+/** In a shared session, words later than this after the end of a job do not belong to the job, in ms. */
 const SHARED_AFTER_END_MS = 10_000;
-/** Questions about single jobs in one look. */
+/** The most requests about single jobs in one check. */
 const MAX_LOOKUPS = 200;
-/** Who spoke was somebody else. */
+/** Origins of runs that do not belong to a job. */
 const NOT_JOBS: ReadonlySet<Origin> = new Set(["requested", "injected", "announcement"]);
 
 /**
- * Knows which cron jobs of a Gateway should speak when, and raises an alarm for one that was due and of which neither
- * words, nor a token of silence, nor a failure came. What the Gateway says about its jobs is no answer: it is what
- * the alarm quotes. Nothing here throws for anything that a Gateway may send.
+ * Knows which cron jobs of a Gateway should speak when. It raises an alarm when a job was due and nothing came: no
+ * words, no token of silence, no failure. What the Gateway says about its jobs is not an answer; the alarm quotes it.
+ * Nothing that a Gateway sends makes it throw.
  */
 export class JobWatch {
   private readonly options: JobWatchOptions;
@@ -73,16 +73,16 @@ export class JobWatch {
   private readonly time: GatewayTime;
   private readonly sweepMs: number;
   private main: MainSessions = readMainSessions(undefined);
-  /** Aborted when the connection whose jobs are known is gone; undefined while there is none. */
+  /** Aborted when the connection with the known jobs is lost; undefined without one. */
   private connection: AbortSignal | undefined;
   private timer: Timer | undefined;
   private isLooking = false;
   private readonly remembered: RememberedJobs;
-  /** What an earlier process knew; undefined until it was read. */
+  /** What an earlier process knew; undefined until it is read. */
   private before: Map<string, RememberedJob> | undefined;
-  /** Something is to be remembered. */
+  /** Whether there are changes to save. */
   private isChanged = false;
-  /** Whether what is said some time after a job has ended may be the job's. */
+  /** Whether words some time after a job's end may belong to the job. */
   private speaksAfterEnd = false;
 
   constructor(options: JobWatchOptions) {
@@ -94,8 +94,8 @@ export class JobWatch {
   }
 
   /**
-   * The Gateway has accepted a connection, and these are its jobs. What became due in the meantime has the whole grace
-   * from now on: it may be found in the history, or the Gateway may make up for it.
+   * The Gateway has accepted a connection, and these are its jobs. A job that became due in between has its whole grace
+   * from now on: its run may be found in the history, or the Gateway may start it late.
    */
   async begin(jobs: readonly unknown[], connected: Connected): Promise<void> {
     const { hello, signal, speaksAfterEnd } = connected;
@@ -124,7 +124,7 @@ export class JobWatch {
     this.sweepLater();
   }
 
-  /** The connection is gone: no alarm until it is back. */
+  /** The connection is lost. There are no alarms until it is back. */
   lost(): void {
     this.connection = undefined;
     this.timer?.cancel();
@@ -133,7 +133,7 @@ export class JobWatch {
     this.remember();
   }
 
-  /** Takes every event that is no chat event. */
+  /** Called with every event that is not a chat event. */
   event({ event, payload }: { readonly event: string; readonly payload: unknown }): void {
     const raw = fields(payload);
     if (event === "cron") this.cron(raw);
@@ -158,12 +158,12 @@ export class JobWatch {
     }
   }
 
-  /** The Gateway's clock reads `ts`. */
+  /** The Gateway's clock is at `ts`. */
   hearTime(ts: unknown): void {
     this.time.hear(ts);
   }
 
-  /** A run has ended, whoever's it is. */
+  /** A run has ended; it may belong to a job or not. */
   heard({ runId, jobId, sessionKey, answer, origin }: HeardEnd): void {
     const id = jobId ?? jobIdOf(runId, sessionKey);
     const own = id === undefined ? undefined : this.watched.get(id);
@@ -175,7 +175,7 @@ export class JobWatch {
   /** Ends everything, for good. */
   stop(): void {
     this.lost();
-    // What is forgotten now is remembered by the ledger.
+    // The ledger remembers what is forgotten here.
     for (const { job } of this.watched.all()) this.forget(job.id);
     this.isChanged = false;
   }
@@ -183,7 +183,7 @@ export class JobWatch {
   private answered(watched: Watched, answer: Answer, isOwn: boolean): void {
     const { firing } = watched;
     if (firing === undefined) {
-      // It is late, but there it is.
+      // It is late, but it spoke.
       if (isOwn && answer === "spoke" && watched.silentSince !== undefined) this.cameBack(watched);
       return;
     }
@@ -212,20 +212,20 @@ export class JobWatch {
   private removed(id: string): void {
     const watched = this.watched.get(id);
     if (watched === undefined) return;
-    // One that removes itself after it has run must have spoken all the same.
+    // A job that is deleted after its run must still have spoken.
     if (watched.job.runsOnce && watched.firing?.isOver === true) watched.firing.isLast = true;
     else this.forget(id);
   }
 
-  /** Takes what the Gateway says of a job. */
+  /** Reads what the Gateway says about a job. */
   private learn(job: CronJob | undefined): void {
     if (job === undefined) return;
     const known = this.watched.get(job.id);
     if (!job.speaks || !this.isOurs(job)) return this.forget(job.id);
-    // A job that ran once is disabled by that. One that is disabled while it runs is told to stop.
+    // A job that runs once is disabled when it has run. A job that is disabled while it runs is stopped.
     if (!job.isEnabled) return known?.firing?.mayHaveEnded === true ? this.update(known, job) : this.forget(job.id);
     if (known !== undefined) return this.update(known, job);
-    // A job that ran once may be told of as due at that time.
+    // After a job that runs once has run, the Gateway may still say that it is due at that time.
     const hasRun = job.nextRunAt !== undefined && job.lastRunAt !== undefined && job.lastRunAt >= job.nextRunAt;
     this.follow(job, hasRun ? job.nextRunAt : undefined);
   }
@@ -245,7 +245,7 @@ export class JobWatch {
     this.watched.update(watched, job);
   }
 
-  /** The same after a time without a connection: it may have run, or been passed over. */
+  /** The same after a time without a connection. The job may have run, or been skipped. */
   private reconcile(job: CronJob): void {
     this.restore(job);
     const before = this.watched.get(job.id);
@@ -262,7 +262,7 @@ export class JobWatch {
     else watched.firing?.stopRunning();
   }
 
-  /** Follows a job on from where an earlier process was. */
+  /** Continues with a job where an earlier process was. */
   private restore(job: CronJob): void {
     const known = this.before?.get(job.id);
     if (known === undefined || this.watched.get(job.id) !== undefined) return;
@@ -297,7 +297,10 @@ export class JobWatch {
     return first !== undefined && this.options.isOurs(first);
   }
 
-  /** What is awaited of the job, from now on if not before. `due`: when it should have spoken, if that can be a time. */
+  /**
+   * Starts waiting for the job, if it was not waiting already. `due` is when it should have spoken, if that can be a
+   * time.
+   */
   private open(watched: Watched, due: unknown): Firing {
     const dueAt = isTime(due) ? due : this.time.now();
     if (watched.firing === undefined) {
@@ -314,7 +317,10 @@ export class JobWatch {
     if (firing === undefined && due !== undefined && this.isPast(due, setBackMs)) this.open(watched, due);
   }
 
-  /** A clock that was set back makes nothing due later, unless the host's clock says so, too: then it was put right. */
+  /**
+   * When the Gateway's clock was set back, nothing becomes due later. If the host's clock agrees with the new time, the
+   * clock was corrected, and this does not apply.
+   */
   private isPast(due: number, setBackMs: number): boolean {
     const { time, options } = this;
     const now = time.now();
@@ -359,7 +365,7 @@ export class JobWatch {
     if (silent.length > 0) await this.lookUp(silent, signal);
   }
 
-  /** Asks the Gateway about jobs that are overdue, before anybody is alarmed. */
+  /** Asks the Gateway about overdue jobs, before an alarm is raised. */
   private async lookUp(overdue: readonly Watched[], signal: AbortSignal): Promise<void> {
     const { ask, graceMs } = this.options;
     const jobs = new Map<string, CronJob>();
@@ -370,7 +376,7 @@ export class JobWatch {
         if (job !== undefined) jobs.set(job.id, job);
       });
     } catch {
-      // Counted and logged by whoever asks.
+      // The asking part has counted and logged it.
       for (const { firing } of overdue) firing?.allow(this.time.elapsed() + Math.min(graceMs, AFTER_END_MS));
       return;
     }
@@ -393,7 +399,7 @@ export class JobWatch {
     }
   }
 
-  /** Whether it is too early to judge; also forgets what is not to be judged at all. */
+  /** Whether it is too early to decide. Also drops firings that need no decision. */
   private mayStillSpeak(
     watched: Watched,
     firing: Firing,
@@ -402,12 +408,12 @@ export class JobWatch {
   ): boolean {
     const { job } = watched;
     if (listed === undefined) {
-      // Removed while nobody told us. One that is gone since it has run was heard of to its end.
+      // It was removed, and we were not told. If it was removed because it has run, its end was heard.
       if (!firing.isLast) this.forget(job.id);
       return !firing.isLast;
     }
     const isEdited = !listed.isEnabled || !listed.speaks || listed.schedule !== job.schedule;
-    // What was taken for past may not be, now that the Gateway has told of its clock.
+    // The time seemed to be past, but with the Gateway's own clock it may not be.
     if (!firing.isStarted && (isEdited || !this.isPast(firing.due, watched.setBackMs))) {
       Object.assign(watched, { firing: undefined, wasDue: undefined });
       this.learn(listed);
@@ -426,7 +432,7 @@ export class JobWatch {
     return true;
   }
 
-  /** What the Gateway says of the last run of a job. */
+  /** What the Gateway says about the last run of a job. */
   private async claimOf(id: string): Promise<Firing["claim"]> {
     try {
       const { entries } = fields(await this.options.ask("cron.runs", { id, limit: 1 }));
@@ -437,14 +443,14 @@ export class JobWatch {
     }
   }
 
-  /** Ends the waiting if the job is over and has answered. */
+  /** Ends the waiting when the job is over and has answered. */
   private conclude(watched: Watched): void {
     const { firing, job } = watched;
-    // Of an end without words it is told later whether nothing was said.
+    // When a run ends without words, it is known only later whether nothing was said.
     if (firing?.isOver === true && firing.hasHeard && firing.isAnswered(job)) this.settle(watched, firing);
   }
 
-  /** The time is up, and there is nothing more to look up. */
+  /** The time is over, and nothing is left to look up. */
   private settle(watched: Watched, firing: Firing): void {
     const { job } = watched;
     watched.firing = undefined;
@@ -486,7 +492,7 @@ export class JobWatch {
   }
 }
 
-/** Whether the job was due when it ran, and not run by hand before. Gateways run a job some ms early. */
+/** Whether the job was due when it ran, and was not run by hand before. Gateways run a job some ms early. */
 function isDueBy({ due }: Watched, runAt: unknown): boolean {
   return due !== undefined && typeof runAt === "number" && due <= runAt + 1_000;
 }

@@ -1,23 +1,23 @@
 import { createHash } from "node:crypto";
 import { fields, isTime, readId, readWords } from "../protocol/fields.ts";
 
-/** A cron job, as `cron.list` and `cron` events tell it. */
+/** A cron job, as `cron.list` and `cron` events describe it. */
 export interface CronJob {
   readonly id: string;
-  /** At most 500 characters of it. */
+  /** The job's name, at most 500 characters. */
   readonly name: string | undefined;
   readonly isEnabled: boolean;
-  /** It has an agent say something at a time that is known beforehand. */
+  /** Whether it makes an agent speak at a known time. */
   readonly speaks: boolean;
-  /** The session keys under which it may be heard, in lower case; the first is where its words belong. */
+  /** The session keys under which it may be heard, in lower case. The first is where its words belong. */
   readonly places: readonly string[];
-  /** A reminder for the main session, which waits there for its turn: the job is over before the agent speaks. */
+  /** A reminder for the main session, where it waits for its turn. The job is over before the agent speaks. */
   readonly isReminder: boolean;
-  /** It is removed by itself once it has run. */
+  /** It is deleted after it has run. */
   readonly runsOnce: boolean;
-  /** It names the channel that its words are to be sent to. */
+  /** It names a channel for its words. */
   readonly hasChannel: boolean;
-  /** Differs after an edit that may change when it is due. */
+  /** Changes with an edit that may change when it is due. */
   readonly schedule: string;
   /** When it is due next, in ms since the epoch by the Gateway's clock. */
   readonly nextRunAt: number | undefined;
@@ -25,26 +25,26 @@ export interface CronJob {
   readonly lastRunAt: number | undefined;
 }
 
-/** What a Gateway says of a run of a job. */
+/** What a Gateway says about a run of a job. */
 export interface Claim {
   /** `ok`, `error`, `skipped`. */
   readonly status: string;
   readonly ranMs?: number;
-  /** What became of the words that were to be sent to a channel: `delivered`, `not-delivered`, `not-requested`, `unknown`. */
+  /** What happened to words for a channel: `delivered`, `not-delivered`, `not-requested`, `unknown`. */
   readonly delivery?: string;
   readonly reason?: string;
-  /** Whether there is a summary: the beginning of what was said, or a token of silence. */
+  /** Whether there is a summary: the beginning of the text, or a token of silence. */
   readonly hasSummary: boolean;
 }
 
-/** How the Gateway names main sessions, from its `hello-ok`. */
+/** The Gateway's names of main sessions, from its `hello-ok`. */
 export interface MainSessions {
   readonly agentId: string;
   readonly mainKey: string;
 }
 
 const MAX_NAME_CHARS = 500;
-/** Words of the Gateway's that are kept of a claim, in characters. */
+/** How many characters of the Gateway's words are kept. */
 const MAX_CLAIM_CHARS = 500;
 const MAX_STATUS_CHARS = 40;
 
@@ -54,7 +54,7 @@ export function readMainSessions(hello: unknown): MainSessions {
   return { agentId: readId(defaults["defaultAgentId"]) ?? "main", mainKey: readId(defaults["mainKey"]) ?? "main" };
 }
 
-/** Reads a job, loosely; undefined where it has no id. */
+/** Reads a job, loosely. Undefined when it has no id. */
 export function readJob(raw: unknown, main: MainSessions): CronJob | undefined {
   const job = fields(raw);
   const id = readId(job["id"]);
@@ -63,7 +63,7 @@ export function readJob(raw: unknown, main: MainSessions): CronJob | undefined {
   const { mode, channel } = fields(job["delivery"]);
   const state = fields(job["state"]);
   const isMain = job["sessionTarget"] === "main";
-  // Heartbeats are mostly silent. A job that waits for one is due when that beats.
+  // Heartbeats are mostly silent. A job that waits for a heartbeat is due when that runs.
   const waits = isMain && job["wakeMode"] !== "now";
   return {
     id,
@@ -95,7 +95,7 @@ export function readClaim(raw: Readonly<Record<string, unknown>>): Claim {
   };
 }
 
-/** A session key as the places of jobs are written. */
+/** A session key in the form of a job's places. */
 export function placeOf(sessionKey: string): string {
   return sessionKey.toLowerCase().replace(/:heartbeat$/, "");
 }

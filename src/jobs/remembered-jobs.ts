@@ -4,15 +4,18 @@ import { fields, isTime, readId } from "../protocol/fields.ts";
 /** What is remembered of a job. */
 export interface RememberedJob {
   readonly id: string;
-  /** When it was due and had not answered, or is due next. */
+  /** When it was due and had not answered, or when it is due next. */
   readonly due: number | undefined;
-  /** When it had run last before. */
+  /** When it last ran before that. */
   readonly lastRunAt: number | undefined;
   readonly schedule: string;
   readonly silentSince: number | undefined;
 }
 
-/** The jobs of a Gateway as an earlier process knew them, kept in the ledger: one entry, of about 100 bytes a job. */
+/**
+ * The jobs of a Gateway as an earlier process knew them. The ledger keeps them in one entry, of about 100 bytes per
+ * job.
+ */
 export class RememberedJobs {
   private readonly ledger: Pick<Ledger, "cursor" | "setCursor">;
   private readonly name: string;
@@ -23,7 +26,7 @@ export class RememberedJobs {
     this.name = `jobs ${gateway}`;
   }
 
-  /** Nothing where the ledger cannot be read, or has something else there. */
+  /** Empty when the ledger cannot be read, or has something else there. */
   async read(): Promise<readonly RememberedJob[]> {
     try {
       const kept: unknown = JSON.parse((await this.ledger.cursor(this.name)) ?? "[]");

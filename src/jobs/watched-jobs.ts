@@ -7,20 +7,20 @@ export interface Watched {
   job: CronJob;
   /** When it is due next. */
   due: number | undefined;
-  /** When it was due last: Gateways go on telling that time for a while. */
+  /** When it was due last. Gateways still send this time for a while. */
   wasDue: number | undefined;
-  /** What is awaited of it; undefined until it is due. */
+  /** What we wait for; undefined until it is due. */
   firing: Firing | undefined;
-  /** What the Gateway's clock had been set back by when `due` was told. */
+  /** How far the Gateway's clock had been set back when `due` was sent. */
   setBackMs: number;
-  /** When it should have spoken, of one that did not: an alarm was raised. */
+  /** Set when an alarm was raised: when it should have spoken. */
   silentSince: number | undefined;
 }
 
-/** A job more is counted, and not followed. */
+/** Further jobs are counted, but not followed. */
 const MAX_JOBS = 10_000;
 
-/** The jobs of one Gateway that are followed: found by their id, and by the sessions they may be heard in. */
+/** The followed jobs of one Gateway, found by their id and by the sessions where they may be heard. */
 export class WatchedJobs {
   private readonly report: Pick<Report, "jobsFollowed" | "jobOverLimit" | "jobForgotten">;
   private readonly byId = new Map<string, Watched>();
@@ -38,12 +38,15 @@ export class WatchedJobs {
     return [...this.byId.values()];
   }
 
-  /** The jobs that may be heard in a session; `place` as in {@link CronJob.places}. */
+  /** The jobs that may be heard in a session. `place` is as in {@link CronJob.places}. */
   at(place: string): Iterable<Watched> {
     return this.byPlace.get(place) ?? [];
   }
 
-  /** Follows a job; undefined when there are too many. `wasDue`: a time that it is told of as due, and has run at. */
+  /**
+   * Follows a job; undefined when there are too many. `wasDue`: a time that the Gateway still sends as due, and at
+   * which the job has run.
+   */
   add(job: CronJob, wasDue: number | undefined, setBackMs: number): Watched | undefined {
     if (this.byId.size >= MAX_JOBS) {
       this.report.jobOverLimit();
@@ -63,7 +66,7 @@ export class WatchedJobs {
     this.place(watched);
   }
 
-  /** False when it was not followed. */
+  /** Returns false when it was not followed. */
   remove(id: string): boolean {
     const watched = this.byId.get(id);
     if (watched === undefined) return false;
