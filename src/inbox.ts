@@ -142,7 +142,7 @@ class RunningInbox implements Inbox {
   async #begin(): Promise<void> {
     await this.#dispatch.start();
     for (const link of this.#links) this.#open(link);
-    await Promise.all(this.#links.map(({ settled }) => settled));
+    await Promise.all(this.#links.map(({ answered }) => answered));
   }
 
   /**

@@ -38,7 +38,7 @@ export const gatewayOptions = {
 
 /**
  * The Gateways of the configuration, or the one from options and environment. When the configuration has only one
- * Gateway, options and environment may add its token, password and device, so that secrets need not be in the file.
+ * Gateway, options and environment may add its token, password and device. Then the file need not hold secrets.
  *
  * @throws {UsageError} when there is no Gateway, or when both places name one.
  */

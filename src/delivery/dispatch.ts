@@ -209,8 +209,8 @@ export class Dispatch {
   }
 
   /**
-   * A message becomes a dead letter here and nowhere else: the handler gave up for good, the attempts are used up, or
-   * there is no room. The ledger keeps it, `deadLetters()` lists it, `redeliver()` delivers it again.
+   * A message becomes a dead letter here and nowhere else. Either the handler threw a `PermanentError`, the attempts
+   * are used up, or there is no room. The ledger keeps it, `deadLetters()` lists it, `redeliver()` delivers it again.
    */
   private bury(message: ProactiveMessage, attempts: number, failure: DeliveryFailure): void {
     this.tell(() => this.options.ledger.dead(message.id, attempts, failure.record));

@@ -17,8 +17,8 @@ const FIELDS = 5;
 /** Where the run's number is. */
 const RUN = 0;
 /**
- * Where the code is: state, effect and flags of an event in one number, or {@link JOINED}, or {@link OTHER} for an
- * entry that is an object.
+ * Where the code is. It has state, effect and flags of an event in one number. {@link JOINED} and {@link OTHER} are
+ * special codes; the latter is for an entry that is an object.
  */
 const CODE = 1;
 const SEQ = 2;

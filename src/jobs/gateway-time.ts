@@ -6,7 +6,7 @@ const TOLERANCE_MS = 30_000;
 
 /**
  * The time of the Gateway's clock, and time that only passes. From the host's clock only the time since the last check
- * is used, and at most `longestMs` of it, because the clock may be set and the process may be stopped.
+ * is used, because the clock may be set. At most `longestMs` of it counts, because the process may be stopped.
  */
 export class GatewayTime {
   private readonly clock: Pick<Clock, "now">;

@@ -95,7 +95,7 @@ export class JobWatch {
 
   /**
    * The Gateway has accepted a connection, and these are its jobs. A job that became due in between has its whole grace
-   * from now on: its run may be found in the history, or the Gateway may start it late.
+   * from now on. Its run may be found in the history, or the Gateway may start it late.
    */
   async begin(jobs: readonly unknown[], connected: Connected): Promise<void> {
     const { hello, signal, speaksAfterEnd } = connected;
@@ -359,7 +359,7 @@ export class JobWatch {
     const silent = overdue.filter((watched) => {
       const { firing, job } = watched;
       if (firing?.isOver !== true || !firing.isAnswered(job)) return true;
-      this.settle(watched, firing);
+      this.decide(watched, firing);
       return false;
     });
     if (silent.length > 0) await this.lookUp(silent, signal);
@@ -395,7 +395,7 @@ export class JobWatch {
         if (signal.aborted || watched.firing !== firing) continue;
         if (claim !== undefined) firing.claim ??= claim;
       }
-      this.settle(watched, firing);
+      this.decide(watched, firing);
     }
   }
 
@@ -447,11 +447,11 @@ export class JobWatch {
   private conclude(watched: Watched): void {
     const { firing, job } = watched;
     // When a run ends without words, it is known only later whether nothing was said.
-    if (firing?.isOver === true && firing.hasHeard && firing.isAnswered(job)) this.settle(watched, firing);
+    if (firing?.isOver === true && firing.hasHeard && firing.isAnswered(job)) this.decide(watched, firing);
   }
 
   /** The time is over, and nothing is left to look up. */
-  private settle(watched: Watched, firing: Firing): void {
+  private decide(watched: Watched, firing: Firing): void {
     const { job } = watched;
     watched.firing = undefined;
     this.isChanged = true;

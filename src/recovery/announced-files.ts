@@ -24,8 +24,8 @@ const MAX_NAME_CHARS = 4_096;
 const MAX_CHARS = 4_194_304;
 
 /**
- * The files of runs whose finals have not come. A final does not mention them: the `agent` events of the run name them,
- * and the Gateway puts them into the history 0.2 to 1 s after the final.
+ * The files of runs whose finals have not come. A final does not mention them. The run's `agent` events name them, and
+ * the Gateway puts them into the history 0.2 to 1 s after the final.
  */
 export class AnnouncedFiles {
   private readonly byRun: ExpiringMap<Announced>;

@@ -140,7 +140,7 @@ export class Bookmark {
       const mark = this.marks.get(name);
       if (mark === undefined) continue;
       mark.round = this.round;
-      this.settle(address, mark);
+      this.advance(address, mark);
     }
     this.unlisted.clear();
     if (at !== undefined && this.offset !== undefined) this.meet({ all: true, at, offset: this.offset });
@@ -200,7 +200,7 @@ export class Bookmark {
     mark.round = this.round;
     mark.heard = later(mark.heard, place);
     mark.heardAs = session.fingerprint;
-    this.settle(session.address, mark);
+    this.advance(session.address, mark);
   }
 
   /** An event of a session was heard. */
@@ -213,7 +213,7 @@ export class Bookmark {
     if (opens !== undefined && !mark.open.has(opens)) mark.open.set(opens, mark.heard);
     if (place !== undefined) mark.heard = later(mark.heard, place);
     if (fingerprint !== undefined) mark.heardAs = fingerprint;
-    this.settle(address, mark);
+    this.advance(address, mark);
   }
 
   /** A session without a mark speaks. During a round it may also have spoken earlier, while we were away. */
@@ -226,7 +226,7 @@ export class Bookmark {
   /** The end of a run was reported, or is known not to be an end. */
   ended(address: Address, runId: string): void {
     const mark = this.stopped ? undefined : this.marks.get(addressName(address));
-    if (mark?.open.delete(runId) === true) this.settle(address, mark);
+    if (mark?.open.delete(runId) === true) this.advance(address, mark);
   }
 
   /** An end could not be looked up. The next round reads the session from before it. */
@@ -297,7 +297,7 @@ export class Bookmark {
   }
 
   /** Moves `done` as far as everything was reported. */
-  private settle(address: Address, mark: Mark): void {
+  private advance(address: Address, mark: Mark): void {
     // What was missed has not been read yet. So hearing new events does not mean that everything was heard.
     if (mark.round !== this.round) return;
     const [before] = mark.open.values();

@@ -120,7 +120,7 @@ export class BoundJobs {
   }
 
   /** Resolves when every lookup in progress is done. */
-  async settled(): Promise<void> {
+  async idle(): Promise<void> {
     while (this.lookingUp.size > 0) await Promise.all(this.lookingUp);
   }
 

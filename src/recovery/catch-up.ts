@@ -95,7 +95,7 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   }
   await atOnce(SUBSCRIBING, round.toSubscribe, (session) => round.subscribe(session), signal);
   await atOnce(READING, round.toRead, (session) => round.read(session), signal);
-  await bound.settled();
+  await bound.idle();
   failed ||= signal.aborted || round.hasFailed;
   if (!failed) bookmark.endRound(at);
   report.toRead(-round.unread);

@@ -75,7 +75,7 @@ const MAX_PENDING_BYTES = 16_777_216;
 
 /**
  * The runs that seem to have ended. Each gets a second, from its first sign, for its own end to come. Then the history
- * is asked, because the last row around a tool call has only the last words, and a run may go on after it.
+ * is asked. After a tool call the last row has only the last words, and the run may go on.
  */
 export class PendingEnds {
   private readonly options: PendingEndsOptions;
@@ -239,14 +239,14 @@ export class PendingEnds {
       await histories.use(request, async (history) => {
         const found = endedRuns(history.rows, { nameless: generation.hasNamelessRuns(history.rows) });
         const ended = new Map(found.map((run) => [run.runId, run]));
-        for (const run of runs) await this.settle(run, history, ended.get(run.runId) ?? byRow(run, found));
+        for (const run of runs) await this.conclude(run, history, ended.get(run.runId) ?? byRow(run, found));
       });
     } catch (error) {
       if (!stopped.aborted) for (const run of runs) this.giveUp(run, error);
     }
   }
 
-  private async settle(pending: Pending, history: SessionHistory, found: EndedRun | undefined): Promise<void> {
+  private async conclude(pending: Pending, history: SessionHistory, found: EndedRun | undefined): Promise<void> {
     const { histories } = this.options;
     const { runId, address, final } = pending;
     const goesOn = history.active.has(runId) || (history.busy && pending.tries < MAX_TRIES);

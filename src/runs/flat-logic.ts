@@ -32,7 +32,7 @@ interface Delayed {
 
 /**
  * The same machine, handling events without XState's interpreter. The interpreter supports nested, parallel and
- * remembered states; it takes 4 µs for a delta and 35 µs from a run's first event to its end. This takes a tenth of
+ * remembered states. It takes 4 µs for a delta, and 35 µs from a run's first event to its end. This takes a tenth of
  * that. The transitions, guards, assignments, delays and outputs are read from the machine, and every snapshot is equal
  * to the interpreter's.
  *

@@ -60,8 +60,8 @@ interface SettledRun {
 }
 
 /**
- * Keeps one actor per run. It creates the actor at the run's first event, passes every event on, retires it when it
- * settles, and remembers the settled run for a while.
+ * Keeps one actor per run. It creates the actor at the run's first event, passes every event on, and retires it when
+ * the run settles. It remembers settled runs for a while.
  */
 export class Supervisor {
   private readonly options: SupervisorOptions;

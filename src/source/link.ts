@@ -20,7 +20,7 @@ const CLOSE_TIMEOUT_MS = 5_000;
 export class Link {
   readonly source: Source;
   /** Resolves when the link is live for the first time, or has a reason why not. */
-  readonly settled: Promise<void>;
+  readonly answered: Promise<void>;
   private readonly actor;
   private readonly options: LinkOptions;
   private since: number;
@@ -31,9 +31,9 @@ export class Link {
     this.options = options;
     this.since = clock.now();
     this.actor = createActor(linkMachine, { clock, input: { gateway: source.name }, ...(inspect && { inspect }) });
-    let settle = () => {};
-    this.settled = new Promise((resolve) => {
-      settle = resolve;
+    let answer = () => {};
+    this.answered = new Promise((resolve) => {
+      answer = resolve;
     });
     let { state, reason } = this.status;
     this.actor.subscribe(() => {
@@ -42,7 +42,7 @@ export class Link {
       else if (status.reason === reason) return;
       ({ state, reason } = status);
       report.linked(this.status);
-      if (state === "live" || state === "paused" || reason !== undefined) settle();
+      if (state === "live" || state === "paused" || reason !== undefined) answer();
     });
     this.actor.start();
   }

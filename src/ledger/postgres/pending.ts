@@ -83,7 +83,7 @@ export class Pending {
   }
 
   /** Whether a message is delivered or dead, and only the server does not know it. */
-  isSettled(id: string): boolean {
+  isOver(id: string): boolean {
     const report = this.reports.get(id);
     return report !== undefined && report.state !== "taken";
   }

@@ -145,7 +145,7 @@ export class SharedLedger implements PostgresLedger {
 
   /** Others may have taken our messages over while we had no connection. */
   private async findRobbed(lease: Lease): Promise<void> {
-    const ids = [...this.held].filter((id) => this.pending.takeOf(id) === undefined && !this.pending.isSettled(id));
+    const ids = [...this.held].filter((id) => this.pending.takeOf(id) === undefined && !this.pending.isOver(id));
     const { prefix } = this.settings.names;
     const { rows } = await lease.query(
       `select h.number from unnest($1::text[]) with ordinality h(id, number)
@@ -205,7 +205,7 @@ export class SharedLedger implements PostgresLedger {
   }
 
   take(message: ProactiveMessage): TakeResult | Promise<TakeResult> {
-    if (this.held.has(message.id) || this.pending.isSettled(message.id)) return "known";
+    if (this.held.has(message.id) || this.pending.isOver(message.id)) return "known";
     const earlier = this.pending.takeOf(message.id);
     if (earlier !== undefined) return earlier.answer.then((result) => (result === "solicited" ? result : "known"));
     let take: PendingTake;
@@ -265,7 +265,7 @@ export class SharedLedger implements PostgresLedger {
       for (const entry of entries) {
         const { id } = entry.message;
         // Others gave it up while we were away, but it is still being delivered here.
-        if (this.held.has(id) || this.pending.isSettled(id)) continue;
+        if (this.held.has(id) || this.pending.isOver(id)) continue;
         // It gets its place in its session now, and not at the turn of our own `take`.
         this.pending.supersede(id);
         this.held.add(id);
@@ -353,7 +353,7 @@ export class SharedLedger implements PostgresLedger {
 
   async flush(): Promise<void> {
     await this.opened;
-    await this.pruning?.settled();
+    await this.pruning?.idle();
     if (this.pending.size === 0) return;
     await this.job(async () => {});
   }

@@ -34,7 +34,7 @@ export class Pruning {
   /**
    * Resolves when no pruning is in progress. Does not reject: a failure is reported at the next write, or tried again.
    */
-  async settled(): Promise<void> {
+  async idle(): Promise<void> {
     await this.running;
   }
 

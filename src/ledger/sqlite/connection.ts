@@ -101,7 +101,7 @@ export class Connection {
   }
 
   /** Resolves when every job and request so far has its result. */
-  async settled(): Promise<void> {
+  async drained(): Promise<void> {
     while (this.busy !== undefined || this.waiting.length > 0 || this.asked.length > 0) {
       await new Promise<void>((resolve) => {
         this.idle.push(resolve);

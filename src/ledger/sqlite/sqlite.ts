@@ -305,8 +305,8 @@ class SqliteLedger implements Ledger {
 
   async flush(): Promise<void> {
     const connection = await this.ready();
-    await this.pruning?.settled();
-    await connection.settled();
+    await this.pruning?.idle();
+    await connection.drained();
     if (this.safe || (await this.retry())) return;
     throw this.error(
       `The ledger ${this.file} has ${this.unsaved.size} of its entries in memory only: they cannot be written`,
@@ -323,7 +323,7 @@ class SqliteLedger implements Ledger {
     this.pruning?.stop();
     const connection = await this.opening?.catch(() => undefined);
     if (connection === undefined) return;
-    await connection.settled();
+    await connection.drained();
     if (!this.safe && !(await this.retry())) {
       this.host?.onAlarm(
         this.error(

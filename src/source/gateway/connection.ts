@@ -142,8 +142,8 @@ export function createGatewayLink(settings: GatewaySettings, listener: SourceLis
 type HostDeps = NonNullable<GatewayClientOptions["hostDeps"]>;
 
 /**
- * How we introduce ourselves to the Gateway. We announce no capabilities: with `session-scoped-events` it would send
- * events only of sessions that were subscribed to before, and a run in a new session would be lost.
+ * How we introduce ourselves to the Gateway. We announce no capabilities. With `session-scoped-events` it would send
+ * only events of sessions that we subscribed to before, so a run in a new session would be lost.
  */
 function clientOptions(settings: GatewaySettings, listener: SourceListener, hostDeps: HostDeps): GatewayClientOptions {
   const { url, token, password, tlsFingerprint, scopes, requestTimeoutMs, allowInsecure } = settings;

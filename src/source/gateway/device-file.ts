@@ -20,10 +20,10 @@ interface DeviceFile {
 const MAX_BYTES = 65_536;
 
 /**
- * This host as a device of a Gateway, stored in `file`: an Ed25519 key pair, created at the first call, and the token
- * that pairing brings. Only the owner can read the file. Its folder is created if needed. Several processes of one host
- * may share the file. Use one file for each Gateway, because a token is valid for one Gateway only. If the file cannot
- * be written, as a mounted secret, it keeps no token, and the shared `token` is needed.
+ * This host as a device of a Gateway, stored in `file`. It is an Ed25519 key pair, created at the first call, and the
+ * token that pairing brings. Only the owner can read the file. Its folder is created if needed. Several processes of
+ * one host may share the file. Use one file for each Gateway, because a token is valid for one Gateway only. If the
+ * file cannot be written, as a mounted secret, it keeps no token, and the shared `token` is needed.
  *
  * The first connection requests the pairing. `openclaw-inbox pair` waits for its approval.
  *

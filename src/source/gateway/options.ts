@@ -7,8 +7,8 @@ import { deviceIdOf, type GatewayDevice } from "./device.ts";
 /** How to reach one Gateway, and as whom. */
 export interface GatewayOptions {
   /**
-   * The Gateway's address, e.g. `"ws://127.0.0.1:18789"`. Plain `ws://` is for loopback, private addresses,
-   * `.local` and `.ts.net` only; anywhere else the link is `refused` until it is `wss://`, or {@link allowInsecure} is set.
+   * The Gateway's address, e.g. `"ws://127.0.0.1:18789"`. Plain `ws://` is allowed only to loopback, private addresses,
+   * `.local` and `.ts.net`. For any other host the link is `refused`, unless {@link allowInsecure} is set.
    */
   readonly url: string;
   /** The Gateway's shared token (`gateway.auth.token` in its config). Never appears in an error or a link event. */

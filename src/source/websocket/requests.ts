@@ -19,7 +19,7 @@ export interface RequestSocket {
 
 interface Pending {
   readonly method: string;
-  readonly settle: (outcome: { readonly payload: unknown } | { readonly error: Error }) => void;
+  readonly finish: (outcome: { readonly payload: unknown } | { readonly error: Error }) => void;
 }
 
 const idPrefix = "inbox-";
@@ -34,20 +34,20 @@ export function createSocketRequests(ws: RequestSocket, gateway: string, timeout
       if (signal?.aborted) return reject(abortedRequest({ method, gateway }));
       const id = `${idPrefix}${randomUUID()}`;
 
-      const settle: Pending["settle"] = (outcome) => {
+      const finish: Pending["finish"] = (outcome) => {
         if (!pending.delete(id)) return;
         clearTimeout(timer);
         signal?.removeEventListener("abort", handleAbort);
         if ("error" in outcome) reject(outcome.error);
         else resolve(outcome.payload);
       };
-      const handleAbort = () => settle({ error: abortedRequest({ method, gateway }) });
+      const handleAbort = () => finish({ error: abortedRequest({ method, gateway }) });
       // The socket keeps the process alive as long as an answer can come.
-      const timer = setTimeout(() => settle({ error: unanswered({ method, gateway }, timeoutMs) }), timeoutMs).unref();
+      const timer = setTimeout(() => finish({ error: unanswered({ method, gateway }, timeoutMs) }), timeoutMs).unref();
 
-      pending.set(id, { method, settle });
+      pending.set(id, { method, finish });
       signal?.addEventListener("abort", handleAbort);
-      const failed = (error: unknown) => settle({ error: unsendable({ method, gateway }, String(error)) });
+      const failed = (error: unknown) => finish({ error: unsendable({ method, gateway }, String(error)) });
       try {
         ws.send(JSON.stringify({ type: "req", id, method, params }), (error) => error && failed(error));
       } catch (error) {
@@ -61,12 +61,12 @@ export function createSocketRequests(ws: RequestSocket, gateway: string, timeout
       const answer = readAnswer(frame);
       if (answer === undefined) return false;
       const waiting = pending.get(answer.id);
-      if (answer.ok === true) waiting?.settle({ payload: answer.payload });
-      else waiting?.settle({ error: refusedRequest(answer.error, { method: waiting.method, gateway }) });
+      if (answer.ok === true) waiting?.finish({ payload: answer.payload });
+      else waiting?.finish({ error: refusedRequest(answer.error, { method: waiting.method, gateway }) });
       return true;
     },
     endAll() {
-      for (const { method, settle } of [...pending.values()]) settle({ error: noLink(method, gateway) });
+      for (const { method, finish } of [...pending.values()]) finish({ error: noLink(method, gateway) });
     },
   };
 }
