@@ -31,9 +31,9 @@ interface Said {
 
 /** A rival: it stores messages, gives each to a handler, and records that. */
 interface Keeper {
-  /** Resolves when all are handed over and, unless there is a `flush`, recorded. */
+  /** Resolves when all are handled and, unless there is a `flush`, recorded. */
   say(messages: readonly Said[]): Promise<void>;
-  /** Resolves when all that were handed over are recorded. */
+  /** Resolves when all handled messages are recorded. */
   flush?(): Promise<void>;
   close(): Promise<unknown>;
 }

@@ -5,7 +5,7 @@ import { startTimer } from "./timer.ts";
 export interface Deadline {
   /** Aborted when the time is up, or when the outer signal is. Never aborted after `release`. */
   readonly signal: AbortSignal;
-  /** Call it when the work is done: it stops the timer and no longer listens to the outer signal. */
+  /** Call it when the work is done: it stops the timer and the listener on the outer signal. */
   release(): void;
 }
 

@@ -7,16 +7,16 @@ const REQUEST_TIMEOUT_MS = 5_000;
 /** How many of the latest sessions are read, and how many rows of each. */
 const SESSIONS = 3;
 const ROWS = 50;
-/** So many names are printed. */
+/** The most names that are printed. */
 const MAX_NAMES = 20;
 
-/** Looks for what no tested Gateway has sent: in the events that it announces, in its jobs, and in its latest rows. */
+/** Looks for names that no tested Gateway has sent: in its announced events, its jobs, and its latest rows. */
 export async function checkDrift(source: Source, hello: unknown): Promise<Finding> {
   const names = new Set<string>();
   const tell: OnUnseen = (what, name) => names.add(`${what} ${name}`);
   const ask = async (method: string, params: object) => {
     const options = { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) };
-    // A refusal is told by the check that the method is for.
+    // The check for this method reports a refusal.
     return fields(await Promise.resolve(source.request?.(method, params, options)).catch(() => undefined));
   };
   for (const event of list(fields(fields(hello)["features"])["events"])) unseenInEvent(String(event), undefined, tell);
@@ -35,7 +35,7 @@ export async function checkDrift(source: Source, hello: unknown): Promise<Findin
   return warning(
     "wire",
     words,
-    "Compare what the inbox hands over with the Gateway's own page, and tell us the names.",
+    "Compare the messages of the inbox with the Gateway's own page, and tell us the names.",
   );
 }
 

@@ -24,7 +24,7 @@ const explanations: Readonly<Record<LedgerProblem, string>> = {
     "this process may not read and write it, or may not create files beside it. Give the user of this process that right, or give another path",
   "disk-full": "its disk is full. Make room, or give a path on another disk",
   network:
-    "it is on a network file system, where SQLite's locks do not hold. Give a path on a local disk; for several machines, use a Postgres ledger (`postgresLedger` of `openclaw-inbox/postgres`)",
+    "it is on a network file system, where SQLite's locks do not work. Give a path on a local disk; for several machines, use a Postgres ledger (`postgresLedger` of `openclaw-inbox/postgres`)",
   "hard-link":
     "the file has a second name (a hard link), and the files beside it would differ by name. Remove the other name, or use a symbolic link",
   "file-mount":
@@ -32,7 +32,7 @@ const explanations: Readonly<Record<LedgerProblem, string>> = {
   foreign: "the file belongs to another program, or its beginning is damaged. Give another path",
   newer: "the file was made by a newer version of openclaw-inbox. Use that version, or give another path",
   damaged:
-    "the file is damaged. Restore a backup, or move the file away together with its `-wal` file to start with an empty ledger; messages that were taken on and not delivered are in the files you move",
+    "the file is damaged. Restore a backup, or move the file away together with its `-wal` file to start with an empty ledger; undelivered messages are in the files you move",
   busy: "another process has kept the file locked for too long. See which one has it open, and whether it is stopped",
   failed: "the file could not be opened",
 };
@@ -72,7 +72,7 @@ export function troubleOf(file: string, { problem, code, text }: ThreadError): I
   if (problem === "moved") {
     return new InboxError(
       "ERR_INBOX_LEDGER",
-      `The ledger ${file} was moved, deleted or replaced while in use. It is made anew there as soon as that is possible`,
+      `The ledger ${file} was moved, deleted or replaced while in use. It will be created there again as soon as possible`,
       { file, reason: "moved" },
     );
   }

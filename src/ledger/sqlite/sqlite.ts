@@ -149,11 +149,11 @@ class SqliteLedger implements Ledger {
       const { kept, lost, lostBookmarks } = file;
       const messages = lost.length === 0 ? "" : `; ${countOf(lost)} could not: ${named(lost)}`;
       const bookmarks = lostBookmarks === 0 ? "" : `; ${countOf({ length: lostBookmarks }, "bookmark")} could not`;
-      const text = `${where} was damaged. It was made anew with everything that could be read${messages}${bookmarks}`;
+      const text = `${where} was damaged. It was created again with everything that could be read${messages}${bookmarks}`;
       return this.damage.tell(`${text}. The damaged file is kept as ${kept}`, lost);
     }
     if (log === undefined) return;
-    const rest = log.damaged === 0 ? "" : `; ${countOf({ length: log.damaged }, "page")} could not be mended`;
+    const rest = log.damaged === 0 ? "" : `; ${countOf({ length: log.damaged }, "page")} could not be repaired`;
     const places = countOf({ length: log.mended + log.damaged }, "place");
     this.damage.tell(
       `${where} had a write-ahead log that was damaged in ${places}${rest}. Its disk may be failing`,

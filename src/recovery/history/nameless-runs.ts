@@ -30,7 +30,7 @@ export class NamelessRuns {
   private readonly options: NamelessRunsOptions;
   private readonly heard: ExpiringMap<true>;
   /** The ends of the texts of dispatched runs. */
-  private readonly handedOver: ExpiringMap<string>;
+  private readonly dispatchedTexts: ExpiringMap<string>;
   /** The last rows of runs that are not dispatched yet. */
   private readonly lastRows: ExpiringMap<{ readonly id: string; readonly end: string }>;
 
@@ -38,7 +38,7 @@ export class NamelessRuns {
     this.options = options;
     const limits = { windowMs: REMEMBERED_MS, maxKeys: MAX_REMEMBERED, clock: options.clock };
     this.heard = new ExpiringMap(limits);
-    this.handedOver = new ExpiringMap(limits);
+    this.dispatchedTexts = new ExpiringMap(limits);
     this.lastRows = new ExpiringMap(limits);
   }
 
@@ -50,7 +50,7 @@ export class NamelessRuns {
     if (sessionKey !== undefined) this.heard.set(keyOf(sessionKey, text), true);
     if (outcome.status !== "dispatched") return;
     const { runId } = outcome.message;
-    this.handedOver.set(runId, endOf(text));
+    this.dispatchedTexts.set(runId, endOf(text));
     const row = this.lastRows.get(runId);
     if (row !== undefined) this.know(runId, row);
   }
@@ -62,13 +62,13 @@ export class NamelessRuns {
   hearRow(runId: string, { kind, id, text }: SessionRow): void {
     if (this.options.generation.namesRuns || kind !== "reply" || id === undefined) return;
     const row = { id, end: endOf(text) };
-    if (this.handedOver.get(runId) === undefined) this.lastRows.set(runId, row);
+    if (this.dispatchedTexts.get(runId) === undefined) this.lastRows.set(runId, row);
     else this.know(runId, row);
   }
 
   private know(runId: string, { id, end }: { readonly id: string; readonly end: string }): void {
     const { ledger, clock } = this.options;
-    const isSaid = end !== "" && this.handedOver.get(runId)?.endsWith(end) === true;
+    const isSaid = end !== "" && this.dispatchedTexts.get(runId)?.endsWith(end) === true;
     if (isSaid) void ledger.solicit(namelessRunId(id), clock.now() + KNOWN_MS);
   }
 
@@ -90,7 +90,7 @@ export class NamelessRuns {
 
   clear(): void {
     this.heard.clear();
-    this.handedOver.clear();
+    this.dispatchedTexts.clear();
     this.lastRows.clear();
   }
 }
