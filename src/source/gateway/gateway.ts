@@ -3,7 +3,6 @@ import { noLink } from "../request-error.ts";
 import { limitRequests } from "../request-limit.ts";
 import type { Source, SourceListener } from "../source.ts";
 import type { GatewayLink } from "./connection.ts";
-import { downloadFile } from "./download-file.ts";
 import { type GatewayOptions, type GatewaySettings, readGatewayOptions } from "./options.ts";
 
 /**
@@ -48,7 +47,11 @@ export function gatewaySource(options: GatewayOptions): Source {
       return closing;
     },
     request,
-    download: (path, downloadOptions) => downloadFile(settings, path, downloadOptions),
+    async download(path, downloadOptions) {
+      // `node:http` is loaded for the first file only.
+      const { downloadFile } = await import("./download-file.ts");
+      return downloadFile(settings, path, downloadOptions);
+    },
   };
 }
 
