@@ -317,7 +317,7 @@ export class PendingEnds {
 function byRow({ runId, rows: heard, final }: Pending, found: readonly EndedRun[]): EndedRun | undefined {
   const rows = final === undefined ? heard : [...heard, final];
   const isOfRun = (one: SessionRow) =>
-    rows.some(({ id, text }) => (id === undefined ? isBeginning(text, one.text) : id === one.id));
+    rows.some((row) => (row.id === undefined ? isTextOf(row, one) : row.id === one.id));
   const run = found.findLast((one) => one.nameless && one.rows.some(isOfRun));
   return run === undefined ? undefined : { ...run, runId, nameless: false };
 }
@@ -337,6 +337,7 @@ function withFinal(final: SessionRow, run: EndedRun): EndedRun {
   return { ...run, rows: rows.map((row, i) => ({ ...row, attachments: i === 0 ? attachments : [] })) };
 }
 
-function isBeginning(cut: string, text: string): boolean {
-  return text.startsWith(cutBeginning(cut).trim().slice(0, 1_000));
+/** Whether a row has the text of a final, as far as the final has it. */
+function isTextOf({ text, truncated }: SessionRow, row: SessionRow): boolean {
+  return truncated ? row.text.startsWith(cutBeginning(text).trim().slice(0, 1_000)) : row.text === text.trim();
 }

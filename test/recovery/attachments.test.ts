@@ -281,6 +281,27 @@ it("reads a Gateway of before 2026.8, which gives out none", async () => {
   await gateway.close();
 });
 
+it("takes no other run's row for that of an image alone, where rows name no run", async () => {
+  const clock = createTestClock(NOON);
+  const gateway = await createFakeGateway({ clock, generation: "2026.5" });
+  const hearing = await listen({ gateway, clock });
+  gateway.say("Another message.", { sessionKey: topic(1) });
+  await hearing.toldOf(1);
+  const of = { runId: "r1", sessionKey: topic(1) };
+  gateway.emit("agent", { ...of, stream: "assistant", data: { mediaUrls: ["./dot.png"] } });
+  gateway.chat({ ...of, seq: 1, state: "final" });
+  await heard(gateway, hearing);
+  for (let seconds = 0; seconds < 12 && hearing.messages.length === 1; seconds++) {
+    clock.advance(1_000);
+    await heard(gateway, hearing);
+  }
+  expect(textsAndFiles(hearing.messages)).toEqual([
+    ["Another message.", []],
+    ["", NAMED],
+  ]);
+  await gateway.close();
+});
+
 it("keeps no more than 100 names of a run", async () => {
   const { gateway, clock } = await openGateway();
   const hearing = await listen({ gateway, clock }, {}, { canAsk: false });
