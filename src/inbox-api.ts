@@ -82,8 +82,8 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
    * the message's Gateway: over the inbox's connection, or from that Gateway's address.
    *
    * @throws {InboxError} `ERR_INBOX_OPTION` if `id` is not an attachment's id. `ERR_INBOX_NO_LINK` while not connected.
-   * `ERR_INBOX_REQUEST` if the Gateway refuses, does not have the file any longer, or takes longer than `timeoutMs`, and
-   * if the file is larger than `maxBytes` or elsewhere. `ERR_INBOX_SCOPE`. `ERR_INBOX_STOPPED`. Rejects with the reason of
+   * `ERR_INBOX_REQUEST` if the Gateway refuses, does not have the file any longer, or takes longer than `timeoutMs`.
+   * The same if the file is larger than `maxBytes` or elsewhere. `ERR_INBOX_SCOPE`. `ERR_INBOX_STOPPED`. Rejects with the reason of
    * `signal` when that is aborted.
    * @example
    * for (const { id } of message.attachments) {

@@ -41,7 +41,7 @@ export class Firing {
     return this.claim !== undefined && !this.isRunning;
   }
 
-  /** The same, or nobody was there to be told. */
+  /** The same, or it may have ended while we were not connected. */
   get mayHaveEnded(): boolean {
     return this.isOver || (this.hasStarted && this.wasMissed);
   }

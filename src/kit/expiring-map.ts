@@ -58,7 +58,7 @@ export class ExpiringMap<V> {
   }
 
   get(key: string): V | undefined {
-    // An empty map is asked for each message, and the hash of a new key costs more than this.
+    // This is called for each message. In an empty map, hashing a new key would cost more than this check.
     if (this.entries.size === 0) return undefined;
     const entry = this.entries.get(key);
     if (entry === undefined || this.aged(entry, this.now())) return undefined;

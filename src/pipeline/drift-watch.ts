@@ -2,17 +2,17 @@ import { unseenInEvent } from "../protocol/drift.ts";
 import { fields } from "../protocol/fields.ts";
 import type { Report } from "../report/report.ts";
 
-/** How many names are told in the life of an inbox. */
+/** The most names that an inbox reports. */
 const MAX_TOLD = 100;
-/** The first deltas are looked at, and then one in so many. Thousands come in a second, and they are all alike. */
+/** The first deltas are checked, and then one of this many. Thousands come in a second, and all have the same fields. */
 const DELTAS = 64;
 
-/** Tells what a Gateway sends that no tested version has sent: names only, each once. */
+/** Reports what a Gateway sends that no tested version has sent: only names, each once. */
 export class DriftWatch {
   private readonly report: Pick<Report, "drifted">;
   private readonly told = new Set<string>();
   private deltas = 0;
-  /** The Gateway of the event that is looked at. */
+  /** The Gateway of the current event. */
   private gateway = "";
 
   constructor(report: Pick<Report, "drifted">) {

@@ -1,9 +1,9 @@
 import { fields } from "./fields.ts";
 
-/** Told of each name that the tested Gateways have not sent. `what` says of what kind it is, such as `"chat field"`. */
+/** Called with each name that no tested Gateway has sent. `what` is its kind, such as `"chat field"`. */
 export type OnUnseen = (what: string, name: string) => void;
 
-/** What the tested Gateways send, 2026.5.12 to 2026.9.6, as far as it bears on what is said. docs/gateway-versions.md tells how it is kept. */
+/** The names that the tested Gateways send, 2026.5.12 to 2026.9.6, as far as messages need them. See docs/gateway-versions.md. */
 const SEEN = {
   event: `agent chat chat.metadata.changed chat.side_result connect.challenge controlUi.sessionPullRequests.changed cron
     device.pair.changed device.pair.requested device.pair.resolved device.pair.setup.completed device.pair.setup.deliveryUncertain
@@ -46,7 +46,7 @@ const seen: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.entries(SEEN).map(([what, names]) => [what, new Set(names.split(/\s+/))]),
 );
 
-/** Looks at an event for names that no tested Gateway has sent. Values are never told, but for words that name a kind. */
+/** Reports names in an event that no tested Gateway has sent. Values are never reported, except words that name a kind. */
 export function unseenInEvent(event: string, payload: unknown, tell: OnUnseen): void {
   look("event", event, tell);
   const raw = fields(payload);
@@ -73,7 +73,7 @@ export function unseenInEvent(event: string, payload: unknown, tell: OnUnseen): 
   }
 }
 
-/** The same of the message of a chat event, or of a row of a transcript. */
+/** Reports such names in the message of a chat event, or in a row of a transcript. */
 export function unseenInMessage(message: unknown, tell: OnUnseen): void {
   if (typeof message !== "object" || message === null) return;
   const raw = fields(message);
@@ -85,20 +85,20 @@ export function unseenInMessage(message: unknown, tell: OnUnseen): void {
   for (let i = 0; i < content.length && i < MAX_LOOKED_AT; i++) look("content block", fields(content[i])["type"], tell);
 }
 
-/** The same of a cron job. */
+/** Reports such names in a cron job. */
 export function unseenInJob(job: unknown, tell: OnUnseen): void {
   const raw = fields(job);
   const { payload, schedule, sessionTarget } = raw;
   lookAtFields("cron job field", raw, tell);
   look("cron job kind", fields(payload)["kind"], tell);
   look("cron schedule", fields(schedule)["kind"], tell);
-  // What follows is the key of a session.
+  // The part after the colon is a session key.
   look("cron job target", typeof sessionTarget === "string" ? sessionTarget.split(":", 1)[0] : undefined, tell);
 }
 
-/** Of more fields, or blocks, the first are looked at. */
+/** The most fields and blocks that are checked. */
 const MAX_LOOKED_AT = 100;
-/** What is told looks like a name. Anything else might be something that was said. */
+/** Only names are reported. Any other text may be something that an agent said. */
 const NAME = /^[\w.:-]{1,64}$/;
 
 function look(what: What, name: unknown, tell: OnUnseen): void {

@@ -87,7 +87,7 @@ function userPrompt(raw: Fields): Known {
   if (fields(raw["provenance"])["sourceTool"] !== undefined) return { kind: "prompt" };
   const runId = withoutSuffix(raw["idempotencyKey"], ":user");
   if (runId !== undefined) return { kind: "prompt", origin: "requested", runId };
-  // What somebody wrote in a channel names no run, but says who wrote it.
+  // A text from a channel has no run id, but says who wrote it.
   const { senderIsOwner, transport } = fields(raw["__openclaw"]);
   if (typeof senderIsOwner === "boolean" || transport !== undefined) return { kind: "prompt", origin: "requested" };
   // Before 2026.9.5 the prompt of a cron job is a plain row. When no run is named, it proves nothing else.

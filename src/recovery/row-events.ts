@@ -110,7 +110,7 @@ export class RowEvents {
     const runId = readId(raw["runId"]);
     const isOurs = this.sessionOf(raw) !== undefined;
     if (runId === undefined) return;
-    // Also of a job's own session: its message may belong into a conversation of ours.
+    // Also for a job's own session, because its message may belong to a conversation of ours.
     if (raw["stream"] === "assistant") this.options.files.event(runId, raw["data"]);
     if (!isOurs) return;
     if (raw["isHeartbeat"] === true) this.options.supervisor.hint(this.options.gateway, runId, { origin: "heartbeat" });

@@ -14,7 +14,7 @@ export interface Log {
   linked(status: LinkStatus): void;
   rejected(rejection: Rejection): void;
   unknownState(event: GatewayEvent): void;
-  /** `what` is of a fixed list, and `name` looks like a name. */
+  /** `what` is from a fixed list, and `name` is only a name. */
   drifted(gateway: string, what: string, name: string, isLast: boolean): void;
   hostError(option: string, error: unknown): void;
   ledgerError(error: unknown): void;

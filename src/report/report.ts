@@ -87,7 +87,7 @@ export class Report {
     this.counts.afterStop += 1;
   }
 
-  /** A Gateway sends something that no tested one has sent. `isLast`: nothing more of this is told. */
+  /** A Gateway sends something that no tested one has sent. `isLast`: further names are not reported. */
   drifted(gateway: string, what: string, name: string, isLast: boolean): void {
     this.log.drifted(gateway, what, name, isLast);
   }

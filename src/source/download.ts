@@ -88,7 +88,7 @@ async function find(
   const { artifacts } = fields(await request("artifacts.list", { ...session, runId }, { signal }));
   const ids = (Array.isArray(artifacts) ? artifacts : []).flatMap((artifact) => {
     const { id, type, title } = fields(artifact);
-    // A name says more: to the Gateway an attachment is a file, whatever its kind.
+    // The name decides, because the Gateway calls every attachment a file.
     const isLike = name === undefined ? type === kind : String(title).split(/[\\/]/).at(-1) === name;
     return isLike ? (readId(id) ?? []) : [];
   });

@@ -10,7 +10,7 @@ export interface DeadLettersOptions {
   readonly damage: Damage;
   readonly file: string;
   readonly now: () => number;
-  /** Rejects with `ERR_INBOX_LEDGER` when the file cannot be read, or written. */
+  /** Rejects with `ERR_INBOX_LEDGER` when the file cannot be read or written. */
   readonly read: (job: readonly Step[]) => Promise<readonly object[]>;
   readonly change: (job: readonly Step[]) => Promise<readonly object[]>;
 }

@@ -54,7 +54,7 @@ async function realPathOf(file: string): Promise<string> {
   throw new Error("too many symbolic links");
 }
 
-/** Whether something is mounted at just that path, as containers do with single files; false where that cannot be told. */
+/** Whether something is mounted at exactly that path, as containers do with single files. False when that is unknown. */
 async function isMount(path: string): Promise<boolean> {
   const table = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
   const escaped = path.replace(/[ \t\n\\]/g, (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`);

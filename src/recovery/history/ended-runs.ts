@@ -89,7 +89,10 @@ export function textOf({ rows }: EndedRun, joiner: string): string {
     .join(joiner);
 }
 
-/** Whether a run ended well with neither a text nor a file. It may send a file alone that the Gateway has not put into the row yet. */
+/**
+ * Whether a run succeeded without a text and without a file. It may have sent only a file, which the Gateway has not put
+ * into the row yet.
+ */
 export function saysNothing({ state, rows }: Pick<EndedRun, "state" | "rows">): boolean {
   return state === "final" && rows.every(({ text, attachments }) => text === "" && attachments === undefined);
 }

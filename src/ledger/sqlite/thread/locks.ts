@@ -66,7 +66,7 @@ export function locksOf(data: ThreadData, inodeOf: (path: string) => string): Lo
           lock = locks.lock(other);
           return false;
         } catch (error) {
-          // A file that is no database is nobody's lock.
+          // A file that is not a database is not a lock.
           return ((error as { errcode?: number }).errcode ?? 0) % 256 !== 26;
         } finally {
           lock?.close();

@@ -25,7 +25,7 @@ export function mendLog(file: string): LogDamage | undefined {
   /** Larger logs are left to SQLite. */
   const MAX_BYTES = 268_435_456;
   const stats = fs.statSync(file, { throwIfNoEntry: false });
-  // What is no file, or may not be read, SQLite will name.
+  // SQLite reports a path that is not a file or may not be read.
   if (stats?.isFile() !== true || stats.size > MAX_BYTES || endianness() !== "LE") return undefined;
   let bytes: Buffer;
   try {
