@@ -31,7 +31,7 @@ export function resultNames(chosen: readonly Scenario[]): readonly string[] {
 // A Gateway on a busy machine takes minutes for six at once.
 const CROWD_SIZE = 3;
 /** What a release cannot do is not waited for as long as what it can. */
-const GAP_TIMEOUT_MS = 20_000;
+const GAP_TIMEOUT_MS = 8_000;
 /** New Gateways in place of broken ones, at most, for one release. */
 const MAX_REPLACED = 4;
 

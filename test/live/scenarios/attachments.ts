@@ -28,7 +28,7 @@ export const attachmentScenarios: readonly Scenario[] = [
     gap: notKept,
     play: (stage) => missed(stage, "Missed.", [small()]),
   },
-  { name: "an image's bytes after a restart", place: "quiet", gap: notKept, play: afterRestart },
+  { name: "an image's bytes after a restart", place: "gateway", gap: notKept, play: afterRestart },
   { name: "an image of a hidden run is named", place: "quiet", play: hidden },
 ];
 
