@@ -46,6 +46,7 @@ const run = promisify(execFile);
 // A busy machine takes minutes. One that is asked to end lets its runs go on for up to 315 s.
 const START_TIMEOUT_MS = 240_000;
 const END_TIMEOUT_MS = 330_000;
+const MAX_STARTS = 3;
 
 /** Makes a Gateway whose only model is the one at `modelUrl`. It is not started yet. */
 export async function createGateway(
@@ -101,8 +102,18 @@ export async function createGateway(
       return stdout;
     },
     async start() {
-      child = spawnGateway(installation, nodeArgs, folder, port, environment(installation, files));
-      await within(START_TIMEOUT_MS, `the Gateway to be ready (its log: ${logFile})`, ready(child, logFile));
+      for (let attempt = 1; ; attempt += 1) {
+        child = spawnGateway(installation, nodeArgs, folder, port, environment(installation, files));
+        try {
+          return await within(START_TIMEOUT_MS, `the Gateway to be ready (its log: ${logFile})`, ready(child, logFile));
+        } catch (error) {
+          // On a busy machine 2026.9.6 gives itself up after five seconds of waiting for its own lease.
+          if (child.exitCode === null || attempt === MAX_STARTS) throw error;
+          process.stdout.write(
+            `THE GATEWAY ${installation.version} ENDED WHILE IT STARTED. IT IS STARTED ONCE MORE.\n`,
+          );
+        }
+      }
     },
     async dispose(keepLogs) {
       await kill("SIGKILL");
