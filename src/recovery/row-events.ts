@@ -50,7 +50,7 @@ interface Spoken {
 /** Reads the events other than `chat`: rows of transcripts, sessions that come and go, origins of runs. */
 export class RowEvents {
   private readonly options: RowEventsOptions;
-  /** The last row of a session, if it is a prompt without a run id. */
+  /** The last row of a session, if it is a prompt. */
   private readonly prompts: ExpiringMap<SessionRow>;
   /** The run of a session that has begun and not ended. */
   private readonly begun: ExpiringMap<string>;
@@ -157,7 +157,7 @@ export class RowEvents {
     const before = this.prompts.get(sessionKey);
     this.prompts.delete(sessionKey);
     const { kind, runId } = row;
-    if (kind === "prompt" && runId === undefined) return this.prompts.set(sessionKey, row);
+    if (kind === "prompt") this.prompts.set(sessionKey, row);
     if (runId === undefined) return;
     const prompt = kind === "prompt" ? row : promptOf(before, row);
     if (prompt?.origin !== undefined) supervisor.hint(gateway, runId, prompt);

@@ -264,10 +264,13 @@ describe("a cron job that is bound to a conversation", () => {
     expect(hearing.outcomes).toHaveLength(1);
   });
 
-  it("waits 5 s at most for the end of the job", async () => {
+  it("waits a minute at most for the end of the job", async () => {
     const { fake, clock, hearing } = await openHearing({}, [topic(1)]);
     fire(fake, "Water the plants.");
+    await heard(fake.gateway, hearing);
+    clock.advance(50_000);
     await later(fake, hearing);
+    expect(hearing.told()).toEqual([]);
     clock.advance(5_000);
     await hearing.toldOf(1);
     expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
@@ -315,6 +318,24 @@ describe("the origin of a run", () => {
     await hearing.toldOf(1);
     await later(fake, hearing);
     expect(hearing.messages.map((message) => message.origin)).toEqual([told]);
+  });
+
+  it.each(["live", "missed"])("is read from the prompt before it, which names another run: %s", async (when) => {
+    const { fake, gateway, hearing } = await openHearing({}, [topic(1)]);
+    if (when === "missed") {
+      await hearing.source.cut();
+      fake.clock.advance(1_000);
+    }
+    // A queued follow-up: asked for as send-1, answered as run-2.
+    tellRow(gateway, topic(1), { role: "user", content: "And?", idempotencyKey: "send-1:user" });
+    tellRow(gateway, topic(1), { role: "assistant", content: text("And so."), stopReason: "stop" }, "run-2");
+    tellRow(gateway, topic(1), { role: "assistant", content: text("By the way."), stopReason: "stop" }, "run-3");
+    if (when === "missed") await hearing.comeBack();
+    await later(fake, hearing);
+    expect(hearing.messages.map(({ runId, origin }) => [runId, origin])).toEqual([
+      ["run-2", "requested"],
+      ["run-3", "unknown"],
+    ]);
   });
 
   it("is read from the cron prompt before it", async () => {

@@ -52,7 +52,7 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
       runs.set(runId, run);
       run.rows.push(row);
     } else if (nameless) {
-      const prompt = promptBefore(before, row);
+      const prompt = promptOf(before, row);
       turn ??= { rows: [], origin: prompt?.origin, job: prompt?.job };
       runs.delete(turn);
       runs.set(turn, turn);
@@ -65,13 +65,11 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
   return Array.from(runs, ([key, run]) => endedRun(typeof key === "string" ? key : undefined, run) ?? []).flat();
 }
 
-/** The prompt that a row answers, if that prompt has no run id, like a cron job's. It is the row directly before. */
+/**
+ * The prompt that a row answers: the one directly before it. It may have no run id, like a cron job's, or another one: a
+ * busy agent answers under a new id.
+ */
 export function promptOf(before: SessionRow | undefined, row: SessionRow): SessionRow | undefined {
-  return before?.runId === undefined ? promptBefore(before, row) : undefined;
-}
-
-/** The prompt directly before a row. */
-function promptBefore(before: SessionRow | undefined, row: SessionRow): SessionRow | undefined {
   if (before?.kind !== "prompt") return undefined;
   return before.seq !== undefined && row.seq === before.seq + 1 ? before : undefined;
 }
