@@ -35,7 +35,10 @@ export async function readReplies(operator: Operator, sessionKey: string, versio
   // How the Gateway itself joins the texts of one run, live.
   const separator = isAtLeast(version, JOINED_BY_BLANK_LINE_SINCE) ? "\n\n" : "";
   for (const row of await readRows(operator, sessionKey)) {
-    const text = textOf(row).trimEnd();
+    // A file's line is no part of what was said.
+    const text = textOf(row)
+      .replace(/^MEDIA:.*$/gm, "")
+      .trimEnd();
     if (!isReply(row) || text === "") continue;
     const runId = row.__openclaw?.runId;
     const goesOn = row.stopReason === "toolUse";

@@ -102,10 +102,10 @@ async function hidden(stage: Stage): Promise<readonly Expectation[]> {
   const text = `Hidden (${unique()}).`;
   stage.model.otherwise = `${text}\nMEDIA:./${file.name}`;
   await runCron(stage.operator, { sessionTarget: "main", payload: { kind: "systemEvent", text: "Go." } });
-  const { attachments } = await stage.inbox.messages.when(text, (message) => message.text === text);
+  const { attachments, sessionKey } = await stage.inbox.messages.when(text, (message) => message.text === text);
   const told = JSON.stringify(attachments);
   if (told !== JSON.stringify([{ kind: "image", name: file.name }])) throw new Error(`it came with ${told}`);
-  return [];
+  return [{ inbox: stage.inbox, sessionKey, texts: [text] }];
 }
 
 /** Has the agent answer a client with a text and files, and resolves with the key of the session. */
