@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, onTestFinished } from "vitest";
 
 const create = () => mkdtempSync(join(tmpdir(), "openclaw-inbox-"));
-const remove = (folder: string) => rmSync(folder, { recursive: true, force: true });
+// A ledger's thread may still write: `stop()` waits for it only so long, and by the test's clock.
+const remove = (folder: string) => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 
 /** A folder for each test of the file, removed after the test. The returned function gives the path of a file in it. */
 export function useTemporaryFolder(): (name: string) => string {
