@@ -84,7 +84,8 @@ export async function measureDurable(task: DurableTask): Promise<Cost> {
     const before = said;
     const until = performance.now() + ms;
     const sayOn = async () => {
-      while (performance.now() < until) await keeper.say(burst());
+      do await keeper.say(burst());
+      while (performance.now() < until);
     };
     await stopwatch.time(async () => {
       await Promise.all(Array.from({ length: BURSTS }, sayOn));

@@ -91,7 +91,10 @@ function document(
   const machine = `${cpus().length} cores of ${cpu?.model.trim() ?? "an unknown model"}, ${gib} GiB`;
   const date = new Date().toISOString().slice(0, 10);
   const notes = readFileSync(new URL("bench/notes.md", root), "utf8");
-  const charts = sections.flatMap(({ chart }) => (chart === undefined ? [] : `![${chart.alt}](images/${chart.file})`));
+  // What people come for first: the section about peers is the second, that about live runs the first.
+  const charts = [...sections.slice(1), ...sections.slice(0, 1)].flatMap(({ chart }) =>
+    chart === undefined ? [] : `![${chart.alt}](images/${chart.file})`,
+  );
   return `# Benchmarks
 
 ${charts.join("\n\n")}
