@@ -10,8 +10,8 @@ export interface LogDamage {
 
 /**
  * Looks for damage in the write-ahead log that a crash has left; undefined when there is none. SQLite stops reading at
- * the first wrong checksum, and silently drops every commit after it. Here, for three of four bits the checksum shows
- * which bit was flipped. Other pages are kept unchanged if one bit was flipped, or if later commits follow, because
+ * the first wrong checksum, and silently drops every commit after it. Here the checksum shows which bit
+ * was flipped, or a few that it may be; then another version of the page decides. Other pages are kept unchanged if one bit was flipped, or if later commits follow, because
  * those were written when the page was on disk. An incomplete commit is left out, as in SQLite. It runs in the ledger's
  * thread from its source text.
  *
@@ -109,6 +109,22 @@ export function mendLog(file: string): LogDamage | undefined {
       return bits;
     },
 
+    /** Those of the bits that, flipped, make their word what it is in the page's version before or after this one. */
+    likely(frame: number, frames: number, bits: readonly (readonly [word: number, mask: number])[]) {
+      if (frame < 0) return [];
+      const page = bytes.readUInt32BE(log.at(frame));
+      let before = frame - 1;
+      while (before >= 0 && bytes.readUInt32BE(log.at(before)) !== page) before -= 1;
+      let after = frame + 1;
+      while (after < frames && bytes.readUInt32BE(log.at(after)) !== page) after += 1;
+      const others = [before, after]
+        .filter((other) => other >= 0 && other < frames)
+        .map((other) => (log.at(other) - log.at(frame)) >> 2);
+      return bits.filter(([word, mask]) =>
+        others.some((by) => words[word + by] === ((words[word] as number) ^ mask) >>> 0),
+      );
+    },
+
     /**
      * Corrects the one flipped bit of a frame, in it or in its checksum, at `at`. "unclear": it is one of several bits.
      */
@@ -128,9 +144,10 @@ export function mendLog(file: string): LogDamage | undefined {
         log.write(at, found);
         return "mended";
       }
-      const [bit] = bits;
-      if (bit === undefined) return undefined;
-      if (isOfSums || bits.length > 1) return "unclear";
+      if (bits.length === 0) return undefined;
+      const likely = bits.length === 1 ? bits : log.likely(frame, frames, bits);
+      const [bit] = likely;
+      if (isOfSums || bit === undefined || likely.length > 1) return "unclear";
       words[bit[0]] = ((words[bit[0]] as number) ^ bit[1]) >>> 0;
       return "mended";
     },
