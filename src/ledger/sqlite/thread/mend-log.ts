@@ -10,10 +10,10 @@ export interface LogDamage {
 
 /**
  * Looks for damage in the write-ahead log that a crash has left; undefined when there is none. SQLite stops reading at
- * the first wrong checksum, and silently drops every commit after it. Here the checksum shows which bit
- * was flipped, or a few that it may be; then another version of the page decides. Other pages are kept unchanged if one bit was flipped, or if later commits follow, because
- * those were written when the page was on disk. An incomplete commit is left out, as in SQLite. It runs in the ledger's
- * thread from its source text.
+ * the first wrong checksum, and silently drops every commit after it. Here the checksum shows which bit was flipped, or a
+ * few that it may be; then another version of the page decides. Other pages are kept unchanged if one bit was flipped, or
+ * if later commits follow, because those were written when the page was on disk. An incomplete commit is left out, as in
+ * SQLite. It runs in the ledger's thread from its source text.
  *
  * The format: https://sqlite.org/fileformat2.html#the_write_ahead_log
  */
