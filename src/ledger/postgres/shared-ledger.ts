@@ -43,6 +43,8 @@ export class SharedLedger implements PostgresLedger {
   private readonly pending = new Pending();
   /** The messages that this inbox delivers. */
   private readonly held = new Set<string>();
+  /** Messages that came back here by a claim while an attempt was looking whose they are. */
+  private readonly regained = new Set<string>();
   private readonly writer: Writer;
   private readonly damage: Damage;
   private host: LedgerHost | undefined;
@@ -239,7 +241,10 @@ export class SharedLedger implements PostgresLedger {
 
   private report(id: string, state: "taken" | "delivered" | "dead", attempts: number, error: string): void {
     if (!this.held.has(id)) return;
-    if (state !== "taken") this.held.delete(id);
+    if (state !== "taken") {
+      this.held.delete(id);
+      this.regained.delete(id);
+    }
     this.pending.report(id, {
       state,
       attempts,
@@ -265,6 +270,7 @@ export class SharedLedger implements PostgresLedger {
       for (const entry of entries) {
         const { id } = entry.message;
         // Others gave it up while we were away, but it is still being delivered here.
+        if (this.held.has(id)) this.regained.add(id);
         if (this.held.has(id) || this.pending.isOver(id)) continue;
         // It gets its place in its session now, and not at the turn of our own `take`.
         this.pending.supersede(id);
@@ -404,6 +410,7 @@ export class SharedLedger implements PostgresLedger {
         );
       const { id } = message;
       await this.recorded(id, signal);
+      this.regained.delete(id);
       const result = await runInTransaction({
         id,
         attempt,
@@ -415,6 +422,9 @@ export class SharedLedger implements PostgresLedger {
         connect: () => connections.connect(CONNECT_MS),
         handle: (client) => handler(message, { client, attempt, signal }),
       });
+      // What was found out is out of date. Dropped here, nobody would deliver the message: its row says that we do.
+      if (this.regained.delete(id) && result === "lost")
+        throw new InboxError("ERR_INBOX_LEDGER", `The message ${id} came back while another inbox seemed to have it`);
       // Reports about it have no effect any longer, because the row has the result.
       this.held.delete(id);
       if (result === "lost") throw leaseError(id);

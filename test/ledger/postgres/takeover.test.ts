@@ -3,9 +3,11 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import pg from "pg";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { type PostgresLedger, postgresLedger } from "../../../src/ledger/postgres/postgres.ts";
+import { messageOf } from "../../helpers/message.ts";
 import { query, usePostgres } from "../../helpers/postgres.ts";
 
 const postgres = await usePostgres("TAKING OVER FROM HOSTS THAT DIE");
@@ -159,5 +161,44 @@ describe.skipIf(postgres === undefined)("a schema that is dropped while it is in
       { state: "dead", id: "5" },
     ]);
     await ledger.close();
+  });
+
+  it("keeps a message that comes back to it while it looks whose it is", async () => {
+    const schema = postgres?.schema() as string;
+    const pool = new pg.Pool({ connectionString: url });
+    const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
+    let whileLooking = async () => {};
+    // What is answered to the question whose a message is has been overtaken by the time it is read.
+    pool.connect = (async () => {
+      const client = await connect();
+      const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+      client.query = (async (...args: unknown[]) => {
+        const answer = await query(...args);
+        if (String(args[0]).startsWith("select state, owner")) await whileLooking();
+        return answer;
+      }) as typeof client.query;
+      return client;
+    }) as typeof pool.connect;
+    const ledger = postgresLedger({ pool, schema });
+    await ledger.open({ clock: systemClock, ordering: "session", onAlarm() {}, onDamage() {}, onClaimable() {} });
+    await ledger.take(messageOf("a"));
+    const deliver = ledger.transactional(async (_, { client }) => client.query("select 1"));
+    // As when it was taken for dead.
+    const admin = new pg.Client({ connectionString: url });
+    await admin.connect();
+    await admin.query(`update ${schema}.messages set owner = ''`);
+    whileLooking = async () => {
+      whileLooking = async () => {};
+      // It is being delivered here, so it is not handed over once more.
+      expect(await ledger.claim(10)).toEqual([]);
+    };
+    const attempt = () => deliver(messageOf("a"), { attempt: 1, signal: new AbortController().signal });
+    await expect(attempt()).rejects.toMatchObject({ code: "ERR_INBOX_LEDGER" });
+    expect(ledger.holds?.("a")).toBe(true);
+    await attempt();
+    expect((await admin.query(`select state from ${schema}.messages`)).rows).toEqual([{ state: "delivered" }]);
+    await admin.end();
+    await ledger.close();
+    await pool.end();
   });
 });
