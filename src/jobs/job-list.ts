@@ -1,4 +1,5 @@
 import { fields } from "../protocol/fields.ts";
+import { type Claim, readClaim } from "./job.ts";
 
 /** Sends a request to the Gateway, and resolves with its answer. */
 export type Ask = (method: string, params: object) => Promise<unknown>;
@@ -24,4 +25,15 @@ export async function listJobs(ask: Ask): Promise<readonly unknown[]> {
     if (hasMore !== true) break;
   }
   return all;
+}
+
+/** What the Gateway says of the last run of a job; undefined where it says nothing. */
+export async function lastClaim(ask: Ask, id: string): Promise<Claim | undefined> {
+  try {
+    const { entries } = fields(await ask("cron.runs", { id, limit: 1 }));
+    const [last] = Array.isArray(entries) ? (entries as unknown[]) : [];
+    return last === undefined ? undefined : readClaim(fields(last));
+  } catch {
+    return undefined;
+  }
 }

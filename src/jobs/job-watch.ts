@@ -10,7 +10,7 @@ import type { Origin } from "../types.ts";
 import { type Answer, Firing } from "./firing.ts";
 import { GatewayTime } from "./gateway-time.ts";
 import { type CronJob, type MainSessions, placeOf, readClaim, readJob, readMainSessions } from "./job.ts";
-import { type Ask, listJobs } from "./job-list.ts";
+import { type Ask, lastClaim, listJobs } from "./job-list.ts";
 import { type RememberedJob, RememberedJobs } from "./remembered-jobs.ts";
 import { type Watched, WatchedJobs } from "./watched-jobs.ts";
 
@@ -49,6 +49,8 @@ export interface Connected {
   readonly speaksAfterEnd: boolean;
   /** Aborted when the connection is lost. */
   readonly signal: AbortSignal;
+  /** {@link JobWatch.eventCount} when the list was asked for. */
+  readonly asOf: number;
 }
 
 /** The longest time between two checks for due jobs, in ms. */
@@ -77,6 +79,8 @@ export class JobWatch {
   private connection: AbortSignal | undefined;
   private timer: Timer | undefined;
   private isLooking = false;
+  /** How many `cron` events there were. */
+  eventCount = 0;
   private readonly remembered: RememberedJobs;
   /** What an earlier process knew; undefined until it is read. */
   private before: Map<string, RememberedJob> | undefined;
@@ -98,7 +102,7 @@ export class JobWatch {
    * from now on. Its run may be found in the history, or the Gateway may start it late.
    */
   async begin(jobs: readonly unknown[], connected: Connected): Promise<void> {
-    const { hello, signal, speaksAfterEnd } = connected;
+    const { hello, signal, speaksAfterEnd, asOf } = connected;
     this.before ??= new Map((await this.remembered.read()).map((job) => [job.id, job]));
     if (signal.aborted) return;
     this.main = readMainSessions(hello);
@@ -110,16 +114,19 @@ export class JobWatch {
         const job = readJob(raw, this.main);
         if (job === undefined) return;
         listed.add(job.id);
-        this.reconcile(job);
+        // What events have told since is newer.
+        if ((this.watched.get(job.id)?.toldAt ?? 0) <= asOf) this.reconcile(job);
       },
       { signal },
     );
     if (!isWhole) return;
     this.before.clear();
-    for (const { job, firing } of this.watched.all()) {
-      firing?.allow(this.time.elapsed() + this.options.graceMs);
-      if (!listed.has(job.id)) this.removed(job.id);
+    const isNew = this.connection !== signal;
+    for (const { job, firing, toldAt } of this.watched.all()) {
+      if (isNew) firing?.allow(this.time.elapsed() + this.options.graceMs);
+      if (!listed.has(job.id) && toldAt <= asOf) this.removed(job.id);
     }
+    if (!isNew) return;
     this.connection = signal;
     this.sweepLater();
   }
@@ -144,18 +151,24 @@ export class JobWatch {
     const job = readJob(raw["job"], this.main);
     const id = readId(raw["jobId"]) ?? job?.id;
     if (id === undefined) return;
+    this.eventCount += 1;
     switch (raw["action"]) {
       case "removed":
-        return this.removed(id);
+        this.removed(id);
+        break;
       case "started":
         this.learn(job);
-        return this.started(id, raw["runAtMs"]);
+        this.started(id, raw["runAtMs"]);
+        break;
       case "finished":
         this.finished(id, raw);
-        return this.learn(job);
+        this.learn(job);
+        break;
       default:
         this.learn(job);
     }
+    const watched = this.watched.get(id);
+    if (watched !== undefined) watched.toldAt = this.eventCount;
   }
 
   /** The Gateway's clock is at `ts`. */
@@ -292,9 +305,8 @@ export class JobWatch {
     if (this.watched.remove(id)) this.isChanged = true;
   }
 
-  private isOurs({ places }: CronJob): boolean {
-    const [first] = places;
-    return first !== undefined && this.options.isOurs(first);
+  private isOurs({ sessionKey }: CronJob): boolean {
+    return this.options.isOurs(sessionKey);
   }
 
   /**
@@ -351,8 +363,11 @@ export class JobWatch {
       },
       { signal },
     );
-    if (!signal.aborted && !this.options.isCatchingUp()) await this.judge(overdue, signal);
-    this.isLooking = false;
+    try {
+      if (!signal.aborted && !this.options.isCatchingUp()) await this.judge(overdue, signal);
+    } finally {
+      this.isLooking = false;
+    }
   }
 
   private async judge(overdue: readonly Watched[], signal: AbortSignal): Promise<void> {
@@ -391,7 +406,7 @@ export class JobWatch {
       if (this.mayStillSpeak(watched, firing, listed, live)) continue;
       if (firing.isStarted && firing.claim === undefined) {
         lookups += 1;
-        const claim = await this.claimOf(job.id);
+        const claim = await lastClaim(this.options.ask, job.id);
         if (signal.aborted || watched.firing !== firing) continue;
         if (claim !== undefined) firing.claim ??= claim;
       }
@@ -430,17 +445,6 @@ export class JobWatch {
     if (listed.runningAt === undefined && !isLive) return false;
     firing.allow(this.time.elapsed() + this.options.graceMs);
     return true;
-  }
-
-  /** What the Gateway says about the last run of a job. */
-  private async claimOf(id: string): Promise<Firing["claim"]> {
-    try {
-      const { entries } = fields(await this.options.ask("cron.runs", { id, limit: 1 }));
-      const [last] = Array.isArray(entries) ? (entries as unknown[]) : [];
-      return last === undefined ? undefined : readClaim(fields(last));
-    } catch {
-      return undefined;
-    }
   }
 
   /** Ends the waiting when the job is over and has answered. */

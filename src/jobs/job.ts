@@ -9,7 +9,9 @@ export interface CronJob {
   readonly isEnabled: boolean;
   /** Whether it makes an agent speak at a known time. */
   readonly speaks: boolean;
-  /** The session keys under which it may be heard, in lower case. The first is where its words belong. */
+  /** Where its words belong, as the Gateway writes it. */
+  readonly sessionKey: string;
+  /** The session keys under which it may be heard, in lower case. */
   readonly places: readonly string[];
   /** A reminder for the main session, where it waits for its turn. The job is over before the agent speaks. */
   readonly isReminder: boolean;
@@ -63,6 +65,7 @@ export function readJob(raw: unknown, main: MainSessions): CronJob | undefined {
   const { mode, channel } = fields(job["delivery"]);
   const state = fields(job["state"]);
   const isMain = job["sessionTarget"] === "main";
+  const keys = keysOf(id, job, main);
   // Heartbeats are mostly silent. A job that waits for a heartbeat is due when that runs.
   const waits = isMain && job["wakeMode"] !== "now";
   return {
@@ -70,7 +73,8 @@ export function readJob(raw: unknown, main: MainSessions): CronJob | undefined {
     name: readWords(job["name"], MAX_NAME_CHARS),
     isEnabled: job["enabled"] !== false,
     speaks: (kind === "agentTurn" || kind === "systemEvent") && !waits,
-    places: placesOf(id, job, main),
+    sessionKey: keys[0] ?? "",
+    places: keys.map(placeOf),
     isReminder: isMain,
     runsOnce: job["deleteAfterRun"] === true,
     hasChannel: mode === "announce" && typeof channel === "string" && channel !== "" && channel !== "last",
@@ -100,18 +104,18 @@ export function placeOf(sessionKey: string): string {
   return sessionKey.toLowerCase().replace(/:heartbeat$/, "");
 }
 
-function placesOf(id: string, job: Readonly<Record<string, unknown>>, main: MainSessions): readonly string[] {
+function keysOf(id: string, job: Readonly<Record<string, unknown>>, main: MainSessions): readonly string[] {
   const agent = readId(job["agentId"]) ?? main.agentId;
   const target = readId(job["sessionTarget"]) ?? "";
   const own = `agent:${agent}:cron:${id}`;
   const bound = readId(job["sessionKey"]);
   const mains = [`agent:${agent}:${main.mainKey}`, "global"];
-  const places = [...(bound === undefined ? [] : [bound]), ...(target === "main" ? mains : [])];
+  const keys = [...(bound === undefined ? [] : [bound]), ...(target === "main" ? mains : [])];
   if (target.startsWith("session:")) {
     const key = target.slice("session:".length);
-    places.unshift(key.startsWith("agent:") ? key : `agent:${agent}:${key}`);
+    keys.unshift(key.startsWith("agent:") ? key : `agent:${agent}:${key}`);
   }
-  return [...places, own].map(placeOf);
+  return [...keys, own];
 }
 
 function timeOf(value: unknown): number | undefined {

@@ -13,6 +13,8 @@ export interface Watched {
   firing: Firing | undefined;
   /** How far the Gateway's clock had been set back when `due` was sent. */
   setBackMs: number;
+  /** The number of the last `cron` event about it. */
+  toldAt: number;
   /** Set when an alarm was raised: when it should have spoken. */
   silentSince: number | undefined;
 }
@@ -53,7 +55,7 @@ export class WatchedJobs {
       return undefined;
     }
     const due = job.nextRunAt === wasDue ? undefined : job.nextRunAt;
-    const watched: Watched = { job, due, wasDue, firing: undefined, setBackMs, silentSince: undefined };
+    const watched: Watched = { job, due, wasDue, firing: undefined, setBackMs, toldAt: 0, silentSince: undefined };
     this.byId.set(job.id, watched);
     this.place(watched);
     this.report.jobsFollowed(1);

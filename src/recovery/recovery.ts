@@ -340,11 +340,12 @@ class Recovery {
   /** Requests the cron jobs. Without an answer, only jobs that fire while we listen are known. */
   private async loadJobs({ requests }: Asking, at: number | undefined, signal: AbortSignal): Promise<void> {
     const { bound, jobs, generation, greeting } = this;
+    const asOf = jobs?.eventCount ?? 0;
     try {
       const listed = await listJobs((method, params) => requests.ask(method, params));
       bound.load(listed);
       jobs?.hearTime(at);
-      await jobs?.begin(listed, { hello: greeting, speaksAfterEnd: generation.keepsRunsApart, signal });
+      await jobs?.begin(listed, { hello: greeting, speaksAfterEnd: generation.keepsRunsApart, signal, asOf });
     } catch {
       // `Requests` has counted and logged it.
     }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { InboxError } from "../../src/errors.ts";
 import { JobWatch } from "../../src/jobs/job-watch.ts";
 import { createMemoryLedger } from "../../src/ledger/memory.ts";
 import { Report } from "../../src/report/report.ts";
@@ -102,6 +103,30 @@ describe("a job that is due", () => {
     final(release < "2026.8" ? "agent:main:cron:a:run:1" : "agent:main:main", "Sorry, I was busy.");
     await pass(HOUR_MS);
     expect(told()).toEqual([]);
+  });
+
+  it("raises an alarm although catching up is repeated again and again", async () => {
+    const { add, pass, told, source, cut, comeBack, now } = await openScheduling();
+    const session = { key: CONVERSATION, sessionId: "one", updatedAt: 1, hasActiveRun: true };
+    source.respond("sessions.list", () => ({ ts: now(), sessions: [session] }));
+    source.respond("chat.history", () => Promise.reject(new InboxError("ERR_INBOX_REQUEST", "no")));
+    add("a");
+    cut();
+    await comeBack();
+    await pass(DUE_MS + GRACE_MS + LATEST_MS);
+    expect(source.asked.filter(([method]) => method === "chat.history").length).toBeGreaterThan(3);
+    expect(told()).toEqual(["a silent"]);
+  });
+
+  it("raises an alarm in a conversation whose key has capitals", async () => {
+    const key = "agent:main:matrix:channel:!AbC:example.org";
+    const session = (given: string) => (given === key ? {} : undefined);
+    const { add, edit, pass, told } = await openScheduling("2026.9.6", { session });
+    add("a", { target: "named" });
+    add("b");
+    edit("b", { sessionTarget: `session:${key}` });
+    await pass(DUE_MS + GRACE_MS + LATEST_MS);
+    expect(told()).toEqual(["b silent"]);
   });
 
   it("raises an alarm when the Gateway passes it over", async () => {
@@ -279,6 +304,30 @@ describe("an alarm", () => {
     await pass(DUE_MS + GRACE_MS + LATEST_MS);
     expect(told()).toEqual(["b silent"]);
     expect(inbox.stats().jobs).toBe(1);
+  });
+
+  it("is not raised for a failed job when an older list of jobs comes after its end", async () => {
+    const { add, run, pass, told, source, comeBack, cut, listOf } = await openScheduling();
+    add("a", { everyMs: HOUR_MS });
+    await pass(DUE_MS);
+    const older = listOf();
+    const current = Promise.withResolvers<object>();
+    const asked = Promise.withResolvers<void>();
+    source.respond("cron.list", () => {
+      asked.resolve();
+      return current.promise;
+    });
+    cut();
+    const back = comeBack();
+    await asked.promise;
+    run("a", { says: "failure", claims: { status: "error", summary: undefined } });
+    current.resolve(older);
+    await back;
+    source.respond("cron.list", listOf);
+    cut();
+    await comeBack();
+    await pass(HOUR_MS - MINUTE_MS);
+    expect(told()).toEqual([]);
   });
 
   it("is not raised for a message that another host has taken", async () => {
@@ -528,7 +577,7 @@ describe("the watch", () => {
       ticking = setImmediate(count);
     };
     let ticking = setImmediate(count);
-    await watch.begin(jobs, { hello: {}, speaksAfterEnd: false, signal: new AbortController().signal });
+    await watch.begin(jobs, { hello: {}, speaksAfterEnd: false, signal: new AbortController().signal, asOf: 0 });
     clearImmediate(ticking);
     watch.stop();
     expect(report.stats.jobsOverLimit).toBe(90_000);

@@ -67,6 +67,8 @@ export interface Scheduling {
   /** Begins a run of the job. */
   start(id: string): void;
   end(id: string, end?: RunEnd): void;
+  /** What `cron.list` answers now. */
+  listOf(): object;
   /** Both. */
   run(id: string, end?: RunEnd): void;
   /** What the agent says in a session, by its run. */
@@ -207,6 +209,11 @@ export async function openScheduling(
       if (isLate) speak();
       if (job["deleteAfterRun"] === true) scheduling.remove(id);
     },
+    listOf: () =>
+      page(
+        [...jobs.values()].map((job) => structuredClone(job)),
+        { limit: 200 },
+      ),
     run(id, end) {
       scheduling.start(id);
       scheduling.end(id, end);

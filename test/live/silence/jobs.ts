@@ -93,7 +93,8 @@ export function planJobs(archived: string, opened: string): readonly PlannedJob[
     },
     {
       name: "clock set back",
-      dueS: 360,
+      at: "clock",
+      dueS: 60,
       sabotage: "the scheduler's clock is set back by two hours",
       job: isolated(say()),
     },

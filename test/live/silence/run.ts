@@ -21,7 +21,8 @@ type JobAlarm = Extract<Alarm, { part: "job" }>;
 
 const { values } = parseArgs({ options: { openclaw: { type: "string", default: "newest" } } });
 
-const GRACE_MS = 120_000;
+// Shorter than the two minutes after which a Gateway makes up for what it missed while it was stopped.
+const GRACE_MS = 90_000;
 /** How much later than the grace an alarm may come. */
 const LATEST_MS = 60_000;
 const HOURS_BACK = 2;
