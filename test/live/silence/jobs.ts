@@ -51,8 +51,9 @@ export function planJobs(archived: string, opened: string): readonly PlannedJob[
       dueS: 56,
       job: { sessionTarget: "current", sessionKey: opened, payload: { kind: "agentTurn", message: say() } },
     },
-    { name: "main session", dueS: 60, job: main(say()) },
-    { name: "main session, silent", dueS: 84, job: main("SILENT") },
+    // Before the others: a Gateway holds reminders back while its agent is busy, for as long as that takes.
+    { name: "main session", dueS: 10, job: main(say()) },
+    { name: "main session, silent", dueS: 25, job: main("SILENT") },
     { name: "says NO_REPLY", dueS: 64, job: isolated("SILENT") },
     {
       name: "its model fails",
