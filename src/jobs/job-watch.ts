@@ -364,13 +364,13 @@ export class JobWatch {
       { signal },
     );
     try {
-      if (!signal.aborted && !this.options.isCatchingUp()) await this.judge(overdue, signal);
+      if (!signal.aborted && !this.options.isCatchingUp()) await this.review(overdue, signal);
     } finally {
       this.isLooking = false;
     }
   }
 
-  private async judge(overdue: readonly Watched[], signal: AbortSignal): Promise<void> {
+  private async review(overdue: readonly Watched[], signal: AbortSignal): Promise<void> {
     const silent = overdue.filter((watched) => {
       const { firing, job } = watched;
       if (firing?.isOver !== true || !firing.isAnswered(job)) return true;
