@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -72,8 +72,11 @@ export async function createGateway(
     workspace,
     logFile: path.join(folder, "gateway.jsonl"),
   };
-  const configure = (change: Partial<GatewayConfigInput> = {}) =>
-    writeFile(files.config, JSON.stringify(gatewayConfig({ ...input, ...change })));
+  const configure = async (change: Partial<GatewayConfigInput> = {}): Promise<void> => {
+    // What the Gateway has written there of its own stays: 2026.8.1 takes a file without it for damaged.
+    const kept = await readFile(files.config, "utf8").catch(() => "{}");
+    await writeFile(files.config, JSON.stringify({ ...JSON.parse(kept), ...gatewayConfig({ ...input, ...change }) }));
+  };
   await configure();
   const logFile = path.join(folder, "gateway.log");
   let child: ChildProcess | undefined;
