@@ -26,7 +26,7 @@ export interface Spoken {
   readonly texts: readonly string[];
   /** What the new message must say of itself, however it was found. */
   readonly like?: Partial<ProactiveMessage>;
-  /** What of that is otherwise when it is caught up. */
+  /** The same in its place when it is caught up. */
   readonly likeMissed?: Partial<ProactiveMessage>;
   readonly transcriptKey?: string;
 }
@@ -63,7 +63,7 @@ async function missed(way: Way, stage: Stage): Promise<readonly Expectation[]> {
   proxy.cut();
   const spoken = await speak();
   proxy.mend();
-  const caughtUp = { ...spoken, like: { ...spoken.like, ...spoken.likeMissed, recovered: true } };
+  const caughtUp = { ...spoken, like: { ...(spoken.likeMissed ?? spoken.like), recovered: true } };
   // The inbox that was never cut has heard it, too.
   return Promise.all([expectation(inbox, caughtUp), expectation(stage.inbox, spoken)]);
 }

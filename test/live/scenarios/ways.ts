@@ -153,7 +153,7 @@ async function chatSend({ operator, gateway }: Stage): Promise<Speech> {
     const idempotencyKey = `send-${randomUUID()}`;
     await operator.request("chat.send", { sessionKey, message: `SAY:${text}`, idempotencyKey });
     await said(operator, text);
-    return { sessionKey, texts: [text], like: { origin } };
+    return { sessionKey, texts: [text], like: { origin }, ...notSaidWhenMissed(gateway.version) };
   };
 }
 
@@ -222,6 +222,11 @@ function longSentence(beginning: string): string {
   return `${unique(beginning)} ${"Blah, blah. ".repeat(760)}The end.`;
 }
 
+// Before 2026.8 the rows of a run do not always say where it comes from.
+function notSaidWhenMissed(version: string): Pick<Spoken, "likeMissed"> {
+  return isAtLeast(version, "2026.8.1") ? {} : { likeMissed: {} };
+}
+
 // The helper's own run is internal; what its parent announces of it is the message.
 async function subagent({ operator, gateway, model }: Stage): Promise<Speech> {
   const sessionKey = newSession();
@@ -248,8 +253,8 @@ async function subagent({ operator, gateway, model }: Stage): Promise<Speech> {
     await announced;
     const texts = [joined(gateway.version, before, after), report];
     // Only the run's id says what it is.
-    const likeMissed: Spoken["like"] = isAtLeast(gateway.version, "2026.8.1") ? {} : { origin: "unknown" };
-    return { sessionKey, texts, like: { origin: "announcement" }, likeMissed };
+    const like = { origin: "announcement" } as const;
+    return { sessionKey, texts, like, ...notSaidWhenMissed(gateway.version) };
   };
 }
 
