@@ -138,8 +138,8 @@ async function agent(stage: Stage): Promise<Speech> {
   const opening = await open(stage, sessionKey);
   const text = unique("Asked for by somebody else.");
   return async () => {
-    await askAgent(stage.operator, sessionKey, `SAY:${text}`);
-    await said(stage.operator, text);
+    const runId = await askAgent(stage.operator, sessionKey, `SAY:${text}`);
+    await onTheWire(stage.operator, runId, "final");
     return { sessionKey, texts: [opening, text] };
   };
 }
@@ -152,7 +152,8 @@ async function chatSend({ operator, gateway }: Stage): Promise<Speech> {
   return async () => {
     const idempotencyKey = `send-${randomUUID()}`;
     await operator.request("chat.send", { sessionKey, message: `SAY:${text}`, idempotencyKey });
-    await said(operator, text);
+    // Its row comes before it, and whoever connects in between hears it live.
+    await onTheWire(operator, idempotencyKey, "final");
     return { sessionKey, texts: [text], like: { origin }, ...notSaidWhenMissed(gateway.version) };
   };
 }
@@ -175,8 +176,8 @@ async function tool({ operator, gateway }: Stage): Promise<Speech> {
   const sessionKey = newSession();
   const [before, after] = [unique("Let me look first."), unique("Nothing unusual there.")];
   return async () => {
-    await askAgent(operator, sessionKey, `TOOL:${before}||session_status||{}||${after}`);
-    await said(operator, after);
+    const runId = await askAgent(operator, sessionKey, `TOOL:${before}||session_status||{}||${after}`);
+    await onTheWire(operator, runId, "final");
     return { sessionKey, texts: [joined(gateway.version, before, after)] };
   };
 }
@@ -186,8 +187,8 @@ async function longTool({ operator, gateway }: Stage): Promise<Speech> {
   const sessionKey = newSession();
   const [before, after] = [longSentence("Let me look first."), longSentence("Nothing unusual there.")];
   return async () => {
-    await askAgent(operator, sessionKey, `DELAY=1 TOOL:${before}||session_status||{}||${after}`);
-    await said(operator, after);
+    const runId = await askAgent(operator, sessionKey, `DELAY=1 TOOL:${before}||session_status||{}||${after}`);
+    await onTheWire(operator, runId, "final");
     return { sessionKey, texts: [joined(gateway.version, before, after)] };
   };
 }
@@ -252,7 +253,6 @@ async function subagent({ operator, gateway, model }: Stage): Promise<Speech> {
     await askAgent(operator, sessionKey, `TOOL:${before}||${call}||${after}`);
     await announced;
     const texts = [joined(gateway.version, before, after), report];
-    // Only the run's id says what it is.
     const like = { origin: "announcement" } as const;
     return { sessionKey, texts, like, ...notSaidWhenMissed(gateway.version) };
   };
