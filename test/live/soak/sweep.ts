@@ -51,6 +51,9 @@ export function judge(messages: readonly ProactiveMessage[], truth: Truth, { ask
     const texts = got.get(key) ?? new Map<string, number>();
     got.set(key, texts.set(text.trimEnd(), (texts.get(text.trimEnd()) ?? 0) + 1));
   }
+  // Runs of different names: a Gateway that was killed said it again, and wrote down one of them.
+  const runsOf = (text: string) =>
+    [...byId.values()].flatMap((message) => (message.text.trimEnd() === text ? message.runId : [])).join(", ");
   const said = new Set([...truth.values()].flatMap((texts) => [...texts.keys()]));
   const [lost, twice, other, misplaced]: string[][] = [[], [], [], []];
   for (const [key, texts] of truth)
@@ -65,7 +68,8 @@ export function judge(messages: readonly ProactiveMessage[], truth: Truth, { ask
       const known = asked.has(text);
       if (here === 0 && said.has(text)) misplaced?.push(`${key}: ${brief(text)}`);
       else if (here === 0 && !known) other?.push(`${key}: ${brief(text)}`);
-      else if (count > Math.max(here, 1)) twice?.push(`${key}: ${brief(text)} (${count} for ${here})`);
+      else if (count > Math.max(here, 1))
+        twice?.push(`${key}: ${brief(text)} (${count} for ${here}; runs ${runsOf(text)})`);
     }
   }
   const none: string[] = [];
