@@ -58,6 +58,10 @@ export async function createInboxProcess(url: string, token: string): Promise<In
         stdio: ["ignore", "pipe", "inherit"],
       });
       child = started;
+      // It would outlive a test run that a person stops.
+      const end = () => void started.kill("SIGKILL");
+      process.once("exit", end);
+      started.once("exit", () => process.off("exit", end));
       const live = new Promise<void>((resolve, reject) => {
         started.once("exit", (code, signal) =>
           reject(new Error(`the process with the inbox ended with ${code ?? signal}`)),
