@@ -14,6 +14,7 @@ interface Row {
   readonly role?: string;
   readonly content?: unknown;
   readonly stopReason?: string;
+  readonly api?: string;
   readonly provenance?: { readonly sourceTool?: string };
   readonly openclawAbort?: unknown;
   readonly __openclaw?: { readonly runId?: string };
@@ -58,6 +59,8 @@ const JOINED_BY_BLANK_LINE_SINCE = "2026.9.5";
 function isReply(row: Row): boolean {
   return (
     row.role === "assistant" &&
+    // 2026.5.28 writes what was said a second time when something is injected right after it.
+    row.api !== "cli" &&
     row.stopReason !== "error" &&
     row.stopReason !== "aborted" &&
     row.openclawAbort === undefined &&
