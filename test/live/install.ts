@@ -37,8 +37,8 @@ export async function installGateway(version: string, progress: (line: string) =
   const root = process.env.OPENCLAW_INBOX_LIVE_DIR ?? path.join(os.tmpdir(), "openclaw-inbox-live");
   const folder = path.join(root, `openclaw-${version}`);
   const entry = path.join(folder, ENTRY);
-  const known = await installed(folder);
-  if (known) return { version, node: known, entry };
+  const known = await installedFor(folder);
+  if (known !== undefined) return { version, node: await installNode(root, known), entry };
   progress(`installing openclaw@${version} into ${folder}; this takes a minute or two`);
   let refusal = "";
   for (const major of NODE_MAJORS) {
@@ -48,8 +48,9 @@ export async function installGateway(version: string, progress: (line: string) =
       const apart = `${folder}-${process.pid}`;
       await install(apart, `openclaw@${version}`, node);
       await run(node, [path.join(apart, ENTRY), "--version"], { timeout: 60_000 });
-      await writeFile(path.join(apart, INSTALLED), JSON.stringify({ node }));
-      return { version, node: await put(apart, folder, node), entry };
+      await writeFile(path.join(apart, INSTALLED), JSON.stringify({ major }));
+      await put(apart, folder);
+      return { version, node, entry };
     } catch (error) {
       refusal = lastLines((error as { stderr?: string }).stderr || String(error));
       if (!/EBADENGINE|Unsupported engine/.test(refusal)) break;
@@ -58,23 +59,18 @@ export async function installGateway(version: string, progress: (line: string) =
   throw new InstallError(`npm could not install openclaw@${version}: ${refusal}`);
 }
 
-/** Puts a finished installation into its place, unless another process was faster. Resolves with the Node of the one that is there. */
-async function put(apart: string, folder: string, node: string): Promise<string> {
-  const other = await installed(folder);
-  if (other === undefined) {
-    await rm(folder, { recursive: true, force: true });
-    await rename(apart, folder);
-    return node;
-  }
-  await rm(apart, { recursive: true, force: true });
-  return other;
+/** Puts a finished installation into its place, unless another process was faster. */
+async function put(apart: string, folder: string): Promise<void> {
+  if ((await installedFor(folder)) !== undefined) return rm(apart, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
+  await rename(apart, folder);
 }
 
-// The Node that a finished installation was made with.
-async function installed(folder: string): Promise<string | undefined> {
+/** The major of the Node that a finished installation was made for: its path may be gone with a checkout of this project. */
+async function installedFor(folder: string): Promise<string | undefined> {
   try {
-    const { node } = JSON.parse(await readFile(path.join(folder, INSTALLED), "utf8")) as { node: string };
-    return existsSync(node) ? node : undefined;
+    const { major } = JSON.parse(await readFile(path.join(folder, INSTALLED), "utf8")) as { major?: string };
+    return major;
   } catch {
     return undefined;
   }
