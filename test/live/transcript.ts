@@ -14,7 +14,6 @@ interface Row {
   readonly role?: string;
   readonly content?: unknown;
   readonly stopReason?: string;
-  readonly api?: string;
   readonly provenance?: { readonly sourceTool?: string };
   readonly openclawAbort?: unknown;
   readonly __openclaw?: { readonly runId?: string };
@@ -35,12 +34,15 @@ export async function readReplies(operator: Operator, sessionKey: string, versio
   const replies: { runId?: string; text: string; goesOn: boolean }[] = [];
   // How the Gateway itself joins the texts of one run, live.
   const separator = isAtLeast(version, JOINED_BY_BLANK_LINE_SINCE) ? "\n\n" : "";
+  // Old Gateways may write what was said a second time when something is injected right after it. No two texts here are equal.
+  const mayRepeat = !isAtLeast(version, NAMES_RUNS_SINCE);
   for (const row of await readRows(operator, sessionKey)) {
     // A file's line is no part of what was said.
     const text = textOf(row)
       .replace(/^MEDIA:.*$/gm, "")
       .trimEnd();
     if (!isReply(row) || text === "") continue;
+    if (mayRepeat && replies.some((reply) => reply.text === text)) continue;
     const runId = row.__openclaw?.runId;
     const goesOn = row.stopReason === "toolUse";
     const last = replies.at(-1);
@@ -55,12 +57,11 @@ export async function readReplies(operator: Operator, sessionKey: string, versio
 }
 
 const JOINED_BY_BLANK_LINE_SINCE = "2026.9.5";
+const NAMES_RUNS_SINCE = "2026.8.1";
 
 function isReply(row: Row): boolean {
   return (
     row.role === "assistant" &&
-    // 2026.5.28 writes what was said a second time when something is injected right after it.
-    row.api !== "cli" &&
     row.stopReason !== "error" &&
     row.stopReason !== "aborted" &&
     row.openclawAbort === undefined &&
