@@ -32,7 +32,9 @@ interface Spoken {
  */
 export function planReply(messages: readonly unknown[], otherwise = "stub: the prompt holds no directive"): Plan {
   const turn = currentTurn(messages as readonly Message[]);
-  const prompts = turn.filter((message) => message.role === "user").map((message) => promptText(message.content));
+  const prompts = turn
+    .filter((message) => message.role === "user")
+    .map((message) => withoutQuotes(promptText(message.content)));
   const prompt = prompts.findLast((text) => DIRECTIVE.test(text)) ?? "";
   const fail = last(prompt, /\bFAIL(\d{3})\b/g);
   if (fail) return { kind: "fail", status: Number(fail[1]) };
@@ -63,6 +65,11 @@ const DIRECTIVE = /\b(?:SAY:|LONG:\d|SLOW:\d|SILENT\b|HBOK\b|FAIL\d{3}\b|TOOL:)/
 function currentTurn(messages: readonly Message[]): readonly Message[] {
   const lastReply = messages.findLastIndex((message) => message.role === "assistant" && !message.tool_calls?.length);
   return messages.slice(lastReply + 1);
+}
+
+/** A prompt without the lines of the conversation that a `current` cron job quotes: they are no directives. */
+function withoutQuotes(prompt: string): string {
+  return prompt.replace(/^- (?:User|Assistant): .*$/gm, "");
 }
 
 function spoken(prompt: string): Pick<Spoken, "text" | "pieces"> | undefined {

@@ -73,6 +73,47 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.told()).toEqual([[topic(1), "Let me look.\n\nNothing there."]]);
   });
 
+  it("is whole when the link is cut after its first row", async () => {
+    const { fake, gateway, clock, hearing } = await openHearing({}, [topic(1)]);
+    gateway.say("The opening turn.", { sessionKey: topic(1), origin: "send" });
+    await hearing.toldOf(1);
+    const content = [...text("Let me look."), { type: "toolCall", name: "ls" }];
+    tellRow(gateway, topic(1), { role: "assistant", content, stopReason: "toolUse" }, "run-1");
+    await heard(gateway, hearing);
+    gateway.drop();
+    clock.advance(1_000);
+    const last = { role: "assistant", content: text("Nothing there."), stopReason: "stop" };
+    gateway.transcripts.add(topic(1), last, { runId: "run-1" });
+    await hearing.comeBack();
+    await later(fake, hearing);
+    expect(hearing.told().at(-1)).toEqual([topic(1), "Let me look.\n\nNothing there."]);
+  });
+
+  it("waits for the history when the link comes back after its first row", async () => {
+    const { fake, gateway, clock, hearing } = await openHearing({}, [topic(1)]);
+    gateway.say("The opening turn.", { sessionKey: topic(1), origin: "send" });
+    await hearing.toldOf(1);
+    gateway.drop();
+    clock.advance(1_000);
+    gateway.transcripts.started(topic(1), "run-1");
+    const content = [...text("Let me look."), { type: "toolCall", name: "ls" }];
+    gateway.transcripts.add(topic(1), { role: "assistant", content, stopReason: "toolUse" }, { runId: "run-1" });
+    await hearing.comeBack();
+    clock.advance(1_000);
+    gateway.transcripts.ended(topic(1), "run-1", "done");
+    let broken = true;
+    gateway.respond("chat.history", ({ sessionKey }) => {
+      if (broken) throw new GatewayRefusal({ code: "UNAVAILABLE", message: "busy" });
+      return { messages: gateway.transcripts.rows(String(sessionKey)), hasMore: false };
+    });
+    tellRow(gateway, topic(1), { role: "assistant", content: text("Nothing there."), stopReason: "stop" }, "run-1");
+    await later(fake, hearing);
+    broken = false;
+    clock.advance(60_000);
+    await hearing.toldOf(2);
+    expect(hearing.told().at(-1)).toEqual([topic(1), "Let me look.\n\nNothing there."]);
+  });
+
   it("waits for the history where text is missing", async () => {
     const { fake, gateway, clock, hearing } = await openHearing();
     let broken = true;
