@@ -191,6 +191,7 @@ async function openGraphileWorker(handler: (text: string) => void, { url = "" }:
   });
   const recorded = createCount();
   runner.events.on("job:complete", () => recorded.add());
+  const kept = `select 1 from "${options.schema}"._private_jobs limit 1`;
   return {
     async say(messages) {
       const all = recorded.reaches(messages.length);
@@ -199,6 +200,10 @@ async function openGraphileWorker(handler: (text: string) => void, { url = "" }:
         messages.map((message) => utils.addJob("message", message, { queueName: message.session, jobKey: message.id })),
       );
       await all;
+    },
+    // It reports a job as complete before it deletes the job's row.
+    async flush() {
+      while ((await pgPool.query(kept)).rowCount !== 0) await new Promise((resolve) => setTimeout(resolve, 1));
     },
     async close() {
       await runner.stop();
