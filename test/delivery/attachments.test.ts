@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { createInbox, type Logger, type ProactiveMessage, webhook } from "../../src/index.ts";
 import { DeadLetters } from "../../src/inspector/dead-letters.ts";
 import { listening } from "../helpers/listening.ts";
-import { until } from "../recovery/hearing.ts";
+import { until } from "../helpers/turns.ts";
 
 const BYTES = Buffer.from("the bytes of a picture").toString("base64");
 const TICKET = "v1.hush-hush";

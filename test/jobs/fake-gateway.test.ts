@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createFakeGateway, createTestClock, type FakeGateway } from "../../src/testing/index.ts";
 import type { Alarm } from "../../src/types.ts";
-import { asked, heard, listen, NOON, topic, until } from "../recovery/hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { asked, heard, listen, NOON, topic } from "../recovery/hearing.ts";
 
 const MINUTE_MS = 60_000;
 const GENERATIONS = ["2026.5", "2026.8", "2026.9.5"] as const;

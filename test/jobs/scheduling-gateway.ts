@@ -5,8 +5,8 @@ import type { Inbox } from "../../src/inbox-api.ts";
 import type { InboxOptions } from "../../src/options.ts";
 import { createTestClock, type TestClock } from "../../src/testing/index.ts";
 import type { Alarm } from "../../src/types.ts";
-import { turn } from "../helpers/turns.ts";
-import { NOON, topic, until } from "../recovery/hearing.ts";
+import { turn, until } from "../helpers/turns.ts";
+import { NOON, topic } from "../recovery/hearing.ts";
 import { type Params, type ScriptedSource, scriptedSource } from "../recovery/scripted-source.ts";
 
 export const MINUTE_MS = 60_000;

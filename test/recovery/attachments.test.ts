@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type Attachment, collavre } from "../../src/index.ts";
 import { createFakeGateway, createTestClock, type FakeGateway, type TestClock } from "../../src/testing/index.ts";
-import { asked, heard, lastingLedger, listen, NOON, openGateway, topic, until } from "./hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { asked, heard, lastingLedger, listen, NOON, openGateway, topic } from "./hearing.ts";
 
 const PICTURE = { name: "dot.png", content: new Uint8Array([137, 80, 78, 71]) };
 const REPORT = { name: "report.txt", content: "A report." };

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import type { InboxOptions } from "../../src/options.ts";
 import { createFakeGateway, createTestClock, type TestClock } from "../../src/testing/index.ts";
-import { heard, lastingLedger, listen, NOON, topic, until } from "./hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { heard, lastingLedger, listen, NOON, topic } from "./hearing.ts";
 import { scriptedSource } from "./scripted-source.ts";
 
 const MINUTE_MS = 60_000;

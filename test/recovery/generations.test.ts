@@ -4,8 +4,8 @@ import { createInbox } from "../../src/inbox.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import type { InboxOptions } from "../../src/options.ts";
 import { createTestClock } from "../../src/testing/index.ts";
-import { turn } from "../helpers/turns.ts";
-import { lastingLedger, NOON, topic, until } from "./hearing.ts";
+import { turn, until } from "../helpers/turns.ts";
+import { lastingLedger, NOON, topic } from "./hearing.ts";
 import { type Params, scriptedSource } from "./scripted-source.ts";
 
 const SESSION = topic(1);

@@ -16,8 +16,6 @@ export const NOON = 1_800_000_000_000;
 /** The key of a conversation that Collavre would read. */
 export const topic = (id: number): string => `agent:main:collavre:42:creative:100:topic:${id}`;
 
-export { until };
-
 const open: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import { createTestClock, GatewayRefusal } from "../../src/testing/index.ts";
-import { turn } from "../helpers/turns.ts";
-import { heard, listen, NOON, openGateway, openHearing, topic, until } from "./hearing.ts";
+import { turn, until } from "../helpers/turns.ts";
+import { heard, listen, NOON, openGateway, openHearing, topic } from "./hearing.ts";
 import { scriptedSource } from "./scripted-source.ts";
 
 const text = (words: string) => [{ type: "text", text: words }];

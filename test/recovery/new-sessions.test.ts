@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { heard, lastingLedger, listen, openGateway, topic, until } from "./hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { heard, lastingLedger, listen, openGateway, topic } from "./hearing.ts";
 
 describe("a session that began while we were away", () => {
   it("is read from its beginning when it speaks before it is listed", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { collavre } from "../../src/collavre.ts";
-import { asked, heard, listen, NOON, openGateway, openHearing, topic, until } from "./hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { asked, heard, listen, NOON, openGateway, openHearing, topic } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 const text = (words: string) => [{ type: "text", text: words }];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { InboxOptions } from "../../src/options.ts";
-import { asked, type Fake, type Hearing, heard, lastingLedger, listen, openGateway, topic, until } from "./hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { asked, type Fake, type Hearing, heard, lastingLedger, listen, openGateway, topic } from "./hearing.ts";
 
 const HOUR_MS = 3_600_000;
 

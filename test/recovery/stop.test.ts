@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createInbox } from "../../src/inbox.ts";
 import { createTestClock, type TestClock } from "../../src/testing/index.ts";
-import { turn } from "../helpers/turns.ts";
-import { lastingLedger, NOON, topic, until } from "./hearing.ts";
+import { turn, until } from "../helpers/turns.ts";
+import { lastingLedger, NOON, topic } from "./hearing.ts";
 import { type Params, type ScriptedSource, scriptedSource } from "./scripted-source.ts";
 
 const SESSIONS = 6;

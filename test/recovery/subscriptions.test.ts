@@ -3,8 +3,8 @@ import { collavre } from "../../src/collavre.ts";
 import { createInbox } from "../../src/inbox.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { GatewayRefusal } from "../../src/testing/index.ts";
-import { turn } from "../helpers/turns.ts";
-import { asked, heard, lastingLedger, listen, openGateway, openHearing, topic, until } from "./hearing.ts";
+import { turn, until } from "../helpers/turns.ts";
+import { asked, heard, lastingLedger, listen, openGateway, openHearing, topic } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GatewayRefusal } from "../../src/testing/index.ts";
-import { heard, listen, NOON, openGateway, openHearing, topic, until } from "./hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { heard, listen, NOON, openGateway, openHearing, topic } from "./hearing.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -4,17 +4,8 @@ import { collavre, type InboxOptions, parseSessionKey } from "../../src/index.ts
 import type { FakeGateway } from "../../src/testing/index.ts";
 import { feedInbox, KEY, say } from "../helpers/fed-inbox.ts";
 import { useTemporaryFolder } from "../helpers/temporary-folder.ts";
-import {
-  asked,
-  type Hearing,
-  later,
-  NOON,
-  openGateway,
-  openHearing,
-  tellRow,
-  topic,
-  until,
-} from "../recovery/hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { asked, type Hearing, later, NOON, openGateway, openHearing, tellRow, topic } from "../recovery/hearing.ts";
 import { scriptedSource } from "../recovery/scripted-source.ts";
 
 const inFolder = useTemporaryFolder();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { heard, listen, openGateway, topic, until } from "../recovery/hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { heard, listen, openGateway, topic } from "../recovery/hearing.ts";
 
 const mayWrite = { scopes: ["operator.read", "operator.write"] };
 

@@ -7,7 +7,8 @@ import { createInbox, gatewaySource, type Inbox, type ProactiveMessage } from ".
 import { downloadFile } from "../../src/source/gateway/download-file.ts";
 import { createFakeGateway, createTestClock, type FakeGateway, type TestClock } from "../../src/testing/index.ts";
 import { certificate, certificateKey } from "../helpers/certificate.ts";
-import { heard, NOON, until } from "../recovery/hearing.ts";
+import { until } from "../helpers/turns.ts";
+import { heard, NOON } from "../recovery/hearing.ts";
 
 const BYTES = new Uint8Array([137, 80, 78, 71, 0, 255]);
 const PICTURE = { name: "dot.png", content: BYTES };
