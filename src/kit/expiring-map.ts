@@ -6,8 +6,6 @@ interface Aged<V> {
   readonly key: string;
   readonly value: V;
   readonly at: number;
-  /** It was replaced or deleted, and is still in the queue. */
-  isGone: boolean;
 }
 
 /** Bounds of an {@link ExpiringMap}. */
@@ -69,9 +67,15 @@ export class ExpiringMap<V> {
     const { clock, maxKeys, maxSize = Number.POSITIVE_INFINITY, sizeOf, windowMs, onEvict } = this.options;
     if (windowMs <= 0) return;
     const now = this.now();
-    const entry = { key, value, at: now, isGone: false };
-    this.remove(key);
+    const entry = { key, value, at: now };
+    if (sizeOf !== undefined) this.remove(key);
+    const { size } = this.entries;
     this.entries.set(key, entry);
+    // Nearly every key is new, so it is not looked up before. A key that was there has kept its old place.
+    if (this.entries.size === size) {
+      this.entries.delete(key);
+      this.entries.set(key, entry);
+    }
     this.byAge.push(entry);
     this.total += sizeOf?.(value) ?? 0;
     this.forgetAged(now);
@@ -105,7 +109,7 @@ export class ExpiringMap<V> {
 
   private forgetAged(now: number): void {
     for (let oldest = this.byAge.peek(); oldest !== undefined; oldest = this.byAge.peek()) {
-      if (!oldest.isGone && !this.aged(oldest, now)) return;
+      if (!this.aged(oldest, now)) return;
       this.forgetOldest();
     }
   }
@@ -113,7 +117,7 @@ export class ExpiringMap<V> {
   /** Returns false when the oldest had been replaced or deleted already. */
   private forgetOldest(): boolean {
     const oldest = this.byAge.shift();
-    if (oldest === undefined || oldest.isGone) return false;
+    if (oldest === undefined || this.entries.get(oldest.key) !== oldest) return false;
     this.drop(oldest);
     return true;
   }
@@ -126,7 +130,6 @@ export class ExpiringMap<V> {
   }
 
   private drop(entry: Aged<V>): void {
-    entry.isGone = true;
     this.total -= this.options.sizeOf?.(entry.value) ?? 0;
     this.entries.delete(entry.key);
   }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ExpiringMap } from "../../src/kit/expiring-map.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
@@ -133,4 +134,58 @@ describe("an expiring map", () => {
     };
     expect(heapGrowth(churn)).toBeLessThan(2 * MB);
   });
+
+  it("keeps what a plain list would keep", () => {
+    const key = fc.constantFrom("a", "b", "c", "d", "e");
+    const act = fc.oneof(
+      fc.record({ act: fc.constant("set" as const), key, value: fc.integer({ min: 1, max: 6 }) }),
+      fc.record({ act: fc.constant("delete" as const), key }),
+      fc.record({ act: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 12 }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 60 }), fc.integer({ min: 1, max: 4 }), (acts, maxKeys) => {
+        const clock = createTestClock();
+        const bounds = { windowMs: 10, maxKeys, maxSize: 12, sizeOf: (value: number) => value };
+        const bySize = new ExpiringMap<number>({ ...bounds, clock });
+        const byCount = new ExpiringMap<number>({ windowMs: 10, maxKeys, clock });
+        const sized = plainList({ ...bounds, now: () => clock.now() });
+        const counted = plainList({ ...bounds, maxSize: Number.POSITIVE_INFINITY, now: () => clock.now() });
+        for (const step of acts) {
+          if (step.act === "wait") clock.advance(step.ms);
+          else
+            for (const map of [bySize, byCount, sized, counted]) {
+              if (step.act === "set") map.set(step.key, step.value);
+              else map.delete(step.key);
+            }
+          expect([[...bySize.values()], [...byCount.values()]]).toEqual([sized.values(), counted.values()]);
+        }
+        clock.advance(20);
+        expect([bySize.size, byCount.size, clock.pending]).toEqual([0, 0, 0]);
+      }),
+    );
+  });
 });
+
+interface PlainBounds {
+  readonly windowMs: number;
+  readonly maxKeys: number;
+  readonly maxSize: number;
+  readonly now: () => number;
+}
+
+/** The same by searching a list. */
+function plainList({ windowMs, maxKeys, maxSize, now }: PlainBounds) {
+  let entries: { readonly key: string; readonly value: number; readonly at: number }[] = [];
+  const size = () => entries.reduce((sum, { value }) => sum + value, 0);
+  return {
+    set(key: string, value: number) {
+      entries = [...entries.filter((entry) => entry.key !== key), { key, value, at: now() }];
+      entries = entries.filter(({ at }) => now() - at < windowMs);
+      while (entries.length > maxKeys || size() > maxSize) entries = entries.slice(1);
+    },
+    delete(key: string) {
+      entries = entries.filter((entry) => entry.key !== key);
+    },
+    values: () => entries.filter(({ at }) => now() - at < windowMs).map(({ value }) => value),
+  };
+}
