@@ -132,7 +132,7 @@ export interface Inbox<S extends Session = Session> extends AsyncDisposable {
   /** The current counters, as a copy. */
   stats(): InboxStats;
   /**
-   * A page of the messages whose delivery gave up, in the order in which they were dispatched. Default: the first 100.
+   * A page of the messages whose delivery gave up: oldest first, unless `newestFirst` is set. Default: the first 100.
    */
   deadLetters(page?: DeadLetterPage): Promise<readonly LedgerEntry[]>;
   /**

@@ -299,12 +299,14 @@ function checkStop(options: StopOptions): StopOptions {
 }
 
 function checkPage(page: DeadLetterPage): DeadLetterPage {
-  assertKnownKeys("deadLetters()", page, ["limit", "after"]);
-  const { limit, after } = page;
+  assertKnownKeys("deadLetters()", page, ["limit", "after", "newestFirst"]);
+  const { limit, after, newestFirst } = page;
   if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1))
     throw optionError("limit", "an integer >= 1", limit);
   if (after !== undefined && readId(after) === undefined)
     throw optionError("after", `the id of a message, of 1 to ${MAX_ID_CHARS} characters`, after);
+  if (newestFirst !== undefined && typeof newestFirst !== "boolean")
+    throw optionError("newestFirst", "true or false", newestFirst);
   return page;
 }
 

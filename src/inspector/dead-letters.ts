@@ -43,7 +43,8 @@ export class DeadLetters {
   }
 
   private async read(after: string): Promise<DeadPage> {
-    const letters = await this.inbox.deadLetters({ limit: PAGE_ROWS + 1, ...(after !== "" && { after }) });
+    const from = after === "" ? {} : { after };
+    const letters = await this.inbox.deadLetters({ limit: PAGE_ROWS + 1, newestFirst: true, ...from });
     const rows: DeadRow[] = [];
     await inSlices(letters.slice(0, PAGE_ROWS), (letter) => rows.push(this.row(letter)));
     return { rows, hasMore: letters.length > PAGE_ROWS };

@@ -57,6 +57,12 @@ export interface DeadLetterPage {
   readonly limit?: number;
   /** The id of the last one on the page before. Default: from the first. */
   readonly after?: string;
+  /**
+   * Those that were taken last come first.
+   *
+   * @default false
+   */
+  readonly newestFirst?: boolean;
 }
 
 /** How many dead letters a page has by default. */
@@ -103,7 +109,10 @@ export interface Ledger {
    * that none that is taken later overtakes them.
    */
   claim(limit: number): Promise<readonly LedgerEntry[]>;
-  /** A page of the dead letters, in the order in which they were taken. Empty when `after` is not known. */
+  /**
+   * A page of the dead letters, in the order in which they were taken, or the other way round. `after` may have been
+   * revived or dropped since. Empty when it is not known.
+   */
   deadLetters(page?: DeadLetterPage): Promise<readonly LedgerEntry[]>;
   /** The dead letter with this id; undefined when there is none. */
   deadLetter(id: string): Promise<LedgerEntry | undefined>;

@@ -1,4 +1,5 @@
 import { assertKnownKeys, optionError } from "../errors.ts";
+import { BriefMap } from "../kit/brief-map.ts";
 import { type Clock, systemClock } from "../kit/clock.ts";
 import { ExpiringMap } from "../kit/expiring-map.ts";
 import type { ProactiveMessage } from "../types.ts";
@@ -24,6 +25,11 @@ export interface MemoryLedgerOptions {
   readonly clock?: Clock;
 }
 
+/** An entry, and its place in the order in which messages were taken. */
+interface Numbered extends LedgerEntry {
+  readonly position: number;
+}
+
 /**
  * A ledger that lasts as long as the process. A crash loses everything in it.
  *
@@ -35,10 +41,11 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
   for (const [name, value] of Object.entries({ retainMs, maxEntries, maxTextBytes })) {
     if (!Number.isSafeInteger(value) || value < 1) throw optionError(name, "an integer >= 1", value);
   }
-  const taken = new Map<string, LedgerEntry>();
-  const revived = new Map<string, LedgerEntry>();
-  const delivered = new ExpiringMap<true>({ windowMs: retainMs, maxKeys: maxEntries, clock });
-  const dead = new ExpiringMap<LedgerEntry>({
+  const taken = new BriefMap<string, Numbered>();
+  const revived = new Map<string, Numbered>();
+  /** The position of each. */
+  const delivered = new ExpiringMap<number>({ windowMs: retainMs, maxKeys: maxEntries, clock });
+  const dead = new ExpiringMap<Numbered>({
     windowMs: retainMs,
     maxKeys: maxEntries,
     maxSize: maxTextBytes,
@@ -49,13 +56,18 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
   /** Until when each run is known to be asked for, in ms since the epoch, in the order of asking. */
   const solicited = new Map<string, number>();
   let host: LedgerHost | undefined;
+  let positions = 0;
 
-  const entryOf = (message: ProactiveMessage): LedgerEntry => ({
+  const entryOf = (message: ProactiveMessage, position: number): Numbered => ({
     message,
     state: "taken",
     attempts: 0,
     at: clock.now(),
+    position,
   });
+
+  const positionOf = (id: string): number | undefined =>
+    dead.get(id)?.position ?? taken.get(id)?.position ?? delivered.get(id);
 
   return {
     async open(opened) {
@@ -65,7 +77,8 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
       const { id, runId } = message;
       if (taken.has(id) || delivered.get(id) !== undefined || dead.get(id) !== undefined) return "known";
       if ((solicited.get(runId) ?? 0) > clock.now()) return "solicited";
-      taken.set(id, entryOf(message));
+      positions += 1;
+      taken.set(id, entryOf(message, positions));
       return "taken";
     },
     attempted(id, attempts, error) {
@@ -73,46 +86,48 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
       if (entry !== undefined) taken.set(id, { ...entry, attempts, error });
     },
     delivered(id) {
-      if (taken.delete(id)) delivered.set(id, true);
+      const entry = taken.get(id);
+      if (entry === undefined) return;
+      taken.delete(id);
+      delivered.set(id, entry.position);
     },
     dead(id, attempts, error) {
       const entry = taken.get(id);
       if (entry === undefined) return;
       taken.delete(id);
-      dead.set(id, { message: entry.message, state: "dead", attempts, error, at: clock.now() });
+      const { message, position } = entry;
+      dead.set(id, { message, state: "dead", attempts, error, at: clock.now(), position });
     },
     // Only revived messages. Every other taken message is being delivered by this process.
     async claim(limit) {
       const claimed = [...revived.values()].slice(0, limit);
       for (const { message } of claimed) revived.delete(message.id);
-      return claimed;
+      return claimed.map(toEntry);
     },
-    async deadLetters({ limit = DEAD_LETTERS_PAGE, after } = {}) {
-      const page: LedgerEntry[] = [];
-      let isPast = after === undefined;
-      // Not by a list of all, because there may be a hundred thousand.
-      for (const letter of dead.values()) {
-        if (page.length >= limit) break;
-        if (isPast) page.push(letter);
-        else isPast = letter.message.id === after;
-      }
-      return page;
+    async deadLetters({ limit = DEAD_LETTERS_PAGE, after, newestFirst = false } = {}) {
+      const from = after === undefined ? undefined : positionOf(after);
+      if (after !== undefined && from === undefined) return [];
+      return pageOf(dead.values(), limit, from, newestFirst ? -1 : 1).map(toEntry);
     },
-    deadLetter: async (id) => dead.get(id),
+    async deadLetter(id) {
+      const letter = dead.get(id);
+      return letter === undefined ? undefined : toEntry(letter);
+    },
     async revive(id) {
       const letter = dead.get(id);
       if (letter === undefined) return false;
       dead.delete(id);
-      const entry = entryOf(letter.message);
+      const entry = entryOf(letter.message, letter.position);
       taken.set(id, entry);
       revived.set(id, entry);
       host?.onClaimable();
       return true;
     },
     async drop(id) {
-      if (dead.get(id) === undefined) return false;
+      const letter = dead.get(id);
+      if (letter === undefined) return false;
       dead.delete(id);
-      delivered.set(id, true);
+      delivered.set(id, letter.position);
       return true;
     },
     solicit(runId, until) {
@@ -132,4 +147,25 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): Ledger {
       for (const map of [taken, revived, delivered, dead, cursors, solicited]) map.clear();
     },
   };
+}
+
+/** The first `limit` letters after the position `from` in a direction. One may have died after those taken later. */
+function pageOf(letters: Iterable<Numbered>, limit: number, from: number | undefined, direction: 1 | -1) {
+  const page: Numbered[] = [];
+  const sort = () => {
+    page.sort((first, other) => (first.position - other.position) * direction);
+    page.length = Math.min(page.length, limit);
+  };
+  for (const letter of letters) {
+    if (from !== undefined && (letter.position - from) * direction <= 0) continue;
+    page.push(letter);
+    // Not a list of all, because there may be a hundred thousand.
+    if (page.length >= 2 * limit + 64) sort();
+  }
+  sort();
+  return page;
+}
+
+function toEntry({ position: _, ...entry }: Numbered): LedgerEntry {
+  return entry;
 }

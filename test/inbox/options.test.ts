@@ -97,6 +97,7 @@ describe("the options", () => {
     ["redeliver", [undefined], "id"],
     ["deadLetters", [{ limit: "all" }], "limit"],
     ["deadLetters", [{ after: 5 }], "after"],
+    ["deadLetters", [{ newestFirst: "yes" }], "newestFirst"],
     ["deadLetters", [null], "options"],
     ["stop", [{ drainMs: "soon" }], "drainMs"],
     ["start", [{ timeoutMs: "soon" }], "timeoutMs"],

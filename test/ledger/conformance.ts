@@ -155,6 +155,42 @@ export function describeLedger({ name, make, shared, cleanUp }: LedgerMaker): vo
       expect(await ledger.deadLetters({ after: "unknown" })).toEqual([]);
     });
 
+    it("lists dead letters newest first, page by page", async () => {
+      const ids = Array.from({ length: 25 }, (_, index) => `id-${index}`);
+      for (const id of ids) await ledger.take(messageOf(id));
+      for (const id of ids) ledger.dead(id, 1, "no");
+      const page = (after?: string) =>
+        ledger.deadLetters({ limit: 10, newestFirst: true, ...(after !== undefined && { after }) });
+      const first = await page();
+      const second = await page("id-15");
+      const third = await page("id-5");
+      expect([first, second, third].map(({ length }) => length)).toEqual([10, 10, 5]);
+      expect(idsOf([...first, ...second, ...third])).toEqual(ids.toReversed());
+      expect(await page("id-0")).toEqual([]);
+      expect(await page("unknown")).toEqual([]);
+    });
+
+    it("lists dead letters as they were taken, however they died", async () => {
+      const ids = ["a", "b", "c", "d"];
+      for (const id of ids) await ledger.take(messageOf(id));
+      for (const id of ["c", "a", "d", "b"]) ledger.dead(id, 1, "no");
+      expect(idsOf(await ledger.deadLetters())).toEqual(ids);
+      expect(idsOf(await ledger.deadLetters({ newestFirst: true }))).toEqual(ids.toReversed());
+    });
+
+    it("continues a list of dead letters after one that is gone", async () => {
+      const ids = ["a", "b", "c", "d"];
+      for (const id of ids) await ledger.take(messageOf(id));
+      for (const id of ids) ledger.dead(id, 1, "no");
+      await ledger.flush();
+      await ledger.revive("b");
+      await ledger.drop("c");
+      for (const after of ["b", "c"]) {
+        expect(idsOf(await ledger.deadLetters({ after }))).toEqual(["d"]);
+        expect(idsOf(await ledger.deadLetters({ after, newestFirst: true }))).toEqual(["a"]);
+      }
+    });
+
     it("forgets a dead letter after the retention time", async () => {
       await ledger.take(messageOf("a"));
       ledger.dead("a", 1, "no");

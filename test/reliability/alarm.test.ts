@@ -80,6 +80,38 @@ describe.runIf(canMount())("an inbox whose disk is full", () => {
     expect(unsafe.filter((runId) => unsafeAt[runId] === 1).length).toBeGreaterThan(0);
   });
 
+  it("lists its dead letters in memory with those on disk, in either order", async () => {
+    const dies = async () => {
+      broken = true;
+      const runId = await say();
+      const { dead } = inbox.stats();
+      await until(() => inbox.stats().waiting === 1);
+      clock.advance(10);
+      await until(() => inbox.stats().dead === dead + 1);
+      broken = false;
+      return runId;
+    };
+    const before = [await dies(), await dies()];
+    await say();
+    disk.fill();
+    for (let i = 0; i < 10; i += 1) await say();
+    const after = [await dies(), await dies()];
+    expect(inbox.stats().unsafe).toBe(1);
+    for (const newestFirst of [false, true]) {
+      const listed: string[] = [];
+      for (let last: string | undefined; listed.length < 10; ) {
+        const from = last === undefined ? {} : { after: last };
+        const [letter] = await inbox.deadLetters({ limit: 1, newestFirst, ...from });
+        if (letter === undefined) break;
+        last = letter.message.id;
+        listed.push(letter.message.runId);
+      }
+      const ids = [...before, ...after];
+      expect(listed).toEqual(newestFirst ? ids.toReversed() : ids);
+      expect((await inbox.deadLetters({ limit: 3, newestFirst })).length).toBe(3);
+    }
+  });
+
   it("drops repeats, keeps dead letters and reports when all is on disk again", async () => {
     await say();
     disk.fill();

@@ -300,17 +300,24 @@ export class SharedLedger implements PostgresLedger {
     return `in the schema \`${this.settings.names.schema}\``;
   }
 
-  async deadLetters({ limit = DEAD_LETTERS_PAGE, after }: DeadLetterPage = {}): Promise<readonly LedgerEntry[]> {
+  async deadLetters({
+    limit = DEAD_LETTERS_PAGE,
+    after,
+    newestFirst = false,
+  }: DeadLetterPage = {}): Promise<readonly LedgerEntry[]> {
+    const { sql } = this;
+    const [first, next] = newestFirst
+      ? [sql.newestDeadLetters, sql.deadLettersBefore]
+      : [sql.deadLetters, sql.deadLettersAfter];
     const letters: LedgerEntry[] = [];
     // A page may have rows that cannot be read.
     for (let from = after === undefined ? undefined : keyOf(after); letters.length < limit; ) {
       const count = limit - letters.length;
       const rows = (
-        from === undefined
-          ? await this.read(this.sql.deadLetters, [count])
-          : await this.read(this.sql.deadLettersAfter, [from, count])
+        from === undefined ? await this.read(first, [count]) : await this.read(next, [from, count])
       ) as readonly MessageRow[];
-      letters.push(...this.entriesOf(rows));
+      const oldestFirst = this.entriesOf(rows);
+      letters.push(...(newestFirst ? oldestFirst.toReversed() : oldestFirst));
       if (rows.length < count) break;
       from = rows.at(-1)?.id as string;
     }

@@ -31,6 +31,10 @@ export interface Statements {
   readonly deadLetters: string;
   /** `after` (an id), `limit` */
   readonly deadLettersAfter: string;
+  /** `limit`. Newest first. */
+  readonly newestDeadLetters: string;
+  /** `before` (an id), `limit`. Newest first. */
+  readonly deadLettersBefore: string;
   /** `id` */
   readonly deadLetter: string;
   /** `id, now`. Returns a row when there was such a dead letter. */
@@ -98,6 +102,9 @@ returning ${ENTRY}`,
     deadLetters: `select ${ENTRY} from ${messages} where state = 'dead' order by position limit $1`,
     deadLettersAfter: `select ${ENTRY} from ${messages}
 where state = 'dead' and position > (select position from ${messages} where id = $1) order by position limit $2`,
+    newestDeadLetters: `select ${ENTRY} from ${messages} where state = 'dead' order by position desc limit $1`,
+    deadLettersBefore: `select ${ENTRY} from ${messages}
+where state = 'dead' and position < (select position from ${messages} where id = $1) order by position desc limit $2`,
     deadLetter: `select ${ENTRY} from ${messages} where id = $1 and state = 'dead'`,
     revive: `update ${messages} set state = 'taken', owner = '', attempts = 0, error = null, changed_at = $2
 where id = $1 and state = 'dead' returning 1`,

@@ -25,20 +25,42 @@ export class DeadLetters {
     this.options = options;
   }
 
-  async page({ limit = DEAD_LETTERS_PAGE, after }: DeadLetterPage = {}): Promise<readonly LedgerEntry[]> {
+  /** Those in memory are newer than those in the file. */
+  async page({
+    limit = DEAD_LETTERS_PAGE,
+    after,
+    newestFirst = false,
+  }: DeadLetterPage = {}): Promise<readonly LedgerEntry[]> {
     const unsaved = await this.unsavedLetters();
-    const letters: LedgerEntry[] = [];
+    if (newestFirst) unsaved.reverse();
     const inMemory = unsaved.findIndex(({ message }) => message.id === after);
-    if (inMemory >= 0) return unsaved.slice(inMemory + 1, inMemory + 1 + limit);
+    if (!newestFirst) {
+      if (inMemory >= 0) return unsaved.slice(inMemory + 1, inMemory + 1 + limit);
+      const letters = await this.inFile(limit, after, "deadLetters", "deadLettersAfter");
+      return [...letters, ...unsaved.slice(0, limit - letters.length)];
+    }
+    const isInFile = after !== undefined && inMemory < 0;
+    const letters = isInFile ? [] : unsaved.slice(inMemory + 1, inMemory + 1 + limit);
+    const from = isInFile ? after : undefined;
+    const older = await this.inFile(limit - letters.length, from, "newestDeadLetters", "deadLettersBefore");
+    return [...letters, ...older];
+  }
+
+  /** A page of those in the file. `first` begins a list, and `next` continues it after an id. */
+  private async inFile(
+    limit: number,
+    after: string | undefined,
+    first: "deadLetters" | "newestDeadLetters",
+    next: "deadLettersAfter" | "deadLettersBefore",
+  ): Promise<readonly LedgerEntry[]> {
+    const letters: LedgerEntry[] = [];
     // A page may have rows that cannot be read.
     for (let from = after === undefined ? undefined : keyOf(after); letters.length < limit; ) {
       const count = limit - letters.length;
-      const rows = await this.read(from === undefined ? ["deadLetters", [count]] : ["deadLettersAfter", [from, count]]);
-      letters.push(...this.entriesOf(rows));
-      if (rows.length < count) {
-        letters.push(...unsaved.slice(0, limit - letters.length));
-        break;
-      }
+      const rows = await this.read(from === undefined ? [first, [count]] : [next, [from, count]]);
+      const oldestFirst = this.entriesOf(rows);
+      letters.push(...(first === "deadLetters" ? oldestFirst : oldestFirst.toReversed()));
+      if (rows.length < count) break;
       from = rows.at(-1)?.id as string;
     }
     return letters;
@@ -89,7 +111,7 @@ export class DeadLetters {
   }
 
   /** The dead letters that are not recorded as dead in the file. */
-  private async unsavedLetters(): Promise<readonly LedgerEntry[]> {
+  private async unsavedLetters(): Promise<LedgerEntry[]> {
     const letters = await Promise.all(this.options.unsaved.dead().map((entry) => this.unsavedLetter(entry)));
     return letters.filter((letter) => letter !== undefined);
   }
