@@ -138,7 +138,8 @@ describe.runIf(canTrace)("a disk with faults", () => {
     await ledger.close();
   }
 
-  it("keeps the event loop turning while flushes take 200 ms", async () => {
+  // A machine that is busy with other tests may be late.
+  it("keeps the event loop turning while flushes take 200 ms", { retry: 2 }, async () => {
     const { p99Ms, flushes, delivered } = await run("slow", inject(`${FLUSHES}:delay_enter=200000`));
     expect(delivered).toBe(20);
     expect(flushes).toBeGreaterThan(1);

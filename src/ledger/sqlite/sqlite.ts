@@ -355,8 +355,10 @@ class SqliteLedger implements Ledger {
 
   /** The disk could not be written or read, in some job. */
   private failed(error: ThreadError): void {
-    if (!this.safe || this.closing !== undefined) return;
+    if (!this.safe) return;
     this.safe = false;
+    // Closing tries once more, and reports what is left.
+    if (this.closing !== undefined) return;
     this.host?.onAlarm(troubleOf(this.file, error));
     this.retryAfter(FIRST_RETRY_MS);
   }
@@ -390,6 +392,8 @@ class SqliteLedger implements Ledger {
     if (!(await save(connection, this.unsaved, writer))) return false;
     this.safe = true;
     this.host?.onAlarm(undefined);
+    // A claim may have failed in the meantime.
+    this.host?.onClaimable();
     return true;
   }
 

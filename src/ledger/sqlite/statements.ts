@@ -52,6 +52,7 @@ export const sqliteStatements: Readonly<Record<StatementName, ThreadStatement>> 
       return "?";
     });
     const changes = !/^\s*select/i.test(sql);
-    return [name, { sql, order, changes, reads: !changes || /\breturning\b/i.test(sql) }];
+    const reads = !changes || /\breturning\b/i.test(sql);
+    return [name, { sql, order, changes, reads, coversEarlier: name === "setCursor" }];
   }),
 ) as Readonly<Record<string, ThreadStatement>> as Record<StatementName, ThreadStatement>;

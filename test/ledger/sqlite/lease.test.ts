@@ -48,7 +48,8 @@ const canUnshare = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "tru
 if (!canUnshare) console.warn("SKIPPED: THE TESTS OF TWO CONTAINERS NEED ROOT ON LINUX, FOR `unshare --pid`.");
 const container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
-describe("a message that an instance took", () => {
+// A machine that is busy with other tests may be late.
+describe("a message that an instance took", { retry: 2 }, () => {
   it("is claimed once its process was killed", async () => {
     const host = await startHost(inFolder("inbox.db"));
     for (const id of ["a", "b"]) await host.ask(`take ${id}`);

@@ -34,6 +34,8 @@ export interface ThreadStatement {
   readonly reads: boolean;
   /** It changes the file. */
   readonly changes: boolean;
+  /** It says that the jobs before it are in the file. So it is not run after one that failed. */
+  readonly coversEarlier: boolean;
 }
 
 /** A statement by its name, and its parameters. */

@@ -57,6 +57,11 @@ export function threadMain(parts: ThreadParts): void {
     repair: undefined as Repair | undefined,
     /** Jobs that were written since the last checkpoint. */
     written: 0,
+    /**
+     * Set from a failed write until the host asks to `mend`. What could not be written is only in the host's memory, and
+     * later jobs may depend on it. So nothing is written in this time.
+     */
+    broken: undefined as ThreadError | undefined,
 
     answer(request: ThreadRequest): ThreadAnswer {
       try {
@@ -282,9 +287,13 @@ export function threadMain(parts: ThreadParts): void {
       return job.some(([name]) => (data.statements[name] as ThreadStatement).changes);
     },
 
+    coversEarlier(job: Job): boolean {
+      return job.some(([name]) => (data.statements[name] as ThreadStatement).coversEarlier);
+    },
+
     /** Runs all jobs in one transaction. If that fails, it runs them one by one. */
     run(jobs: readonly Job[]): JobResult[] {
-      if (!jobs.some((job) => thread.changes(job))) return thread.runOneByOne(jobs, undefined);
+      if (thread.broken !== undefined || !jobs.some((job) => thread.changes(job))) return thread.runOneByOne(jobs);
       try {
         thread.assertInPlace();
         const results = thread.inTransaction(() => jobs.map((job) => thread.job(job)));
@@ -293,25 +302,31 @@ export function threadMain(parts: ThreadParts): void {
           setImmediate(() => thread.quietly(() => thread.tellClaimable()));
         return results;
       } catch (error) {
-        return thread.runOneByOne(jobs, thread.errorOf(error));
+        const failure = thread.errorOf(error);
+        // A damaged page affects only jobs that need it. A full disk affects all.
+        if (failure.code % 256 !== 11 && failure.code % 256 !== 1) thread.broken = failure;
+        return thread.runOneByOne(jobs);
       }
     },
 
-    runOneByOne(jobs: readonly Job[], first: ThreadError | undefined): JobResult[] {
-      // A damaged page affects only jobs that need it. A full disk affects all.
-      let broken = first === undefined || first.code % 256 === 11 || first.code % 256 === 1 ? undefined : first;
-      return jobs.map((job) => {
+    runOneByOne(jobs: readonly Job[]): JobResult[] {
+      let damage: ThreadError | undefined;
+      const results = jobs.map((job) => {
         const changes = thread.changes(job);
         try {
           if (!changes) return thread.job(job);
-          if (broken === undefined) return thread.inTransaction(() => thread.job(job));
+          const earlier = thread.broken ?? (thread.coversEarlier(job) ? damage : undefined);
+          if (earlier === undefined) return thread.inTransaction(() => thread.job(job));
+          return { ...thread.lastRead(job), error: earlier };
         } catch (error) {
           const failure = thread.errorOf(error);
-          if (failure.code % 256 !== 11) broken = changes ? failure : broken;
+          if (changes && failure.code % 256 === 11) damage ??= failure;
+          else if (changes) thread.broken = failure;
           return { ...thread.lastRead(job), error: failure };
         }
-        return { ...thread.lastRead(job), error: broken as ThreadError };
       });
+      thread.broken ??= damage;
+      return results;
     },
 
     /** Rows that can be read are useful even when nothing can be written. */
@@ -382,6 +397,7 @@ export function threadMain(parts: ThreadParts): void {
      * what is still open. If another file is in its place, that one is used, if it is a ledger.
      */
     mend(now: number): void {
+      thread.broken = undefined;
       if (parts.inodeOf(data.file) === thread.inode) return;
       const old = thread.db as DatabaseSync;
       const temporary = `${data.file}-new-${data.id}`;
