@@ -109,6 +109,10 @@ export interface UnsentRun {
   readonly runId: string;
   readonly sessionKey?: string;
   readonly owner?: string;
+  /** Where it came from, as far as that was known when it ended. */
+  readonly origin: Origin;
+  /** When the run's first event arrived, in ms since the epoch by this host's clock. */
+  readonly startedAt: number;
   readonly text: string;
   /** What its final had besides text; absent when it had nothing. */
   readonly attachments?: readonly Attachment[];

@@ -89,8 +89,8 @@ export class FollowedRuns {
     const ended = outcome.status === "dispatched" ? outcome.message : outcome;
     const { gateway, runId } = ended;
     const known = this.live.get(gateway, runId) ?? this.unfinished(outcome);
-    const startedAt = outcome.status === "dispatched" ? outcome.message.startedAt : now;
-    const run = known === undefined ? this.create(identityOf(ended, startedAt), undefined) : this.follow(known, ended);
+    const run =
+      known === undefined ? this.create(identityOf(ended, ended.startedAt), undefined) : this.follow(known, ended);
     const wasSettled = run.settlement !== undefined;
     run.settle(outcome, now);
     if (wasSettled) this.settledVersion += 1;

@@ -138,9 +138,9 @@ export class Report {
   }
 
   /** A run was found to be asked for by a host that shares the ledger, after its message was made. */
-  solicited({ gateway, runId, owner, sessionKey, text }: ProactiveMessage): void {
-    const run = { gateway, runId, ...(owner !== undefined && { owner }), sessionKey, text };
-    this.settled({ status: "discarded", reason: "solicited", ...run });
+  solicited({ gateway, runId, owner, sessionKey, startedAt, text }: ProactiveMessage): void {
+    const run = { gateway, runId, ...(owner !== undefined && { owner }), sessionKey, startedAt, text };
+    this.settled({ status: "discarded", reason: "solicited", origin: "requested", ...run });
   }
 
   settledEvicted(): void {

@@ -18,9 +18,8 @@ export interface LateTextsOptions {
 }
 
 /**
- * The texts of settled runs, kept for events that still come. A run that was given up (errored, aborted, expired) may
- * end in a final without text: that final has the text of the deltas. The second final of a dispatched run is compared
- * with the message.
+ * The texts of runs that were given up (errored, aborted, expired), kept for events that still come. Such a run may end
+ * in a final without text: that final has the text of the deltas.
  */
 export class LateTexts {
   private readonly texts: ExpiringMap<LateText>;

@@ -65,13 +65,15 @@ export function decide(
 }
 
 /** The outcome of a run that has no message. */
-export function withoutMessage(output: RunOutput): Exclude<RunOutcome, { status: "dispatched" }> {
-  const { status, reason, error, errorKind, gateway, owner, runId, sessionKey, text, attachments } = output;
+export function withoutMessage(output: RunOutput, origin: Origin): Exclude<RunOutcome, { status: "dispatched" }> {
+  const { status, reason, error, errorKind, gateway, owner, runId, sessionKey, startedAt, text, attachments } = output;
   const run = {
     gateway,
     runId,
     ...(owner !== undefined && { owner }),
     ...(sessionKey !== undefined && { sessionKey }),
+    origin,
+    startedAt,
     text,
     ...(attachments?.length && { attachments }),
   };

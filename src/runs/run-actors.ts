@@ -21,6 +21,7 @@ export class RunActors {
     this.clock = clock;
     this.inspect = inspect;
     this.parent = createActor(parentLogic, { clock }).start();
+    Object.assign(this.parent.system, NO_LIST);
   }
 
   spawn(input: RunInput): RunActor {
@@ -36,6 +37,12 @@ export class RunActors {
     else this.parent.send({ type: "stop", actor });
   }
 }
+
+/**
+ * XState lists the actors of a system, and nothing reads the list. V8 keeps the old tables of such a busy map reachable
+ * until the next full collection, and with them two of three ended actors. Short runs took 12 % more CPU time.
+ */
+const NO_LIST = { _register: (sessionId: string) => sessionId, _unregister() {} };
 
 interface StopEvent {
   readonly type: "stop";

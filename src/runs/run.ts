@@ -3,7 +3,10 @@ import { TextReader } from "../protocol/text.ts";
 import type { Job, LiveRun, Origin, RunProgress } from "../types.ts";
 import { noActor, type RunActor } from "./run-actors.ts";
 
-/** A run in `buffering`: its actor, and what the supervisor knows about it. */
+/**
+ * A run in `buffering`: its actor, and what the supervisor knows about it. What a delta needs comes first: among many
+ * runs, each further cache line costs time.
+ */
 export class Run implements RunProgress {
   actor: RunActor;
   reader = new TextReader();
@@ -11,6 +14,11 @@ export class Run implements RunProgress {
   deltas = 0;
   /** An upper bound of the text's size, in bytes of UTF-8. */
   private mostBytes = 0;
+  /** The `seq` of its last delta. */
+  private seq = -1;
+  /** The connection is new: the next delta may show that the Gateway started the run again. */
+  mayBeginAgain = false;
+  agentId: string | undefined;
   /** Identifies the run among all Gateways. */
   readonly key: string;
   readonly number: number;
@@ -18,15 +26,10 @@ export class Run implements RunProgress {
   readonly late: boolean;
   recovered = false;
   origin: Origin;
-  agentId: string | undefined;
   /** Its cron job, if it has one. */
   job: Job | undefined;
   /** What the deltas had said before the run became late. */
   lateText = "";
-  /** The `seq` of its last delta. */
-  seq = Number.NEGATIVE_INFINITY;
-  /** The connection is new: the next delta may show that the Gateway started the run again. */
-  mayBeginAgain = false;
 
   constructor(actor: RunActor, key: string, number: number, startedAt: number, late: boolean, origin: Origin) {
     this.actor = actor;
@@ -71,8 +74,8 @@ export class Run implements RunProgress {
    * Records where the run comes from. `"requested"` is only a guess. A key, a prompt or a heartbeat proves the origin
    * and wins.
    */
-  learn({ origin, job }: { readonly origin?: Origin; readonly job?: Job }): void {
-    if (origin !== undefined && (origin !== "requested" || this.origin === "unknown")) this.origin = origin;
+  learn({ origin = "unknown", job }: { readonly origin?: Origin; readonly job?: Job | undefined }): void {
+    if (this.origin === "unknown" || (origin !== "unknown" && origin !== "requested")) this.origin = origin;
     if (job !== undefined) this.job = job;
   }
 

@@ -25,6 +25,7 @@ import { runKey } from "./message-id.ts";
 import { decide, type OutcomeOptions, withoutMessage } from "./outcome.ts";
 import { Run } from "./run.ts";
 import { RunActors } from "./run-actors.ts";
+import { SaidTexts } from "./said-texts.ts";
 
 export interface SupervisorOptions extends OutcomeOptions {
   readonly clock: Clock;
@@ -57,6 +58,11 @@ interface SettledRun {
   /** The run errored, aborted, expired or was empty: a final that still comes is dispatched, marked `late`. */
   readonly mayStillSpeak: boolean;
   readonly startedAt: number;
+  /** What a late final needs to know. */
+  readonly origin: Origin;
+  readonly job: Job | undefined;
+  /** The message's text, for a second final. Empty when there was none, or when it was forgotten. */
+  said: string;
 }
 
 /**
@@ -74,7 +80,7 @@ export class Supervisor {
   private readonly hints: ExpiringMap<Hint>;
   private readonly jobNames = new JobNames();
   private readonly lateTexts: LateTexts;
-  private readonly saidTexts: LateTexts;
+  private readonly saidTexts = new SaidTexts<SettledRun>(MAX_SAID_BYTES);
 
   constructor(options: SupervisorOptions) {
     this.options = options;
@@ -87,7 +93,6 @@ export class Supervisor {
       onEvict: () => report.settledEvicted(),
     });
     this.lateTexts = new LateTexts({ clock, windowMs: settledWindowMs, maxBytes: MAX_LATE_BYTES });
-    this.saidTexts = new LateTexts({ clock, windowMs: settledWindowMs, maxBytes: MAX_SAID_BYTES });
     this.solicited = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
     this.hints = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxSettledRuns, clock });
   }
@@ -136,8 +141,11 @@ export class Supervisor {
   hint(gateway: string, runId: string, { origin, job }: Hint): void {
     const run = this.runs.get(gateway, runId);
     const hint = { ...(origin !== undefined && { origin }), ...(job !== undefined && { job }) };
-    if (run === undefined) this.hints.set(runKey(gateway, runId), hint);
-    else run.learn(hint);
+    if (run !== undefined) return run.learn(hint);
+    const key = runKey(gateway, runId);
+    const before = this.hints.get(key);
+    // As in a run: that somebody asked is the weakest of what can be known.
+    this.hints.set(key, origin === "requested" ? { ...hint, ...before } : { ...before, ...hint });
   }
 
   /** Records the name of a cron job. */
@@ -166,8 +174,7 @@ export class Supervisor {
     const run = this.runs.get(gateway, runId);
     const hint = run ?? this.hints.get(runKey(gateway, runId));
     const sessionKey = run?.context.sessionKey;
-    const origin = this.isSolicited(runId) ? "requested" : (hint?.origin ?? originOf(runId, sessionKey));
-    return { origin, jobId: hint?.job?.id, sessionKey };
+    return { origin: this.originAt(runId, sessionKey, hint), jobId: hint?.job?.id, sessionKey };
   }
 
   /** What a run has said so far; empty when it is not in `buffering`. */
@@ -219,7 +226,7 @@ export class Supervisor {
     const { runId, sessionKey } = event;
     const key = runKey(gateway, runId);
     const before = this.settled.get(key);
-    if (before !== undefined && this.isAnother(event, key)) return this.spawn(asAnother(routed));
+    if (before !== undefined && isAnother(event, before.said)) return this.spawn(asAnother(routed));
     if (before !== undefined && !(before.mayStillSpeak && this.speaks(event, key))) {
       report.afterEnd(routed);
       if (before.mayStillSpeak && event.state === "delta") this.lateTexts.read(key, event);
@@ -240,6 +247,7 @@ export class Supervisor {
     );
     const hint = this.hints.get(key);
     if (hint !== undefined) run.learn(hint);
+    if (before !== undefined) run.learn(before);
     actor.subscribe({ complete: () => this.retire(run) });
     if (before !== undefined) this.settled.delete(key);
     this.runs.set(gateway, runId, run);
@@ -247,19 +255,6 @@ export class Supervisor {
     actor.start();
     if (before !== undefined) run.lateText = this.lateTexts.take(key);
     return run;
-  }
-
-  /**
-   * Whether the second final of a dispatched run is another message. What an agent says with its `message` tool comes
-   * this way, as a row. A final that only repeats or extends the first is not another message.
-   */
-  private isAnother({ state, messageText = "", attachments, isRow }: ChatEvent, key: string): boolean {
-    if (state !== "final" || isRow !== true) return false;
-    const said = this.saidTexts.textOf(key).trim();
-    const text = cutBeginning(messageText).trim();
-    if (said === "" || isSilence(text)) return false;
-    if (text === "") return !!attachments?.length;
-    return !text.startsWith(said) && !said.includes(text);
   }
 
   /** Whether a final says something: by its own text or attachments, or by the deltas before it. */
@@ -276,7 +271,9 @@ export class Supervisor {
     const { maxRuns, report } = this.options;
     const { runId, sessionKey, messageText, deltaText } = event;
     report.overLimit();
-    this.settled.set(key, { mayStillSpeak: true, startedAt });
+    const hint = this.hints.get(key);
+    const origin = this.originAt(runId, sessionKey, event.origin === undefined ? hint : event);
+    this.settled.set(key, { mayStillSpeak: true, startedAt, origin, job: event.job ?? hint?.job, said: "" });
     const text = messageText ?? deltaText ?? "";
     const error = `Over \`maxRuns\` (${maxRuns})`;
     const run = {
@@ -284,6 +281,8 @@ export class Supervisor {
       runId,
       ...(owner !== undefined && { owner }),
       ...(sessionKey !== undefined && { sessionKey }),
+      origin,
+      startedAt,
     };
     report.settled({ ...run, status: "errored", error, errorKind: "maxRuns", text }, error);
   }
@@ -294,6 +293,11 @@ export class Supervisor {
       return this.awaited.has(event.runId) ? undefined : "solicited";
     const { includeSubagents } = this.options;
     return !includeSubagents && isSubagent(event.sessionKey, event.spawnedBy) ? "subagent" : undefined;
+  }
+
+  /** Where a run comes from, as far as `known` and its names tell. */
+  private originAt(runId: string, sessionKey: string | undefined, known: Pick<Hint, "origin"> | undefined): Origin {
+    return this.isSolicited(runId) ? "requested" : (known?.origin ?? originOf(runId, sessionKey));
   }
 
   private isSolicited(runId: string): boolean {
@@ -373,14 +377,28 @@ export class Supervisor {
     report.ended(this.runs.size);
     report.buffered(run.chars * -2);
     const mayStillSpeak = status === "discarded" ? reason === "empty" : status !== "dispatched";
-    this.settled.set(key, { mayStillSpeak, startedAt });
+    const settled = { mayStillSpeak, startedAt, origin: run.origin, job: run.job, said: "" };
+    this.settled.set(key, settled);
     // After a final nothing more is expected.
     if (mayStillSpeak && status !== "discarded") this.lateTexts.keep(key, output.text, run.reader);
-    if (status === "dispatched") this.saidTexts.keep(key, output.text);
+    if (status === "dispatched") this.saidTexts.keep(settled, output.text);
     run.retire();
     if (message !== undefined) dispatch(message);
-    else report.settled(withoutMessage(output), output.cause);
+    else report.settled(withoutMessage(output, this.originAt(output.runId, output.sessionKey, run)), output.cause);
   }
+}
+
+/**
+ * Whether the second final of a dispatched run is another message. What an agent says with its `message` tool comes
+ * this way, as a row. A final that only repeats or extends the first is not another message.
+ */
+function isAnother({ state, messageText = "", attachments, isRow }: ChatEvent, first: string): boolean {
+  if (state !== "final" || isRow !== true) return false;
+  const said = first.trim();
+  const text = cutBeginning(messageText).trim();
+  if (said === "" || isSilence(text)) return false;
+  if (text === "") return !!attachments?.length;
+  return !text.startsWith(said) && !said.includes(text);
 }
 
 /** The second message of a run, as a run with another id. The id is the same on every host. */

@@ -119,7 +119,7 @@ describe("the webhook's `events`", () => {
     clock.advance(60_000);
     await until(() => received.length === 2);
     const [errored, expired] = received;
-    const ids = { gateway: "default", sessionKey: "agent:main:main", chars: 10 };
+    const ids = { gateway: "default", sessionKey: "agent:main:main", chars: 10, origin: "unknown" };
     expect(errored?.body).toMatchObject({
       type: "openclaw.run.errored",
       data: { ...ids, runId: "r1", error: "the model is away" },
@@ -127,6 +127,17 @@ describe("the webhook's `events`", () => {
     expect(expired?.body).toMatchObject({ type: "openclaw.run.expired", data: { ...ids, runId: "r2" } });
     expect(errored?.id).toMatch(/^evt_[\w-]{32}$/);
     expect(JSON.stringify(received)).not.toContain("The secret");
+  });
+
+  it("logs an event that cannot be written", async () => {
+    const { url } = await startReceiver(() => ({ status: 204 }));
+    const { inbox, lines } = open(url, { events, maxBodyBytes: 300 });
+    run(inbox, { state: "error", errorMessage: "x".repeat(1_000) });
+    const wrong = { ...createTestClock(), now: () => Number.NaN };
+    const { inbox: timeless, lines: more } = open(url, { events }, { clock: wrong });
+    run(timeless, { state: "error" });
+    await turn();
+    for (const said of [lines, more]) expect(JSON.stringify(said)).toContain("run.errored");
   });
 
   it("names an event alike on every host", async () => {

@@ -146,3 +146,41 @@ describe("a final", () => {
     expect(outcomes).toMatchObject([{ message: { origin: "cron" } }]);
   });
 });
+
+describe("a run without a message", () => {
+  const JOB = "agent:main:cron:job-1";
+
+  it("says when it began and where it came from, however it ended", () => {
+    const { clock, hear, inbox, outcomes } = feedInbox({ ttlMs: 60_000, maxRuns: 6, accept: () => false });
+    const ends: Readonly<Record<string, (runId: string, more: object) => void>> = {
+      errored: (runId, more) => hear(runId, "error", { errorMessage: "overloaded", ...more }),
+      aborted: (runId, more) => hear(runId, "aborted", more),
+      declined: (runId, more) => hear(runId, "final", { ...say("Hello"), ...more }),
+      empty: (runId, more) => hear(runId, "final", more),
+      solicited: (runId) => inbox.solicit(runId),
+      expired: () => clock.advance(60_000),
+    };
+    for (const runId of Object.keys(ends)) hear(runId, "delta", { deltaText: "Hel", sessionKey: JOB });
+    hear("over", "delta", { deltaText: "One too many", sessionKey: JOB });
+    clock.advance(2_000);
+    for (const [runId, end] of Object.entries(ends)) end(runId, { sessionKey: JOB });
+    expect(outcomes.map((outcome) => "runId" in outcome && outcome.runId)).toEqual(["over", ...Object.keys(ends)]);
+    for (const outcome of outcomes) {
+      const asked = "reason" in outcome && outcome.reason === "solicited";
+      expect(outcome).toMatchObject({ startedAt: 1_000, origin: asked ? "requested" : "cron" });
+    }
+  });
+
+  it("has the origin that was told apart from its events", () => {
+    const { hear, outcomes } = feedInbox();
+    hear("r", "status");
+    hear("r", "error");
+    hear("s", "error");
+    hear("r", "final", say("After all."));
+    expect(outcomes).toMatchObject([
+      { origin: "requested" },
+      { origin: "unknown" },
+      { message: { origin: "requested", late: true } },
+    ]);
+  });
+});

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { RunActors } from "../../src/runs/run-actors.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 
@@ -37,4 +37,14 @@ describe.each([
     actors.stop(two);
     expect(clock.pending).toBe(0);
   });
+});
+
+it("keeps no list of actors", () => {
+  const actors = new RunActors({ clock: createTestClock() });
+  const set = vi.spyOn(Map.prototype, "set");
+  const actor = actors.spawn(input("one")).start();
+  const values = set.mock.calls.map(([, value]) => value);
+  set.mockRestore();
+  expect(values).not.toContain(actor);
+  actors.stop(actor);
 });

@@ -34,10 +34,15 @@ export class EventPoster {
     const over = new AbortController();
     let isPosting = false;
 
-    const tell = (name: WebhookEvent, key: readonly unknown[], data: object) => {
+    const tell = (name: WebhookEvent, key: readonly unknown[], data: () => object) => {
       if (!events.has(name)) return;
       if (waiting.size >= MAX_WAITING) return onUntold(name, new Error(`${MAX_WAITING} events wait already`));
-      waiting.push({ name, ...seal(this.target, idOf(name, key), `openclaw.${name}`, clock.now(), data) });
+      try {
+        waiting.push({ name, ...seal(this.target, idOf(name, key), `openclaw.${name}`, clock.now(), data()) });
+      } catch (error) {
+        // It is too large, or the host's clock is wrong. An error in a subscriber would end the process.
+        return onUntold(name, error);
+      }
       if (!isPosting) void postAll();
     };
     const postAll = async () => {
@@ -53,21 +58,22 @@ export class EventPoster {
       next: (outcome) => {
         const { status } = outcome;
         if (status !== "errored" && status !== "expired") return;
-        tell(`run.${status}`, [outcome.gateway, outcome.runId], runData(outcome));
+        tell(`run.${status}`, [outcome.gateway, outcome.runId], () => runData(outcome));
       },
       complete: () => over.abort(),
     });
     inbox.deliveries$.subscribe((outcome) => {
-      if (outcome.status === "dead") tell("delivery.dead", [outcome.message.id, clock.now()], deadData(outcome));
+      if (outcome.status === "dead") tell("delivery.dead", [outcome.message.id, clock.now()], () => deadData(outcome));
     });
     inbox.alarms$.subscribe((alarm) => {
       // When the job speaks again, its message says so.
       if (alarm.part !== "job" || alarm.error === undefined) return;
-      tell("job.silent", [alarm.gateway, alarm.job, alarm.due], jobData(alarm));
+      tell("job.silent", [alarm.gateway, alarm.job, alarm.due], () => jobData(alarm));
     });
     inbox.links$.subscribe((status) => {
       const { state, gateway, owner, since } = status;
-      if (state === "paused" || state === "live") tell(`link.${state}`, [gateway, owner, since], linkData(status));
+      if (state === "paused" || state === "live")
+        tell(`link.${state}`, [gateway, owner, since], () => linkData(status));
     });
   };
 
@@ -96,8 +102,9 @@ function idOf(name: WebhookEvent, key: readonly unknown[]): string {
 // Texts of messages and runs are left out, because these events are for the people who run the service.
 
 function runData(outcome: Exclude<RunOutcome, { status: "dispatched" }>): object {
-  const { gateway, runId, sessionKey, owner, text } = outcome;
-  const run = { gateway, runId, sessionKey, owner, chars: text.length };
+  const { gateway, runId, sessionKey, owner, origin, startedAt, text } = outcome;
+  const began = new Date(startedAt).toISOString();
+  const run = { gateway, runId, sessionKey, owner, origin, startedAt: began, chars: text.length };
   if (outcome.status !== "errored") return run;
   return { ...run, error: errorText(outcome.error), errorKind: outcome.errorKind };
 }
