@@ -72,7 +72,8 @@ class RunningInbox implements Inbox {
   constructor(settings: InboxSettings) {
     this.#settings = settings;
     const { logger, retry } = settings;
-    const report = new Report({ logger, joined: () => this.#supervisor.joined() });
+    const joined = () => [...this.#supervisor.joined(), ...this.#dispatch.delivering()];
+    const report = new Report({ logger, joined });
     const parts = { ...settings, ...retry, report, inspect: inspection(settings, report) };
     const sources = toSources(settings);
     this.#report = report;

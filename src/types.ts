@@ -265,6 +265,17 @@ export type Activity =
   /** A run that was in `buffering` when the subscription began. These come first. */
   | { readonly kind: "joined"; readonly run: LiveRun; readonly progress: RunProgress }
   /**
+   * A message that was being delivered when the subscription began. These come next. With `nextAt`, in ms since the
+   * epoch, that attempt failed, and the next follows then. Without it the handler is being called.
+   */
+  | {
+      readonly kind: "delivering";
+      readonly message: ProactiveMessage;
+      readonly attempt: number;
+      readonly error?: string;
+      readonly nextAt?: number;
+    }
+  /**
    * A chat event, reported before its run settles. `progress` is that of the run it changed; undefined when there is
    * none.
    */

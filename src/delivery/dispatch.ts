@@ -4,7 +4,7 @@ import { startTimer, type Timer } from "../kit/timer.ts";
 import type { Ledger, TakeResult } from "../ledger/ledger.ts";
 import type { DeliveryFailure } from "../report/log.ts";
 import type { Report } from "../report/report.ts";
-import type { ProactiveMessage } from "../types.ts";
+import type { Activity, ProactiveMessage } from "../types.ts";
 import { Backlog } from "./backlog.ts";
 import { Lanes, type LanesOptions, type Undelivered } from "./lanes.ts";
 import { messageBytes } from "./message-bytes.ts";
@@ -100,6 +100,11 @@ export class Dispatch {
   solicit(runId: string, until: number): void | Promise<void> {
     void this.open().catch(() => {});
     return this.options.ledger.solicit(runId, until);
+  }
+
+  /** The messages that are being delivered: what a new watcher is told after the runs. */
+  delivering(): Activity[] {
+    return this.lanes.delivering();
   }
 
   /** Records a message. It is dispatched only when it is recorded. Never waits and never throws. */

@@ -1,10 +1,11 @@
 import { type Actor, createActor, type InspectionEvent } from "xstate";
 import { type DeliveryOutput, deliveryMachine } from "../../machines/delivery.ts";
 import { loopTurns } from "../kit/background.ts";
+import { BriefMap } from "../kit/brief-map.ts";
 import { type Clock, MAX_DELAY_MS } from "../kit/clock.ts";
 import { Queue } from "../kit/queue.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
-import type { ProactiveMessage } from "../types.ts";
+import type { Activity, ProactiveMessage } from "../types.ts";
 import { Attempt, type AttemptOptions } from "./attempt.ts";
 import type { Deliver } from "./deliver.ts";
 import type { Failure } from "./failure.ts";
@@ -58,6 +59,8 @@ interface Lane {
   actor: Actor<typeof deliveryMachine> | undefined;
   /** Why the last attempt of the first message failed. */
   failure: Failure | undefined;
+  /** While the first message waits: its attempts, and when the next follows, in ms since the epoch. */
+  wait: { readonly attempts: number; readonly nextAt: number } | undefined;
 }
 
 /**
@@ -70,10 +73,10 @@ interface Lane {
  */
 export class Lanes {
   private readonly options: LanesOptions;
-  private readonly lanes = new Map<string, Lane>();
+  private readonly lanes = new BriefMap<string, Lane>();
   /** Lanes whose first message is due and waits for room. */
   private readonly due = new Queue<Lane>();
-  private readonly running = new Map<Attempt, Lane>();
+  private readonly running = new BriefMap<Attempt, Lane>();
   private readonly attemptOptions: AttemptOptions;
   private readonly timers: Clock;
   private waiting = 0;
@@ -102,10 +105,24 @@ export class Lanes {
     const name = this.options.ordering === "none" ? message.id : `${message.gateway}\u0000${message.sessionKey}`;
     const lane = this.lanes.get(name);
     if (lane !== undefined) return lane.entries.push(entry);
-    const opened: Lane = { name, entries: new Queue(), actor: undefined, failure: undefined };
+    const opened: Lane = { name, entries: new Queue(), actor: undefined, failure: undefined, wait: undefined };
     opened.entries.push(entry);
     this.lanes.set(name, opened);
     this.begin(opened);
+  }
+
+  /** The messages whose handler is being called, and then those that wait for their next attempt. */
+  delivering(): Activity[] {
+    const found: Activity[] = [];
+    for (const { message, number } of this.running.keys()) found.push({ kind: "delivering", message, attempt: number });
+    if (this.waiting === 0) return found;
+    for (const { entries, wait, failure } of this.lanes.values()) {
+      const message = entries.peek()?.message;
+      if (wait === undefined || message === undefined) continue;
+      const { attempts: attempt, nextAt } = wait;
+      found.push({ kind: "delivering", message, attempt, error: failure?.text ?? "", nextAt });
+    }
+    return found;
   }
 
   /** Resolves when no message is left to deliver, or at `stop`. */
@@ -210,14 +227,13 @@ export class Lanes {
   }
 
   private watch(lane: Lane, entry: Undelivered, actor: Actor<typeof deliveryMachine>): Actor<typeof deliveryMachine> {
-    let isWaiting = false;
     actor.on("attempt", () => {
-      if (isWaiting) this.countWaiting(-1);
-      isWaiting = false;
+      if (lane.wait !== undefined) this.countWaiting(-1);
+      lane.wait = undefined;
       this.makeDue(lane);
     });
     actor.on("retry", ({ attempts, delayMs }) => {
-      isWaiting = true;
+      lane.wait = { attempts, nextAt: this.options.clock.now() + delayMs };
       this.countWaiting(1);
       if (lane.failure !== undefined) this.options.onRetry(entry.message, attempts, lane.failure, delayMs);
     });

@@ -24,6 +24,7 @@ export class ActivityListener {
     const now = this.clock.now();
     if (activity.kind === "attempt") this.runs.attempt(activity, now);
     else if (activity.kind === "joined") this.runs.joined(activity, now);
+    else if (activity.kind === "delivering") this.runs.delivering(activity, now);
     else this.runs.retry(activity, now);
   }
 

@@ -1,5 +1,5 @@
 import { countedKinds } from "../protocol/attachments.ts";
-import type { Activity, ChatEvent, EventEffect, ProactiveMessage, RunOutcome, RunProgress } from "../types.ts";
+import type { Activity, ChatEvent, EventEffect, Origin, ProactiveMessage, RunOutcome, RunProgress } from "../types.ts";
 import type { Journal } from "./journal.ts";
 import { quotes } from "./quotes.ts";
 import { beginningOf, endOf } from "./truncate.ts";
@@ -72,8 +72,11 @@ export class FollowedRun {
   private late = 0;
   private attempts = 0;
   private delivery: DeliveryState | undefined;
+  /** When the next attempt follows. */
+  private retryAt: number | undefined;
+  private origin: Origin | undefined;
   /** The message that was dispatched. */
-  private message: (Pick<ProactiveMessage, "id" | "origin"> & { readonly attached: string }) | undefined;
+  private message: (Pick<ProactiveMessage, "id"> & { readonly attached: string }) | undefined;
   /** The error of the last failed attempt. */
   private error: string | undefined;
   /** Where the current rate begins, and where the next will begin. */
@@ -109,11 +112,12 @@ export class FollowedRun {
   settle(outcome: RunOutcome, now: number): void {
     const { status } = outcome;
     const dispatched = status === "dispatched";
-    const { sessionKey, text } = dispatched ? outcome.message : outcome;
+    const { sessionKey, text, origin } = dispatched ? outcome.message : outcome;
     this.endWith(sessionKey, text);
+    this.origin = origin;
     if (dispatched) {
-      const { id, origin, attachments } = outcome.message;
-      this.message = { id, origin, attached: countedKinds(attachments) };
+      const { id, attachments } = outcome.message;
+      this.message = { id, attached: countedKinds(attachments) };
       this.delivery = "queued";
     }
     this.end(status, this.reasonOf(outcome), now, dispatched && outcome.message.late);
@@ -145,9 +149,15 @@ export class FollowedRun {
     }
   }
 
-  attempt(attempt: number, now: number): void {
+  /** The handler is being called. When that began is not known. */
+  attempting(attempt: number): void {
     this.attempts = attempt;
     this.delivery = "attempting";
+    this.retryAt = undefined;
+  }
+
+  attempt(attempt: number, now: number): void {
+    this.attempting(attempt);
     this.add(now, { kind: "attempt", attempt });
   }
 
@@ -157,13 +167,20 @@ export class FollowedRun {
   ): void {
     this.attempts = attempt;
     this.delivery = "waiting";
+    this.retryAt = now + delayMs;
     this.error = this.shown(error, message);
     this.add(now, { kind: "retry", attempt, error: this.error, delayMs });
+  }
+
+  /** Whether it is known that this attempt failed and another will follow. */
+  isWaiting(attempt: number): boolean {
+    return this.delivery === "waiting" && this.attempts === attempt;
   }
 
   delivered(attempt: number, now: number): void {
     this.attempts = attempt;
     this.delivery = "delivered";
+    this.retryAt = undefined;
     this.error = undefined;
     this.add(now, { kind: "delivered", attempt });
   }
@@ -171,6 +188,7 @@ export class FollowedRun {
   died(message: ProactiveMessage, attempt: number, error: string, now: number): void {
     this.attempts = attempt;
     this.delivery = "dead";
+    this.retryAt = undefined;
     this.error = this.shown(error, message);
     this.add(now, { kind: "dead", attempt, error: this.error });
   }
@@ -238,7 +256,21 @@ export class FollowedRun {
 
   settledRow(settlement: Settlement): SettledRow {
     const { gateway, runId, owner, startedAt } = this.identity;
-    const { number, sessionKey, chars, deltas, duplicates, late, tail, message, delivery, attempts, error } = this;
+    const {
+      number,
+      sessionKey,
+      chars,
+      deltas,
+      duplicates,
+      late,
+      tail,
+      origin,
+      message,
+      delivery,
+      attempts,
+      retryAt,
+      error,
+    } = this;
     const { at, status, reason } = settlement;
     return {
       number,
@@ -256,10 +288,11 @@ export class FollowedRun {
       status,
       reason,
       messageId: message?.id,
-      origin: message?.origin,
+      origin,
       attached: message?.attached || undefined,
       delivery,
       attempts,
+      retryAt,
       error,
     };
   }

@@ -125,15 +125,26 @@ export class FollowedRuns {
   }
 
   attempt({ message, attempt }: Of<"attempt">, now: number): void {
-    this.ofMessage(message, now).attempt(attempt, now);
+    this.ofMessage(message).attempt(attempt, now);
+  }
+
+  /** How far a delivery was when the watching began. */
+  delivering({ message, attempt, error = "", nextAt }: Of<"delivering">, now: number): void {
+    const isKnown = this.ended.get(message.gateway, message.runId) !== undefined;
+    // It ended before all that are listed. They stay.
+    if (!isKnown && this.settled.length >= MAX_SETTLED) return;
+    const run = this.ofMessage(message);
+    if (!isKnown) this.settled.unshift(...this.settled.splice(-1));
+    if (nextAt === undefined) run.attempting(attempt);
+    else if (!run.isWaiting(attempt)) run.retry({ message, attempt, error, delayMs: nextAt - now }, now);
   }
 
   retry(retry: Of<"retry">, now: number): void {
-    this.ofMessage(retry.message, now).retry(retry, now);
+    this.ofMessage(retry.message).retry(retry, now);
   }
 
   delivery(outcome: DeliveryOutcome, now: number): void {
-    const run = this.ofMessage(outcome.message, now);
+    const run = this.ofMessage(outcome.message);
     if (outcome.status === "delivered") run.delivered(outcome.attempts, now);
     else run.died(outcome.message, outcome.attempts, outcome.error, now);
   }
@@ -247,13 +258,13 @@ export class FollowedRuns {
   }
 
   /** The run of a message. If it was dispatched before the watching, it is added now. */
-  private ofMessage(message: ProactiveMessage, now: number): FollowedRun {
-    const { gateway, runId, startedAt } = message;
+  private ofMessage(message: ProactiveMessage): FollowedRun {
+    const { gateway, runId, startedAt, completedAt } = message;
     this.settledVersion += 1;
     const known = this.ended.get(gateway, runId);
     if (known !== undefined) return known;
     const run = this.create(identityOf(message, startedAt), undefined);
-    run.settle({ status: "dispatched", message }, now);
+    run.settle({ status: "dispatched", message }, completedAt);
     this.retire(run);
     return run;
   }

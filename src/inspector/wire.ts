@@ -40,6 +40,7 @@ export interface SettledRow extends RunRow {
   /** The reason, in a few words. */
   readonly reason?: string | undefined;
   readonly messageId?: string | undefined;
+  /** Absent when the run ended without an outcome. */
   readonly origin?: Origin | undefined;
   /** What its message has besides text: the number of each kind. */
   readonly attached?: string | undefined;
@@ -47,6 +48,8 @@ export interface SettledRow extends RunRow {
   readonly delivery?: DeliveryState | undefined;
   /** How often the handler was called. */
   readonly attempts: number;
+  /** When it will be called again; absent when it does not wait for that. */
+  readonly retryAt?: number | undefined;
   /** The error of the last attempt, until one succeeds. */
   readonly error?: string | undefined;
 }
@@ -72,7 +75,7 @@ export interface DeadRow {
   readonly error?: string;
 }
 
-/** A page of the dead letters, in the order in which they were dispatched. */
+/** A page of the dead letters, newest first. */
 export interface DeadPage {
   readonly rows: readonly DeadRow[];
   readonly hasMore: boolean;

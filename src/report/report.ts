@@ -19,7 +19,7 @@ import { type CaughtUp, createLog, type DeliveryFailure } from "./log.ts";
 
 export interface ReportOptions {
   readonly logger?: Logger | undefined;
-  /** What each new subscriber of `activity$` is sent first: the runs in `buffering`. */
+  /** What each new subscriber of `activity$` is sent first: the runs in `buffering`, then the messages that are being delivered. */
   readonly joined: () => Iterable<Activity>;
 }
 

@@ -325,6 +325,56 @@ describe("a run that nobody watched", () => {
     expect(told("spoke")).toEqual(["2000 dispatched", "2000 dead 1"]);
   });
 
+  it("shows how a delivery stands that goes on", async () => {
+    let fails = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const deliver = () => (fails ? Promise.reject(new Error("no")) : promise);
+    open({ deliver, retry: { maxAttempts: 5, firstDelayMs: 10_000 }, random: () => 0.5 });
+    const startedAt = clock.now();
+    watch.close();
+    hear("waits", "final", 1, say("Hello"));
+    await turn();
+    fails = false;
+    inbox.handle({ runId: "hangs", sessionKey: "agent:main:other", seq: 1, state: "final", ...say("Hello") });
+    await turn();
+    clock.advance(1_000);
+    startWatching();
+    expect(look().settled.rows).toMatchObject([
+      { runId: "hangs", delivery: "attempting", attempts: 1, retryAt: undefined, error: undefined },
+      { runId: "waits", delivery: "waiting", attempts: 1, retryAt: startedAt + 5_000, error: "no" },
+    ]);
+    expect(told("waits")).toEqual(["0 dispatched", "1000 retry 1"]);
+    expect(told("hangs")).toEqual(["0 dispatched"]);
+    clock.advance(4_000);
+    await turn();
+    expect(look().settled.rows[1]).toMatchObject({ delivery: "attempting", attempts: 2, retryAt: undefined });
+    resolve();
+    await turn();
+    const ended = { delivery: "delivered", retryAt: undefined, error: undefined };
+    expect(look().settled.rows).toMatchObject([ended, ended]);
+  });
+
+  it("is found by its origin and shows when it began", async () => {
+    open({ ttlMs: 60_000 });
+    watch.close();
+    const job = { sessionKey: "agent:main:cron:job-1" };
+    for (const run of ["failed", "stopped", "silent"]) hear(run, "delta", 1, { ...job, deltaText: "Hel" });
+    clock.advance(2_000);
+    hear("failed", "error", 2, job);
+    hear("stopped", "aborted", 2, job);
+    hear("asked", "status", 1);
+    hear("asked", "error", 2);
+    clock.advance(58_000);
+    startWatching();
+    const found = (origin: string) => wantedRuns(runs, new URLSearchParams({ origin }), clock.now()).settled.rows;
+    expect(found("requested")).toMatchObject([{ runId: "asked" }]);
+    expect(found("cron").map(({ runId, startedAt, settledAt }) => [runId, settledAt - startedAt])).toEqual([
+      ["silent", 60_000],
+      ["stopped", 2_000],
+      ["failed", 2_000],
+    ]);
+  });
+
   it("is one line with its late final and another when its id begins anew", async () => {
     open({ settledWindowMs: 60_000 });
     watch.close();

@@ -168,6 +168,7 @@ function showRun({ run, entries, dropped, droppedAfter, text }, action, onActed)
     ["Origin", ended?.origin],
     ["State", ended === undefined ? "buffering" : `${ended.status}${ended.reason ? `: ${ended.reason}` : ""}`],
     ["Delivery", deliveryOf(ended)],
+    ["Next try", ended?.retryAt === undefined ? "" : wholeTime(ended.retryAt)],
     ["Last error", ended?.error],
     ["Text", counted(run.chars, "character")],
     ["Attached", ended?.attached],

@@ -184,13 +184,14 @@ function settledLine(row, onOpen) {
       setAttribute(reason, "title", next.reason ?? "");
       setText(delivery, next.delivery ?? "");
       setAttribute(delivery, "data-state", next.delivery ?? "");
-      const tried = next.attempts > 1 ? counted(next.attempts, "attempt") : "";
-      setText(attempts, [tried, next.error ?? ""].filter((word) => word !== "").join(": "));
+      const isRetried = next.attempts > 1 || next.retryAt !== undefined;
+      const tried = isRetried ? counted(next.attempts, "attempt") : "";
+      const again = next.retryAt === undefined ? "" : `again in ${span(next.retryAt - now)}`;
+      const state = [tried, again].filter((word) => word !== "").join(", ");
+      setText(attempts, [state, next.error ?? ""].filter((word) => word !== "").join(": "));
       setAttribute(attempts, "title", next.error ?? "");
       setText(chars, number(next.chars));
-      // If a run's beginning was not seen and it had no message, only its end is known.
-      const isKnown = next.number > 0 || next.messageId !== undefined;
-      setText(lasted, isKnown ? span(next.settledAt - next.startedAt) : "–");
+      setText(lasted, span(next.settledAt - next.startedAt));
       setText(endedAt, timeOf(next.settledAt, now));
       setText(agoText, ago(now - next.settledAt));
       setAttribute(ended, "title", wholeTime(next.settledAt));
