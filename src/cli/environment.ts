@@ -10,7 +10,8 @@ export function variableOf(option: string, { env }: CommandOption): string | und
 }
 
 /**
- * Takes options that the command line leaves out from the environment. An empty variable counts as not set.
+ * Takes options that the command line leaves out from the environment. An empty variable counts as not set. White space
+ * around a value is left out: a file of variables may have the line ends of Windows.
  *
  * @throws {UsageError} when the variable of a yes-or-no option is neither yes nor no.
  */
@@ -24,7 +25,7 @@ export function withEnvironment(
   for (const [name, option] of Object.entries(options)) {
     const onCommandLine = given[name];
     const variable = variableOf(name, option);
-    const text = variable === undefined ? "" : (env[variable] ?? "");
+    const text = variable === undefined ? "" : (env[variable] ?? "").trim();
     const value = onCommandLine ?? (text === "" ? undefined : read(option, variable as string, text));
     if (value === undefined) continue;
     values[name] = value;

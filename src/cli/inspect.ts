@@ -56,7 +56,7 @@ export async function serveInspector(
   { "show-text": showText, "allow-actions": allowActions }: OptionValues<typeof inspectOptions>,
   terminal: Terminal,
 ): Promise<Inspector> {
-  const token = process.env[TOKEN];
+  const token = process.env[TOKEN]?.trim();
   const inspector = await createInspector(inbox, {
     port,
     ...(showText !== undefined && { showText }),

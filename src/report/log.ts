@@ -103,7 +103,8 @@ function logTo(log: Logger): Log {
     rejected: (rejection) => log.warn({ ...rejection }, "unreadable frame or event"),
     drifted(gateway, what, name, isLast) {
       log.warn({ gateway, what, name }, "the Gateway sends something that no tested version has sent");
-      if (isLast) log.warn({ gateway }, "it sends more that no tested version has sent: the rest is not told");
+      if (isLast)
+        log.warn({ gateway }, "the Gateway may send more that no tested version has sent: no further names are logged");
     },
     unknownState: ({ gateway, event: { runId, state } }) =>
       log.debug({ gateway, runId, state: state.slice(0, 40) }, "event of an unknown state ignored"),

@@ -33,6 +33,12 @@ it("plays every recorded scenario and counts the outcomes", {
   expect(Number(counters["duplicates"])).toBeGreaterThan(0);
   for (const { title } of scenes) expect(lines).toContain(title);
   expect(cli.stdout).not.toContain("\u001b");
+  // In a clone and beside a program, the command is not in the PATH.
+  const next = cli.stderr.split("\n").filter((line) => line.includes("openclaw-inbox "));
+  expect(next.map((line) => line.trim().split(" ").slice(0, 3).join(" "))).toEqual([
+    "npx openclaw-inbox doctor",
+    "npx openclaw-inbox listen",
+  ]);
   // A message stands beneath the title of its own scene.
   const fromFailure = lines.slice(lines.indexOf("The model fails"));
   expect(fromFailure[1]).toContain("errored: ⚠️ stub/stub-1 request failed");

@@ -260,6 +260,31 @@ describe("doctor", () => {
     expect(code).toBe(0);
   });
 
+  it("looks at every job of a Gateway that lists them page by page", async () => {
+    const gateway = await fakeGateway();
+    vi.stubEnv("OPENCLAW_GATEWAY_TOKEN", gateway.token);
+    const jobs = Array.from({ length: 201 }, (_, index) => ({
+      id: `j${index}`,
+      ...(index === 200 && { colour: "red" }),
+    }));
+    gateway.respond("cron.list", ({ offset = 0, limit = 50 }: { offset?: number; limit?: number }) => {
+      const page = jobs.slice(offset, offset + Math.min(limit, 200));
+      return { jobs: page, total: jobs.length, hasMore: offset + page.length < jobs.length };
+    });
+    const { findings } = await doctor("--url", gateway.url);
+    const textOf = (wanted: string) => findings.find(({ check }) => check === wanted)?.text;
+    expect(textOf("jobs")).toBe("The Gateway shows us 201 jobs.");
+    expect(textOf("wire")).toBe("It sends what no tested version has sent: cron job field colour.");
+  });
+
+  it("counts sessions beyond the first page", async () => {
+    const gateway = await fakeGateway();
+    vi.stubEnv("OPENCLAW_GATEWAY_TOKEN", gateway.token);
+    for (let index = 0; index < 120; index += 1) gateway.say("Hello.", { sessionKey: `agent:main:team:${index}` });
+    const { findings } = await doctor("--url", gateway.url);
+    expect(findings.find(({ check }) => check === "sessions")?.text).toBe("The Gateway shows us 120 sessions.");
+  });
+
   it("warns of a clock that is off", async () => {
     const server = createServer((_request, response) =>
       response.writeHead(200, { date: new Date(Date.now() - 600_000).toUTCString() }).end(),

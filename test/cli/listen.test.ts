@@ -1,8 +1,10 @@
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import { listening } from "../helpers/listening.ts";
+import { temporaryFile } from "../helpers/temporary-folder.ts";
 import { fakeGateway } from "../testing/helpers.ts";
 import { type RunningCli, runCli } from "./run-cli.ts";
 
@@ -120,6 +122,45 @@ describe("listen", () => {
     response.writeHead(204).end();
     cli.child.kill("SIGTERM");
     expect(await cli.ended).toEqual({ code: 0, signal: null });
+  });
+
+  it("posts that a cron job is silent, and what it says at last", async () => {
+    const gateway = await fakeGateway();
+    const due = Date.now();
+    const job = { id: "job-1", name: "Standup", sessionTarget: "isolated", payload: { kind: "agentTurn" } };
+    const state = { nextRunAtMs: due };
+    gateway.respond("cron.list", () => ({ jobs: [{ ...job, state }] }));
+    const config = temporaryFile("config.json");
+    writeFileSync(config, JSON.stringify({ gateway: { url: gateway.url, token: gateway.token }, jobGraceMs: 1_000 }));
+    const hook = await receiver();
+    const cli = runCli(["listen", "--config", config, "--webhook", hook.url, "--events", "job.silent", "--json"], {
+      OPENCLAW_INBOX_WEBHOOK_SECRET: secret,
+    });
+    await gateway.nextConnection();
+    const event = await hook.next();
+    expect(new Webhook(secret).verify(event.body, event.headers)).toMatchObject({
+      type: "openclaw.job.silent",
+      data: { gateway: "default", job: "job-1", name: "Standup", due: new Date(due).toISOString() },
+    });
+    event.response.writeHead(204).end();
+    gateway.say("Here I am.", { origin: "cron-isolated", jobId: job.id });
+    const message = await hook.next();
+    message.response.writeHead(204).end();
+    await cli.written('"Here I am."');
+    await cli.written("a silent cron job is heard again");
+    cli.child.kill("SIGTERM");
+    expect(await cli.ended).toEqual({ code: 0, signal: null });
+    // The event is for the receiver and the log. On stdout there are only messages.
+    expect(messagesIn(cli)).toMatchObject([{ text: "Here I am.", origin: "cron", job: { id: "job-1" } }]);
+    const lines = cli.stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines.filter(({ job }) => job === "job-1")).toMatchObject([
+      { level: 40, msg: "a cron job is silent", due: new Date(due).toISOString() },
+      { level: 30, msg: "a silent cron job is heard again" },
+    ]);
+    expect(cli.stderr).not.toContain("Standup");
   });
 
   it.each([

@@ -102,6 +102,13 @@ describe("the environment", () => {
     expect(code).toBe(2);
   });
 
+  it("may come from a file with the line ends of Windows", async () => {
+    vi.stubEnv("OPENCLAW_INBOX_ALLOW_INSECURE", "1\r");
+    const { stderr } = await run("listen --session mine --url ws://h:9");
+    vi.stubEnv("OPENCLAW_INBOX_ALLOW_INSECURE", undefined);
+    expect(stderr).toContain("Expected `--session` to be `all` or `collavre`");
+  });
+
   it("is overridden by the command line", async () => {
     vi.stubEnv("OPENCLAW_INBOX_SESSION", "mine");
     const { stderr } = await run("listen --session yours --url ws://127.0.0.1:9");

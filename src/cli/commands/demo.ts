@@ -61,8 +61,8 @@ With --inspect it begins when the page is open, runs slower, and stays until Ctr
 
 const nextSteps = `Next, with a Gateway of your own:
   export OPENCLAW_GATEWAY_TOKEN=...    # gateway.auth.token in ~/.openclaw/openclaw.json
-  openclaw-inbox doctor --url ws://127.0.0.1:18789
-  openclaw-inbox listen --url ws://127.0.0.1:18789`;
+  npx openclaw-inbox doctor --url ws://127.0.0.1:18789
+  npx openclaw-inbox listen --url ws://127.0.0.1:18789`;
 
 /** Resolves when the page is open, or when the demo should begin without it. */
 async function watched(inspector: Inspector, terminal: Terminal): Promise<void> {

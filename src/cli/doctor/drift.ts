@@ -1,3 +1,4 @@
+import { listJobs } from "../../jobs/job-list.ts";
 import { type OnUnseen, unseenInEvent, unseenInJob, unseenInMessage } from "../../protocol/drift.ts";
 import { fields, readId } from "../../protocol/fields.ts";
 import type { Source } from "../../source/source.ts";
@@ -20,7 +21,7 @@ export async function checkDrift(source: Source, hello: unknown): Promise<Findin
     return fields(await Promise.resolve(source.request?.(method, params, options)).catch(() => undefined));
   };
   for (const event of list(fields(fields(hello)["features"])["events"])) unseenInEvent(String(event), undefined, tell);
-  for (const job of list((await ask("cron.list", { includeDisabled: true }))["jobs"])) unseenInJob(job, tell);
+  for (const job of await listJobs(ask)) unseenInJob(job, tell);
   const { sessions } = await ask("sessions.list", { limit: SESSIONS });
   for (const session of list(sessions).slice(0, SESSIONS)) {
     const sessionKey = readId(fields(session)["key"]);

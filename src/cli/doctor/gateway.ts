@@ -1,5 +1,6 @@
 import type { LinkEvent } from "../../../machines/link.ts";
 import { errorText } from "../../errors.ts";
+import { fields } from "../../protocol/fields.ts";
 import { gatewaySource } from "../../source/gateway/gateway.ts";
 import type { GatewayOptions } from "../../source/gateway/options.ts";
 import type { Source } from "../../source/source.ts";
@@ -151,9 +152,12 @@ async function checkClocks({ url }: GatewayOptions): Promise<Finding> {
 /** Counts the items called `noun` that the Gateway lists. */
 async function count(check: string, source: Source, method: string, noun: string): Promise<Finding> {
   try {
-    const answer = await source.request?.(method, {}, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-    const list = (Object(answer) as Readonly<Record<string, unknown>>)[`${noun}s`];
-    const length = Array.isArray(list) ? list.length : 0;
+    const options = { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) };
+    const answer = fields(await source.request?.(method, {}, options));
+    const list = answer[`${noun}s`];
+    // The list is only the first page.
+    const total = answer["totalCount"] ?? answer["total"];
+    const length = Number.isSafeInteger(total) ? Number(total) : Array.isArray(list) ? list.length : 0;
     return ok(check, `The Gateway shows us ${length} ${noun}${length === 1 ? "" : "s"}.`);
   } catch (error) {
     return warning(check, `${method} failed: ${errorText(error)}`);
