@@ -1,4 +1,3 @@
-import { InboxError } from "../errors.ts";
 import { inSlices } from "../kit/background.ts";
 import type { Clock } from "../kit/clock.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
@@ -10,6 +9,7 @@ import type { Origin } from "../types.ts";
 import { type Answer, Firing } from "./firing.ts";
 import { GatewayTime } from "./gateway-time.ts";
 import { type CronJob, type MainSessions, placeOf, readClaim, readJob, readMainSessions } from "./job.ts";
+import { heardAlarm, silenceAlarm } from "./job-alarm.ts";
 import { type Ask, lastClaim, listJobs } from "./job-list.ts";
 import { type RememberedJob, RememberedJobs } from "./remembered-jobs.ts";
 import { type Watched, WatchedJobs } from "./watched-jobs.ts";
@@ -457,42 +457,25 @@ export class JobWatch {
   /** The time is over, and nothing is left to look up. */
   private decide(watched: Watched, firing: Firing): void {
     const { job } = watched;
+    // It may have been removed while the Gateway was asked.
+    if (this.watched.get(job.id) !== watched) return;
     watched.firing = undefined;
     this.isChanged = true;
     if (firing.isAnswered(job)) {
       if (watched.silentSince !== undefined) this.cameBack(watched);
     } else if (watched.silentSince === undefined) {
       watched.silentSince = firing.due;
-      this.alarm(watched, firing);
+      const { gateway, report } = this.options;
+      report.jobSilent(silenceAlarm(gateway, job, firing));
     }
     if (firing.isLast) this.forget(job.id);
   }
 
-  private alarm({ job }: Watched, firing: Firing): void {
-    const { gateway, report } = this.options;
-    const { due, claim } = firing;
-    const error = new InboxError("ERR_INBOX_JOB", `The cron job ${job.id} ${firing.complaint(job)}`, {
-      gateway,
-      job: job.id,
-      due,
-    });
-    const { hasSummary: _, ...claimed } = claim ?? {};
-    report.jobSilent({
-      part: "job",
-      gateway,
-      job: job.id,
-      ...(job.name !== undefined && { name: job.name }),
-      due,
-      ...("status" in claimed && { claimed }),
-      error,
-    });
-  }
-
   private cameBack(watched: Watched): void {
     const { gateway, report } = this.options;
-    const { job, silentSince: due = 0 } = watched;
+    const { job, silentSince = 0 } = watched;
     watched.silentSince = undefined;
-    report.jobHeard({ part: "job", gateway, job: job.id, ...(job.name !== undefined && { name: job.name }), due });
+    report.jobHeard(heardAlarm(gateway, job, silentSince));
   }
 }
 

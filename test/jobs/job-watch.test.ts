@@ -296,6 +296,26 @@ describe("an alarm", () => {
     expect(told()).toEqual([]);
   });
 
+  it("is not raised for a job that is removed while its last run is looked up", async () => {
+    const { add, start, edit, remove, pass, told, source, inbox, now } = await openScheduling();
+    add("a", { everyMs: HOUR_MS });
+    await pass(DUE_MS);
+    start("a");
+    edit("a", { state: { nextRunAtMs: now() + HOUR_MS } });
+    const answer = Promise.withResolvers<object>();
+    let isAsked = false;
+    source.respond("cron.runs", () => {
+      isAsked = true;
+      return answer.promise;
+    });
+    while (!isAsked) await pass(5_000);
+    remove("a");
+    answer.resolve({ entries: [] });
+    await pass(MINUTE_MS);
+    expect(told()).toEqual([]);
+    expect(inbox.stats().silentJobs).toBe(0);
+  });
+
   it("is not raised for a job of a conversation that is not ours", async () => {
     const session = (key: string) => (key === CONVERSATION ? {} : undefined);
     const { add, pass, told, inbox } = await openScheduling("2026.9.6", { session });
@@ -348,199 +368,6 @@ describe("an alarm", () => {
     await pass(HOUR_MS);
     expect(told()).toEqual([]);
     expect(inbox.stats().jobs).toBe(0);
-  });
-});
-
-describe("a job while the link was down", () => {
-  it("raises no alarm when it spoke", async () => {
-    const { add, run, pass, told, cut, comeBack } = await openScheduling();
-    add("a", { everyMs: HOUR_MS });
-    cut();
-    await pass(DUE_MS);
-    run("a", { says: "words" });
-    await pass(30 * MINUTE_MS);
-    expect(told()).toEqual([]);
-    await comeBack();
-    await pass(GRACE_MS + LATEST_MS);
-    expect(told()).toEqual([]);
-  });
-
-  it("raises no alarm when it spoke and deleted itself", async () => {
-    const { add, run, pass, told, cut, comeBack } = await openScheduling();
-    add("a", { deleteAfterRun: true });
-    cut();
-    await pass(DUE_MS);
-    run("a", { says: "words" });
-    await comeBack();
-    await pass(HOUR_MS);
-    expect(told()).toEqual([]);
-  });
-
-  it("raises no alarm when it began before and spoke", async () => {
-    const { add, start, end, pass, told, cut, comeBack } = await openScheduling();
-    add("a");
-    await pass(DUE_MS);
-    start("a");
-    cut();
-    await pass(MINUTE_MS);
-    end("a", { says: "words" });
-    await comeBack();
-    await pass(HOUR_MS);
-    expect(told()).toEqual([]);
-  });
-
-  it("raises an alarm with the Gateway's claim when it refused", async () => {
-    const { add, run, pass, alarms, cut, comeBack } = await openScheduling();
-    add("a", { everyMs: HOUR_MS });
-    cut();
-    await pass(DUE_MS);
-    run("a", { claims: { status: "error", summary: "" } });
-    await pass(GRACE_MS + LATEST_MS);
-    expect(alarms).toEqual([]);
-    await comeBack();
-    await pass(GRACE_MS + LATEST_MS);
-    expect(alarms).toMatchObject([{ job: "a", claimed: { status: "error" } }]);
-  });
-
-  it("raises an alarm when it was passed over", async () => {
-    const { add, edit, pass, told, cut, comeBack, now } = await openScheduling();
-    add("a", { everyMs: HOUR_MS });
-    cut();
-    await pass(DUE_MS + MINUTE_MS);
-    edit("a", { state: { nextRunAtMs: now() + HOUR_MS } });
-    await comeBack();
-    await pass(GRACE_MS + LATEST_MS);
-    expect(told()).toEqual(["a silent"]);
-  });
-
-  it("raises no alarm when the Gateway makes up for it within the grace", async () => {
-    const { add, edit, run, pass, told, cut, comeBack, now } = await openScheduling();
-    add("a");
-    cut();
-    await pass(DUE_MS + HOUR_MS);
-    edit("a", { state: { nextRunAtMs: now() + 2 * MINUTE_MS } });
-    await comeBack();
-    await pass(2 * MINUTE_MS);
-    run("a", { says: "words" });
-    await pass(HOUR_MS);
-    expect(told()).toEqual([]);
-  });
-});
-
-describe("the clocks of a Gateway", () => {
-  it.each([
-    ["ahead", 5 * HOUR_MS],
-    ["behind", -5 * HOUR_MS],
-  ])("cause no false and no late alarm when they are hours %s", async (_, byMs) => {
-    const { add, run, pass, told, setClock } = await openScheduling();
-    setClock(byMs);
-    await pass(MINUTE_MS);
-    add("a");
-    add("b");
-    await pass(DUE_MS - 1_000);
-    expect(told()).toEqual([]);
-    await pass(1_000);
-    run("a", { says: "words" });
-    await pass(GRACE_MS - 1_000);
-    expect(told()).toEqual([]);
-    await pass(LATEST_MS);
-    expect(told()).toEqual(["b silent"]);
-  });
-
-  it.each([5, -5])("cause no alarm for jobs before a start that is %i hours off", async (hours) => {
-    const first = await openScheduling();
-    first.setClock(hours * HOUR_MS);
-    first.add("a");
-    first.cut();
-    const { run, pass, told } = await first.restart();
-    await pass(DUE_MS - 1_000);
-    expect(told()).toEqual([]);
-    run("a", { says: "words" });
-    await pass(HOUR_MS);
-    expect(told()).toEqual([]);
-  });
-
-  it("cause an alarm when a scheduler's is set back", async () => {
-    const { add, pass, told, setClock } = await openScheduling();
-    add("a");
-    await pass(8 * MINUTE_MS);
-    setClock(-2 * HOUR_MS);
-    await pass(2 * MINUTE_MS + GRACE_MS + LATEST_MS);
-    expect(told()).toEqual(["a silent"]);
-  });
-
-  it("cause no alarm when a scheduler's is put right", async () => {
-    const { add, run, pass, told, setClock, now } = await openScheduling();
-    setClock(2 * HOUR_MS);
-    await pass(MINUTE_MS);
-    add("a", { inMs: DUE_MS });
-    const due = now() + DUE_MS;
-    await pass(MINUTE_MS);
-    setClock(0);
-    await pass(HOUR_MS);
-    expect(told()).toEqual([]);
-    await pass(due - now());
-    run("a", { says: "words" });
-    await pass(HOUR_MS);
-    expect(told()).toEqual([]);
-  });
-});
-
-describe("a job after a restart", () => {
-  const lasting = () => {
-    const ledger = createMemoryLedger();
-    return { ...ledger, close: async () => {} };
-  };
-
-  it("raises an alarm when it was silent meanwhile", async () => {
-    const first = await openScheduling("2026.9.6", { ledger: lasting() });
-    first.add("a", { everyMs: HOUR_MS });
-    await first.pass(MINUTE_MS);
-    await first.inbox.stop();
-    await first.pass(HOUR_MS);
-    first.edit("a", { state: { nextRunAtMs: first.now() + HOUR_MS } });
-    const { pass, told } = await first.restart();
-    await pass(GRACE_MS + LATEST_MS);
-    expect(told()).toEqual(["a silent"]);
-  });
-
-  it("raises no alarm when it spoke meanwhile", async () => {
-    const first = await openScheduling("2026.9.6", { ledger: lasting() });
-    first.add("a", { everyMs: HOUR_MS });
-    await first.pass(MINUTE_MS);
-    await first.inbox.stop();
-    await first.pass(DUE_MS);
-    first.run("a", { says: "words" });
-    const { pass, told } = await first.restart();
-    await pass(30 * MINUTE_MS);
-    expect(told()).toEqual([]);
-  });
-
-  it("is known to be silent and reported when it is heard again", async () => {
-    const first = await openScheduling("2026.9.6", { ledger: lasting() });
-    first.add("a", { everyMs: 20 * MINUTE_MS });
-    await first.pass(DUE_MS);
-    first.run("a");
-    await first.pass(GRACE_MS + LATEST_MS);
-    expect(first.told()).toEqual(["a silent"]);
-    const { pass, told, run, inbox } = await first.restart();
-    expect(inbox.stats()).toMatchObject({ silentJobs: 1, jobAlarms: 0 });
-    run("a");
-    await pass(GRACE_MS + LATEST_MS);
-    expect(told()).toEqual([]);
-    run("a", { says: "words" });
-    await pass(1_000);
-    expect(told()).toEqual(["a heard"]);
-    expect(inbox.stats().silentJobs).toBe(0);
-  });
-
-  it("is not known without a ledger and raises an alarm when it is overdue", async () => {
-    const first = await openScheduling();
-    first.add("a", { everyMs: HOUR_MS });
-    await first.pass(DUE_MS);
-    const { pass, told } = await first.restart();
-    await pass(GRACE_MS + LATEST_MS);
-    expect(told()).toEqual(["a silent"]);
   });
 });
 
