@@ -230,7 +230,10 @@ export interface ChatEvent {
   readonly origin?: Origin;
   /** The cron job it belongs to, as far as the row or event itself says. */
   readonly job?: Job;
-  /** When its row was written, in ms since the epoch by the Gateway's clock. Only on events made from a row. */
+  /**
+   * When its row was written, in ms since the epoch by the Gateway's clock. Only on events made from a row, and on finals
+   * that the Gateway wrote itself.
+   */
   readonly writtenAt?: number;
   /**
    * Set for a cron job that is bound to a conversation. `"here"`: this is its message. `"elsewhere"`: its message comes

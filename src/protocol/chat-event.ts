@@ -1,6 +1,6 @@
 import type { ChatEvent, RejectReason } from "../types.ts";
 import { attachmentsOf, contentAttachments } from "./attachments.ts";
-import { fields, isTooLongAnId, readId, readWords } from "./fields.ts";
+import { fields, isTime, isTooLongAnId, readId, readWords } from "./fields.ts";
 import { contentText, isCut } from "./text.ts";
 
 /**
@@ -39,6 +39,7 @@ function read(payload: unknown, gateway: string): ChatEvent | RejectReason {
   const { text } = said;
   if (text !== undefined) event.messageText = text;
   if (state === "final" && said.isRow) event.isRow = true;
+  if (state === "final" && said.writtenAt !== undefined) event.writtenAt = said.writtenAt;
   if (state === "final" && text !== undefined && isCut(text, said.mark)) event.truncated = true;
   const agent = readId(agentId);
   if (agent !== undefined) event.agentId = agent;
@@ -63,6 +64,7 @@ interface Said {
   readonly content: unknown;
   readonly stopReason: unknown;
   readonly isRow: boolean;
+  readonly writtenAt: number | undefined;
   readonly mark: Readonly<Record<string, unknown>>;
 }
 
@@ -71,10 +73,19 @@ interface Said {
  * another role (a user, a tool) is ignored.
  */
 function readMessage(message: unknown): Said {
-  const { role, content, stopReason, usage, __openclaw } = fields(message);
-  if (typeof role === "string" && role.toLowerCase() !== "assistant") return NOTHING;
+  const { role, content, stopReason, usage, model, timestamp, __openclaw } = fields(message);
+  if (role !== "assistant" && typeof role === "string" && role.toLowerCase() !== "assistant") return NOTHING;
   const text = typeof message === "string" ? message : contentText(content);
-  return { text, content, stopReason, isRow: typeof usage === "object", mark: fields(__openclaw) };
+  const isRow = typeof usage === "object";
+  const writtenAt = isRow && model === "gateway-injected" && isTime(timestamp) ? timestamp : undefined;
+  return { text, content, stopReason, isRow, writtenAt, mark: fields(__openclaw) };
 }
 
-const NOTHING: Said = { text: undefined, content: undefined, stopReason: undefined, isRow: false, mark: {} };
+const NOTHING: Said = {
+  text: undefined,
+  content: undefined,
+  stopReason: undefined,
+  isRow: false,
+  writtenAt: undefined,
+  mark: {},
+};

@@ -5,27 +5,27 @@ export type OnUnseen = (what: string, name: string) => void;
 
 /** The names that the tested Gateways send, 2026.5.12 to 2026.9.6, as far as messages need them. See docs/gateway-versions.md. */
 const SEEN = {
-  event: `agent chat chat.metadata.changed chat.side_result connect.challenge controlUi.sessionPullRequests.changed cron
-    device.pair.changed device.pair.requested device.pair.resolved device.pair.setup.completed device.pair.setup.deliveryUncertain
-    exec.approval.requested exec.approval.resolved gateway.suspension health heartbeat mentions.changed models.snapshot
-    node.hostStats node.invoke.cancel node.invoke.input node.invoke.request node.pair.requested node.pair.resolved node.presence
-    node.runnerInventory.changed openclaw.approval.requested openclaw.approval.resolved plugin.approval.requested
-    plugin.approval.resolved plugins.changed plugins.controlUi.changed plugins.install.progress portal.changed presence
-    progressCard.changed question.requested question.resolved session.approval session.message session.observer
-    session.operation session.sharing session.sharing.evidence session.suggestion session.tool session.typing
-    sessions.changed shutdown skills.changed talk.event talk.mode talk.voice.change task task.suggestion terminal.data
-    terminal.exit tick ui.command update.available update.run.changed users.prefs.changed voicewake.changed
-    voicewake.routing.changed`,
+  event: `agent chat chat.metadata.changed chat.side_result config.changed connect.challenge
+    controlUi.sessionPullRequests.changed cron device.pair.changed device.pair.requested device.pair.resolved
+    device.pair.setup.completed device.pair.setup.deliveryUncertain exec.approval.requested exec.approval.resolved
+    gateway.suspension health heartbeat mentions.changed models.snapshot node.hostStats node.invoke.cancel node.invoke.input
+    node.invoke.request node.pair.requested node.pair.resolved node.presence node.runnerInventory.changed
+    openclaw.approval.requested openclaw.approval.resolved plugin.approval.requested plugin.approval.resolved
+    plugins.changed plugins.controlUi.changed plugins.install.progress portal.changed presence progressCard.changed
+    question.requested question.resolved session.approval session.message session.observer session.operation session.sharing
+    session.sharing.evidence session.suggestion session.tool session.typing sessions.changed shutdown skills.changed
+    talk.event talk.mode talk.voice.change task task.suggestion terminal.data terminal.exit tick ui.command update.available
+    update.run.changed users.prefs.changed voicewake.changed voicewake.routing.changed`,
   "chat field": `agentId deltaText errorDetail errorKind errorMessage message phase replace retry runId seq sessionKey spawnedBy
     state stopReason usage yielded`,
   "chat state": "aborted delta error final status",
-  "message field": `__openclaw api content customType details diagnostics display errorCode errorMessage excludeFromContext
-    idempotencyKey isError model openclawAbort openclawAutomation openclawDisplayContent openclawStreamFallback provenance
-    provider responseId responseModel role runId senderLabel senderSession stopReason text thinkingSignature timestamp toolCallId
-    toolName usage`,
+  "message field": `__openclaw api content customType details diagnostics display errorBody errorCode errorMessage errorType
+    excludeFromContext idempotencyKey isError model openclawAbort openclawAutomation openclawDeliveryMirror
+    openclawDisplayContent openclawStreamFallback provenance provider responseId responseModel role runId senderLabel senderSession
+    stopReason text thinkingSignature timestamp toolCallId toolName usage`,
   "message role": "assistant custom system toolResult user",
-  "message mark": `contextFreeCommand id idempotencyKey reason recordTimestampMs runId senderIsOwner seq transcriptPosition
-    transport truncated turnBoundary`,
+  "message mark": `contextFreeCommand id idempotencyKey reason recordTimestampMs runId senderId senderIdentity senderIsOwner
+    senderName seq transcriptPosition transport truncated turnBoundary`,
   "content block": "attachment attachment_error audio canvas file image text thinking toolCall toolResult video",
   "agent stream": `acp approval assistant command_output compaction error execution item lifecycle patch plan run_status stderr
     stdout thinking tool usage`,
@@ -33,9 +33,12 @@ const SEEN = {
   "cron field": `action completionStatus delivered delivery deliveryError deliveryStatus diagnostics durationMs error errorReason
     failureNotificationDelivery job jobId model nextRunAtMs provider runAtMs runId sessionId sessionKey status summary ts usage`,
   "cron action": "added finished removed scheduled started updated",
-  "cron job field": `agentId createdAtMs declarationKey deleteAfterRun delivery description displayName enabled failureAlert id
-    name owner payload schedule scheduledToolPolicy sessionKey sessionTarget state trigger updatedAtMs wakeMode`,
-  "cron job kind": "agentTurn command heartbeat systemEvent",
+  // Some are only in the answer to `cron.list`.
+  "cron job field": `agentId configRevision createdAtMs declarationKey deleteAfterRun delivery deliveryPreview description
+    displayName effectiveAgentId enabled failureAlert id lastDelivered lastDeliveryError lastDeliveryStatus
+    lastFailureNotificationDeliveryStatus lastRunAtMs lastRunError lastRunStatus name nextRunAtMs owner payload schedule
+    scheduledToolPolicy sessionKey sessionTarget state trigger updatedAtMs wakeMode`,
+  "cron job kind": "agentTurn command heartbeat skillCollectionReview systemEvent",
   "cron job target": "current isolated main session",
   "cron schedule": "at cron every on-exit",
 } as const;

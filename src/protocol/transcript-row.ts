@@ -40,21 +40,38 @@ export interface SessionRow {
   readonly origin?: Origin;
   /** The cron job that a prompt names. */
   readonly job?: Job;
+  /** A program on the Gateway's machine said it, or the Gateway repeats with it what a model said (2026.5.28). */
+  readonly isCli?: true;
+  /** It repeats the row before it, with the files instead of the lines that name them. */
+  readonly isFileCopy?: true;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** How the rows of some releases differ. */
+export interface RowDialect {
+  /**
+   * In an id, too, the Gateway masks what looks like a secret (2026.6.35 to 2026.7): "fc-" and ten letters or digits,
+   * which one of 256 UUIDs has. A masked id names no run, because several may be masked alike.
+   */
+  readonly masksIds: boolean;
+}
 
 /**
  * Reads one row, loosely. Undefined for a row that means nothing to a listener: a tool's result, or a row that cannot
  * be read. Never throws on a JSON value.
  */
-export function readSessionRow(message: unknown): SessionRow | undefined {
+export function readSessionRow(
+  message: unknown,
+  { masksIds }: RowDialect = { masksIds: false },
+): SessionRow | undefined {
   const raw = fields(message);
   const { role } = raw;
   if ((role !== "user" && role !== "assistant") || rowCarriesTooLongAnId(raw)) return undefined;
   const mark = fields(raw["__openclaw"]);
   const { id, seq } = mark;
-  const known = role === "user" ? userPrompt(raw) : assistantRow(raw, mark);
+  const namesRun = (named: unknown): named is string => isId(named) && !(masksIds && /\*\*\*|…/.test(named));
+  const known = role === "user" ? userPrompt(raw, namesRun) : assistantRow(raw, mark, namesRun);
   if (known === undefined) return undefined;
   const at = [mark["recordTimestampMs"], raw["timestamp"]].find((time) => Number.isFinite(time)) as number | undefined;
   const written = messageText(raw) ?? "";
@@ -70,6 +87,7 @@ export function readSessionRow(message: unknown): SessionRow | undefined {
     ...(isId(id) && { id }),
     ...(typeof seq === "number" && { seq }),
     ...(at !== undefined && { at }),
+    ...(raw["api"] === "cli" && { isCli: true as const }),
   };
 }
 
@@ -80,13 +98,16 @@ function attachmentsIn(raw: Fields, written: string): readonly ToldAttachment[] 
   return blocks === undefined || named === undefined ? (blocks ?? named) : [...blocks, ...named];
 }
 
-type Known = Pick<SessionRow, "kind" | "runId" | "origin" | "job">;
+type Known = Pick<SessionRow, "kind" | "runId" | "origin" | "job" | "isFileCopy">;
 
-function userPrompt(raw: Fields): Known {
+/** Whether an id names a run. */
+type NamesRun = (id: unknown) => id is string;
+
+function userPrompt(raw: Fields, namesRun: NamesRun): Known {
   // A notice from the Gateway, e.g. that it was restarted. Nobody asked for the run that follows.
   if (fields(raw["provenance"])["sourceTool"] !== undefined) return { kind: "prompt" };
-  const runId = withoutSuffix(raw["idempotencyKey"], ":user");
-  if (runId !== undefined) return { kind: "prompt", origin: "requested", runId };
+  const asked = withoutSuffix(raw["idempotencyKey"], ":user");
+  if (asked !== undefined) return { kind: "prompt", origin: "requested", ...(namesRun(asked) && { runId: asked }) };
   // A text from a channel has no run id, but says who wrote it.
   const { senderIsOwner, transport } = fields(raw["__openclaw"]);
   if (typeof senderIsOwner === "boolean" || transport !== undefined) return { kind: "prompt", origin: "requested" };
@@ -105,7 +126,7 @@ function userPrompt(raw: Fields): Known {
 /** `[cron:<job> <name>] <prompt>`, with the time before it on some Gateways. */
 const CRON_PROMPT = /^\s*(?:\[[^\]\n]{0,80}\]\s*)?\[cron:([^\]\s]+)([^\]\n]*)\]/;
 
-function assistantRow(raw: Fields, mark: Fields): Known | undefined {
+function assistantRow(raw: Fields, mark: Fields, namesRun: NamesRun): Known | undefined {
   const { stopReason, model, idempotencyKey } = raw;
   const { sourceTool } = fields(raw["provenance"]);
   // The prompt of a cron job is stored as if the agent had said it. Its run id is not the run's.
@@ -117,20 +138,31 @@ function assistantRow(raw: Fields, mark: Fields): Known | undefined {
 
   const abort = fields(raw["openclawAbort"]);
   const failed = withoutSuffix(idempotencyKey, ":terminal-error");
-  const runId = [mark["runId"], abort["runId"], failed].find(isId);
+  const runId = [mark["runId"], abort["runId"], failed].find(namesRun);
   const known = runId === undefined ? {} : { runId };
   if (abort["aborted"] === true || stopReason === "aborted") return { kind: "aborted", ...known };
   if (stopReason === "error" || failed !== undefined) return { kind: "failed", ...known };
-  if (runId === undefined && model === "gateway-injected") return injectedRow(raw, mark);
+  if (runId === undefined && model === "gateway-injected") return injectedRow(raw, mark, namesRun);
   // A note from the Gateway, not from an agent.
   if (runId === undefined && raw["provider"] === "openclaw") return undefined;
   return { kind: isStep(raw) ? "step" : "reply", ...known };
 }
 
 /** A row that `chat.inject` wrote is a separate run. The answer to a slash command belongs to the run that asked. */
-function injectedRow({ idempotencyKey }: Fields, { id }: Fields): Known | undefined {
-  if (isId(idempotencyKey)) return { kind: "reply", runId: idempotencyKey, origin: "requested" };
-  return isId(id) ? { kind: "injected", runId: `inject-${id}`, origin: "injected" } : undefined;
+function injectedRow({ idempotencyKey }: Fields, { id }: Fields, namesRun: NamesRun): Known | undefined {
+  // Before 2026.8 a client's answer with files is written twice.
+  const copied = withoutSuffix(idempotencyKey, ":assistant-media");
+  const asked = copied ?? idempotencyKey;
+  const answer = {
+    kind: "reply",
+    origin: "requested",
+    ...(copied !== undefined && { isFileCopy: true as const }),
+  } as const;
+  if (namesRun(asked)) return { ...answer, runId: asked };
+  if (!isId(id)) return undefined;
+  return isId(asked)
+    ? { ...answer, runId: `row-${id}` }
+    : { kind: "injected", runId: `inject-${id}`, origin: "injected" };
 }
 
 function isStep({ stopReason, content, openclawStreamFallback }: Fields): boolean {

@@ -33,6 +33,19 @@ describe("a row", () => {
     expect(readSessionRow({ role: "assistant", content, __openclaw: mark })?.text).toBe("Look:\nNice, MEDIA: no?");
   });
 
+  it("that was injected keeps a MEDIA line as a part of its text", () => {
+    const content = text("Look:\nMEDIA:/pictures/a.png\n");
+    const row = { role: "assistant", content, model: "gateway-injected", __openclaw: { id: "m-1" } };
+    expect(readSessionRow(row)).toEqual({
+      kind: "injected",
+      runId: "inject-m-1",
+      origin: "injected",
+      text: "Look:\nMEDIA:/pictures/a.png\n",
+      truncated: false,
+      id: "m-1",
+    });
+  });
+
   it("that was cut says so", () => {
     const row = { role: "assistant", content: text("a\n...(truncated)..."), __openclaw: { ...mark, truncated: true } };
     expect(readSessionRow(row)).toMatchObject({ kind: "reply", truncated: true });
@@ -47,6 +60,11 @@ describe("a row", () => {
       kind: "step",
       runId: "run-1",
     });
+  });
+
+  it("names a run whose id is not masked, though it looks so", () => {
+    const row = { role: "assistant", model: "gateway-injected", idempotencyKey: "run-88***" };
+    expect(readSessionRow(row)).toMatchObject({ kind: "reply", runId: "run-88***" });
   });
 
   it.each([
@@ -96,6 +114,36 @@ describe("a row", () => {
       { kind: "injected", runId: "inject-m-1", origin: "injected" },
     ],
     [
+      "an answer that is written again with its files",
+      { role: "assistant", model: "gateway-injected", idempotencyKey: "run-1:assistant-media" },
+      { kind: "reply", runId: "run-1", origin: "requested", isFileCopy: true },
+    ],
+    [
+      "a client's prompt whose id the Gateway masked",
+      { role: "user", idempotencyKey: "run-88***:user" },
+      { kind: "prompt", origin: "requested" },
+    ],
+    [
+      "a failed run's warning whose id the Gateway masked",
+      { role: "assistant", idempotencyKey: "fc-123…cdef:terminal-error", __openclaw: { id: "m-1" } },
+      { kind: "failed" },
+    ],
+    [
+      "an answer to a command whose id the Gateway masked",
+      { role: "assistant", model: "gateway-injected", idempotencyKey: "run-88***", __openclaw: { id: "m-1" } },
+      { kind: "reply", runId: "row-m-1", origin: "requested" },
+    ],
+    [
+      "an answer that is written again under an id that the Gateway masked",
+      {
+        role: "assistant",
+        model: "gateway-injected",
+        idempotencyKey: "run-88***:assistant-media",
+        __openclaw: { id: "m-1" },
+      },
+      { kind: "reply", runId: "row-m-1", origin: "requested", isFileCopy: true },
+    ],
+    [
       "a bound cron job's result under the id of the job's run",
       {
         role: "assistant",
@@ -105,7 +153,7 @@ describe("a row", () => {
       { kind: "automation", runId: "cron:j:5", origin: "cron" },
     ],
   ])("has a known kind: %s", (_, row, known) => {
-    const read = readSessionRow({ content: text("Words."), ...row });
+    const read = readSessionRow({ content: text("Words."), ...row }, { masksIds: true });
     expect(read).toMatchObject(known);
     if (!("runId" in known)) expect(read).not.toHaveProperty("runId");
   });

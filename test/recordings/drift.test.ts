@@ -1,6 +1,7 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createInbox, type Logger } from "../../src/index.ts";
+import { unseenInJob, unseenInMessage } from "../../src/protocol/drift.ts";
 import { readRecording, recordingNames } from "../../src/testing/index.ts";
 import { turn } from "../helpers/turns.ts";
 
@@ -24,6 +25,12 @@ function listener() {
     error() {},
   };
   return { logger, told };
+}
+
+/** A request to the Gateway, and its answer. */
+interface Call {
+  readonly do?: string;
+  readonly result?: { readonly jobs?: readonly unknown[]; readonly messages?: readonly unknown[] };
 }
 
 interface Frame {
@@ -64,6 +71,28 @@ describe("drift", () => {
     expect(frames).toBeGreaterThan(2_000);
   });
 
+  it("is told of no answer that lists jobs or rows", () => {
+    const told = new Set<string>();
+    let [jobs, rows] = [0, 0];
+    const tell = (what: string, name: string) => told.add(`${what} ${name}`);
+    const folders = [new URL(".", import.meta.url).pathname, generations];
+    for (const folder of folders)
+      for (const name of readdirSync(folder).filter((file) => file.endsWith(".driver.json"))) {
+        const calls = JSON.parse(readFileSync(`${folder}${name}`, "utf8")) as readonly Call[];
+        for (const { do: method, result } of calls) {
+          const listed = (method === "cron.list" && result?.jobs) || [];
+          const read = (method === "chat.history" && result?.messages) || [];
+          for (const job of listed) unseenInJob(job, tell);
+          for (const row of read) unseenInMessage(row, tell);
+          jobs += listed.length;
+          rows += read.length;
+        }
+      }
+    expect([...told]).toEqual([]);
+    expect(jobs).toBeGreaterThan(5);
+    expect(rows).toBeGreaterThan(40);
+  });
+
   it("is told once of a field that is added to each frame", async () => {
     const frames = await framesOf("f-long-reply");
     const odd = frames.map((frame) =>
@@ -92,6 +121,24 @@ describe("drift", () => {
     ["chat state (not shown)", chat({ state: "Words with blanks" })],
   ])("tells of the %s", async (told, frame) => {
     expect(await driftOf([frame, frame])).toEqual([told]);
+  });
+
+  it.each([
+    // 2026.8.1 to 2026.9.1, when a session is given another model.
+    ["the event of a changed configuration", { type: "event", event: "config.changed", payload: {} }],
+    // 2026.9.6, of a prompt in Telegram.
+    [
+      "the marks of who wrote in a channel",
+      row({ __openclaw: { senderId: "1", senderName: "A", senderIdentity: {} } }),
+    ],
+    // 2026.6.35.
+    ["the copy of what went to a channel", row({ role: "assistant", openclawDeliveryMirror: {} })],
+    // 2026.8.2.
+    ["the kind of a Gateway's own job", cron({ job: { payload: { kind: "skillCollectionReview" } } })],
+    // 2026.5.28.
+    ["what a provider said of its failure", row({ role: "assistant", errorType: "stub_error", errorBody: "{}" })],
+  ])("knows %s", async (_, frame) => {
+    expect(await driftOf([frame])).toEqual([]);
   });
 
   it("tells of at most 100 names, and that there are more", async () => {
