@@ -60,40 +60,39 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   // An error inside an operator would end the stream. So nothing here may throw.
 
-  /** Undefined for the answer to a request, and for a frame that cannot be read, which is reported. */
-  function readEvent({ gateway, owner, data }: InboundFrame): InboundEvent | undefined {
+  /**
+   * The chat event of a frame. Undefined for any other frame: another event is passed to `onOther`, and what cannot be
+   * read is reported.
+   */
+  function readChatFrame({ gateway, owner, data }: InboundFrame): HeardEvent | undefined {
     const frame = readFrame(data, maxFrameBytes);
     if (frame === undefined) return undefined;
     if ("reason" in frame) return void report.rejected({ gateway, ...frame });
     const { event, payload } = frame;
     drift.look(gateway, event, payload);
-    return owner === undefined ? { gateway, event, payload } : { gateway, owner, event, payload };
-  }
-
-  /** Whether it is a chat event. Any other event is passed to `onOther`. */
-  function isChat(event: InboundEvent): boolean {
-    if (event.event === "chat") return true;
+    if (event === "chat") return readChat(gateway, owner, payload);
     try {
-      onOther(event);
+      onOther(owner === undefined ? { gateway, event, payload } : { gateway, owner, event, payload });
     } catch {
       // An object that a host parsed may have getters that throw.
-      report.rejected({ gateway: event.gateway, reason: "not-a-frame" });
+      report.rejected({ gateway, reason: "not-a-frame" });
     }
-    return false;
+    return undefined;
   }
 
   /** Undefined when the payload lacks a required field, which is reported. */
-  function readChat({ gateway, owner, payload }: InboundPayload): HeardEvent | undefined {
+  function readChat(gateway: string, owner: string | undefined, payload: unknown): HeardEvent | undefined {
     const event = readChatEvent(payload, gateway);
     if (typeof event === "string") return void report.rejected({ gateway, reason: event });
     const at = clock.now();
     return owner === undefined ? { gateway, event, at } : { gateway, owner, event, at };
   }
 
-  const chats$ = frames$.pipe(map(readEvent), filter(isThere), filter(isChat));
-  const live$ = merge(chats$, payloads$).pipe(map(readChat), filter(isThere));
-  const subscription = merge(live$, recovered$)
+  const chats$ = frames$.pipe(map(readChatFrame));
+  const handed$ = payloads$.pipe(map(({ gateway, owner, payload }) => readChat(gateway, owner, payload)));
+  const subscription = merge(chats$, handed$, recovered$)
     .pipe(
+      filter(isThere),
       distinctWithin<HeardEvent>({
         group: ({ event }) => event.runId,
         key: eventKey,
