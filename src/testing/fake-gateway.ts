@@ -80,7 +80,15 @@ function createParts(options: FakeGatewayOptions): Parts {
   const cronJobs = createCronJobs(broadcast, transcripts, now);
   const files = createFiles(() => clients.token);
   const speech = createSpeech(
-    { transcripts, broadcast, now, clock, files: dialect.keepsFiles ? files : undefined, filesMs },
+    {
+      transcripts,
+      broadcast,
+      now,
+      clock,
+      joiner: dialect.joiner,
+      files: dialect.keepsFiles ? files : undefined,
+      filesMs,
+    },
     cronJobs,
   );
   const observer = createObserver(transcripts, now);

@@ -2,7 +2,7 @@ import { GatewayRefusal, invalidParams } from "./gateway-errors.ts";
 import { gatewayKey } from "./gateway-key.ts";
 import { isRecord } from "./handshake.ts";
 import { messagePayload } from "./session-events.ts";
-import { type FakeSession, newSession, type StoredRow, type Transcripts } from "./transcript.ts";
+import { type FakeSession, newSession, type StoredRow, type TranscriptRow, type Transcripts } from "./transcript.ts";
 import { SESSION_DEFAULTS, sessionInfo } from "./transcript-row.ts";
 import { DISPLAY_CHARS, truncated } from "./truncation.ts";
 
@@ -13,8 +13,16 @@ const DELTA_MAX_ROWS = 200;
 
 const NO_PENDING_INPUTS = { items: [], total: 0 };
 
-/** Answers `chat.history`: a page of rows, or with `cursor` the rows since then. */
-export function chatHistory(transcripts: Transcripts, params: Params, now: number): object {
+/**
+ * Answers `chat.history`: a page of rows, or with `cursor` the rows since then. `rowsOf` says as which rows one is
+ * given.
+ */
+export function chatHistory(
+  transcripts: Transcripts,
+  params: Params,
+  now: number,
+  rowsOf: (row: TranscriptRow) => readonly TranscriptRow[],
+): object {
   const key = requireKey(params, "chat.history", "sessionKey");
   const session = transcripts.find(key);
   const { cursor } = params;
@@ -26,15 +34,23 @@ export function chatHistory(transcripts: Transcripts, params: Params, now: numbe
   // Hidden rows count towards the limit but are left out, so a page may have fewer rows, or none.
   const end = Math.max(0, rows.length - offset);
   const start = Math.max(0, end - limit);
-  const page = rows.slice(start, end).filter((row) => !row.hidden);
+  const given = rows
+    .slice(start, end)
+    .flatMap((stored) => (stored.hidden ? [] : rowsOf(stored.row).map((row) => ({ row, seq: stored.seq }))));
+  const page = given.slice(-limit || given.length);
+  // The first page may begin in the middle of a row that is given as several. The next page does not have the rest.
+  if (offset > 0) page.unshift(...given.slice(0, -page.length).filter(({ seq }) => seq === page[0]?.seq));
+  const [oldest] = page;
+  const nextOffset = oldest === undefined ? offset + (end - start) : rows.length - oldest.seq + 1;
+  const hasMore = nextOffset < rows.length;
   return {
     sessionKey: session.key,
     sessionId: session.sessionId,
     messages: page.map(({ row }) => truncated(row, numberOr(params["maxChars"], DISPLAY_CHARS))),
     pendingInputs: NO_PENDING_INPUTS,
     ...(offset > 0 ? {} : { deltaCursor: cursorOf(session) }),
-    ...(start > 0 ? { nextOffset: offset + (end - start) } : {}),
-    hasMore: start > 0,
+    ...(hasMore ? { nextOffset } : {}),
+    hasMore,
     totalMessages: rows.length,
     defaults: SESSION_DEFAULTS,
     sessionInfo: sessionInfo(session, now),

@@ -109,10 +109,10 @@ function sessionMethods({ transcripts, cronJobs, files, now }: RpcContext): Reco
   };
 }
 
-function chatMethods({ transcripts, speech, reply, now }: RpcContext): Record<string, Method> {
+function chatMethods({ transcripts, speech, reply, now, dialect }: RpcContext): Record<string, Method> {
   const asked = new Set<string>();
   return {
-    "chat.history": read((params) => chatHistory(transcripts, params, now())),
+    "chat.history": read((params) => chatHistory(transcripts, params, now(), dialect.rows)),
     "chat.message.get": read((params) => chatMessage(transcripts, params)),
     "chat.send": write((params, _connection, after) => {
       const sessionKey = requireKey(params, "chat.send", "sessionKey");

@@ -4,6 +4,7 @@ import type { FakeFile, Files } from "./files.ts";
 import { gatewayKey } from "./gateway-key.ts";
 import { createRunFrames, type RunFrames, type RunKind } from "./run-frames.ts";
 import { announcePhase, announceRow, type Broadcast } from "./session-events.ts";
+import { stepRow, toolResultRow } from "./steps.ts";
 import type { SessionStatus, StoredRow, TranscriptRow, Transcripts } from "./transcript.ts";
 import { abortedRow, failureRow, replyRow } from "./transcript-rows.ts";
 
@@ -31,6 +32,11 @@ export interface FakeRun {
   /** Replaces the text so far (`replace: true`). A real Gateway does so with `""` only. */
   replace(text: string): void;
   /**
+   * Calls a tool. What was said since the last call becomes a row of its own; what is said next follows after a blank
+   * line, or directly before `"2026.9.5"`.
+   */
+  callTool(tool?: string): void;
+  /**
    * Ends the run with a final. `text` is its message and its row (default: the text so far); with `""` there is none.
    * `files` are sent along. In a run of `chat.send` they are blocks of the row after `filesMs`. In any other run, and
    * before `"2026.8"`, they are `MEDIA:` lines of the row.
@@ -48,6 +54,8 @@ export interface RunHost {
   readonly broadcast: Broadcast;
   readonly now: () => number;
   readonly clock: Clock;
+  /** What is between the texts before and after a tool call. */
+  readonly joiner: string;
   /** Undefined in a generation without downloads. */
   readonly files: Files | undefined;
   readonly filesMs: number;
@@ -76,6 +84,9 @@ export function startRun(host: RunHost, start: RunStart): FakeRun {
   const frames = createRunFrames({ broadcast, now, runId, sessionKey, sessionId: home.sessionId, kind, spawnedBy });
   let text = "";
   let heldPiece: string | undefined;
+  /** Where the text of the next row begins. */
+  let rowFrom = 0;
+  let calls = 0;
   const isRunning = () => home.running.has(runId);
 
   function write(row: TranscriptRow, hidden = false, ofRun = true): StoredRow {
@@ -111,8 +122,11 @@ export function startRun(host: RunHost, start: RunStart): FakeRun {
     get running() {
       return isRunning();
     },
-    delta(piece, { hold = false } = {}) {
+    delta(words, { hold = false } = {}) {
       if (!isRunning()) return;
+      const isAfterCall = text !== "" && rowFrom === text.length;
+      const piece = isAfterCall ? host.joiner + words : words;
+      if (isAfterCall) rowFrom += host.joiner.length;
       if (heldPiece !== undefined) frames.delta(heldPiece, text);
       heldPiece = hold ? piece : undefined;
       text += piece;
@@ -124,14 +138,25 @@ export function startRun(host: RunHost, start: RunStart): FakeRun {
     replace(whole) {
       if (!isRunning()) return;
       text = whole;
+      rowFrom = 0;
       heldPiece = undefined;
       if (kind !== "hidden") transcripts.progressed(home.key, runId, text);
       frames.speak(text, text, true);
       frames.delta(text, text, true);
     },
+    callTool(tool = "session_status") {
+      if (!isRunning()) return;
+      const callId = `call-${runId}-${calls}`;
+      calls += 1;
+      write(stepRow(text.slice(rowFrom), callId, tool, now()));
+      transcripts.add(home.key, toolResultRow(callId, tool, now()), { runId });
+      rowFrom = text.length;
+    },
     final(whole = text, files = []) {
       end("done", () => {
         const said = text;
+        // After a tool call the row has only the last words.
+        const last = whole === said ? whole.slice(rowFrom) : whole;
         text = whole;
         frames.usage();
         if (files.length > 0)
@@ -141,7 +166,7 @@ export function startRun(host: RunHost, start: RunStart): FakeRun {
           );
         const isKept = kind === "send" && host.files !== undefined;
         const lines = isKept ? [] : files.map(({ name }) => `MEDIA:./${name}`);
-        const written = whole === "" ? lines.join("\n") : [whole, ...lines].join("\n");
+        const written = last === "" ? lines.join("\n") : [last, ...lines].join("\n");
         const row = written !== "" || files.length > 0 ? write(replyRow(written, now())) : undefined;
         frames.finished(whole);
         if (heldPiece !== undefined) frames.delta(heldPiece, said);

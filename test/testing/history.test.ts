@@ -8,6 +8,11 @@ interface Row {
   readonly __openclaw: { readonly runId?: string };
 }
 
+interface Given {
+  readonly content: readonly { readonly text?: string }[];
+  readonly __openclaw: { readonly seq: number };
+}
+
 it("gives a session's rows page by page from the newest", async () => {
   const gateway = await fakeGateway();
   for (let turn = 1; turn <= 3; turn += 1) gateway.say(`Reply ${turn}`, { sessionKey: KEY, prompt: `Ask ${turn}` });
@@ -131,6 +136,47 @@ it("answers reset when a tool was called since the cursor", async () => {
   gateway.transcripts.add(KEY, { role: "assistant", content: [{ type: "toolCall" }], stopReason: "toolUse" });
   const { payload } = await client.request("chat.history", { sessionKey: KEY, cursor });
   expect(payload).toEqual({ kind: "reset" });
+});
+
+// As `openclaw@2026.9.6` answered on 2026-11-26: with limit 7 the first words are on no page.
+it("gives a step as two rows and cuts the first page between them", async () => {
+  const gateway = await fakeGateway();
+  const client = await connectClient(gateway);
+  gateway.say("Opening.", { sessionKey: KEY });
+  const run = gateway.run({ sessionKey: KEY });
+  run.delta("Before.");
+  run.callTool();
+  run.delta("After.");
+  run.final();
+  for (let n = 0; n < 4; n += 1) gateway.say(`Note ${n}.`, { sessionKey: KEY, origin: "inject" });
+  const pages = async (limit: number) => {
+    const read: [number, number[], number | undefined][] = [];
+    const texts: unknown[] = [];
+    for (let offset: number | undefined = 0; offset !== undefined; ) {
+      const { payload } = await client.request("chat.history", { sessionKey: KEY, limit, offset });
+      const { messages, nextOffset } = payload as { messages: Given[]; nextOffset?: number };
+      read.push([offset, messages.map((row) => row.__openclaw.seq), nextOffset]);
+      texts.push(...messages.map(({ content }) => content[0]?.text));
+      offset = nextOffset;
+    }
+    return { read, hasAll: texts.includes("Before.") && texts.includes("After.") };
+  };
+  expect(await pages(7)).toEqual({
+    read: [
+      [0, [4, 5, 6, 7, 8, 9, 10], 7],
+      [7, [1, 2, 3], undefined],
+    ],
+    hasAll: false,
+  });
+  expect(await pages(4)).toEqual({
+    read: [
+      [0, [7, 8, 9, 10], 4],
+      [4, [4, 4, 5, 6], 7],
+      [7, [1, 2, 3], undefined],
+    ],
+    hasAll: true,
+  });
+  for (const limit of [1, 2, 3, 5, 6, 8, 9, 10]) expect([limit, (await pages(limit)).hasAll]).toEqual([limit, true]);
 });
 
 it("keeps failures, aborted text and cron prompts as assistant rows", async () => {

@@ -158,6 +158,12 @@ beforeAll(async () => {
   run.replace("");
   run.delta("Half.");
   await ask("chat.history", { sessionKey: KEY }, "chat.history in flight");
+  const helped = gateway.run({ sessionKey: KEY });
+  helped.delta("Let me look.");
+  helped.callTool();
+  helped.delta("Done.");
+  helped.final();
+  await ask("chat.history", { sessionKey: KEY, limit: 5 }, "chat.history after a tool call");
   await ask("chat.abort", { sessionKey: KEY });
   await ask("chat.send", { sessionKey: KEY, message: "Hi", idempotencyKey: "s" });
   await ask("chat.inject", { sessionKey: KEY, message: "Note." });
@@ -238,6 +244,7 @@ it.each([
   ],
   ["sessions.list", answers("", (payload) => Array.isArray(payload["sessions"]))],
   ["chat.history", answers("chat.history", historyPage)],
+  ["chat.history after a tool call", answers("chat.history", historyPage)],
   ["chat.history in flight", answers("", (payload) => "inFlightRun" in payload)],
   ["chat.history by cursor", answers("", (payload) => payload["kind"] === "delta")],
   ["chat.send", answers("chat.send")],
