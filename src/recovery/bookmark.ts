@@ -26,8 +26,12 @@ export interface HeardRow {
   readonly place?: Place | undefined;
   /** The `fingerprint` of {@link ListedSession}, if the event has one. */
   readonly fingerprint?: string | undefined;
-  /** The run that may end here. The bookmark does not pass this place before `ended` is called for the run. */
+  /**
+   * A run that has begun or may end here. The bookmark stays before it until `ended` is called for the run.
+   */
   readonly opens?: string | undefined;
+  /** The place before that run. Default: the last place that was heard. */
+  readonly before?: Place | undefined;
 }
 
 /** What a {@link Bookmark} needs. */
@@ -47,8 +51,12 @@ interface Mark {
   /** The latest place that was heard. */
   heard: Place;
   heardAs: string;
-  /** The runs whose ends are not reported yet, each with the place before it. Oldest first. */
+  /** When an event of it was last heard, by our clock. */
+  heardAt?: number;
+  /** The runs whose ends are not reported yet, each with the place before it. */
   readonly open: Map<string, Place>;
+  /** The earliest of these places. */
+  before?: Place | undefined;
   /** The round in which the session was last known to be complete. */
   round: number;
 }
@@ -66,6 +74,13 @@ interface Met {
 const SHARDS = 64;
 /** How long after a change it is saved, in ms. After a crash, this much is read again. */
 const SAVE_AFTER_MS = 1_000;
+/** If the last event came less than this before the loss of a connection, in ms, others of that moment may be missing. */
+const SAME_TIME_MS = 1_000;
+/**
+ * How long after a row is written it may be sent, in ms. Events of other sessions may be heard in between. The
+ * recordings of an idle Gateway show up to 54 ms.
+ */
+const SENT_WITHIN_MS = 10_000;
 /** How far apart clocks may run before their times are ignored, in ms. */
 const TOLERANCE_MS = 60_000;
 
@@ -121,6 +136,13 @@ export class Bookmark {
 
   /** The connection is lost. Later events do not directly follow what was heard. */
   interrupt(): void {
+    const now = this.options.clock.now();
+    for (const [name, mark] of this.marks) {
+      // Two rows of one millisecond have one fingerprint, and only the first may have come.
+      if (mark.heardAt === undefined || now - mark.heardAt >= SAME_TIME_MS) continue;
+      mark.seen = "";
+      this.changed.add(shardOf(name));
+    }
     this.beginRound();
     this.save();
   }
@@ -130,6 +152,11 @@ export class Bookmark {
     if (at === undefined) return;
     this.offset = at - this.options.clock.now();
     if (this.met === undefined) this.meet({ all: false, at, offset: this.offset });
+  }
+
+  /** A time of our clock by the Gateway's. Undefined before the clocks were compared. */
+  gatewayTime(at: number): number | undefined {
+    return this.offset === undefined ? undefined : at + this.offset;
   }
 
   /** Every session was listed. Each one is complete, or will be read again. */
@@ -147,12 +174,13 @@ export class Bookmark {
     else if (this.met !== undefined) this.meet({ ...this.met, all: true });
   }
 
-  /** An event with the date `at` was heard while nothing was missing. */
+  /** An event with the date `at` was heard while nothing was missing. Rows written shortly before may not be heard yet. */
   hearTime(at: unknown): void {
     const { met } = this;
-    if (met === undefined || !this.isWhole || !isTime(at) || at <= met.at) return;
+    if (met === undefined || !this.isWhole || !isTime(at)) return;
+    const upTo = at - SENT_WITHIN_MS;
     const isBelieved = Math.abs(at - this.options.clock.now() - met.offset) <= TOLERANCE_MS;
-    if (isBelieved) this.meet({ ...met, at });
+    if (upTo > met.at && isBelieved) this.meet({ ...met, at: upTo });
   }
 
   /**
@@ -204,13 +232,18 @@ export class Bookmark {
   }
 
   /** An event of a session was heard. */
-  hear(address: Address, { place, fingerprint, opens }: HeardRow): void {
+  hear(address: Address, { place, fingerprint, opens, before }: HeardRow): void {
     if (this.stopped) return;
     const known = this.marks.get(addressName(address));
     // The history of this session is not read yet. It will be.
     if (known === undefined && this.met?.all !== true) return;
     const mark = known ?? this.firstHeard(address);
-    if (opens !== undefined && !mark.open.has(opens)) mark.open.set(opens, mark.heard);
+    if (opens !== undefined && !mark.open.has(opens)) {
+      const place = before ?? mark.heard;
+      mark.open.set(opens, place);
+      mark.before = mark.before === undefined ? place : earlier(mark.before, place);
+    }
+    mark.heardAt = this.options.clock.now();
     if (place !== undefined) mark.heard = later(mark.heard, place);
     if (fingerprint !== undefined) mark.heardAs = fingerprint;
     this.advance(address, mark);
@@ -226,7 +259,11 @@ export class Bookmark {
   /** The end of a run was reported, or is known not to be an end. */
   ended(address: Address, runId: string): void {
     const mark = this.stopped ? undefined : this.marks.get(addressName(address));
-    if (mark?.open.delete(runId) === true) this.advance(address, mark);
+    const place = mark?.open.get(runId);
+    if (mark === undefined || place === undefined) return;
+    mark.open.delete(runId);
+    if (place === mark.before) mark.before = earliest(mark.open.values());
+    this.advance(address, mark);
   }
 
   /** An end could not be looked up. The next round reads the session from before it. */
@@ -238,6 +275,7 @@ export class Bookmark {
     mark.round = -1;
     mark.seen = "";
     mark.open.clear();
+    mark.before = undefined;
     this.touch(address);
   }
 
@@ -300,9 +338,8 @@ export class Bookmark {
   private advance(address: Address, mark: Mark): void {
     // What was missed has not been read yet. So hearing new events does not mean that everything was heard.
     if (mark.round !== this.round) return;
-    const [before] = mark.open.values();
-    mark.done = before ?? mark.heard;
-    mark.seen = before === undefined ? mark.heardAs : "";
+    mark.done = mark.before ?? mark.heard;
+    mark.seen = mark.before === undefined ? mark.heardAs : "";
     this.touch(address);
   }
 
@@ -340,6 +377,20 @@ export function placeOfRow({ id, seq, at }: SessionRow, sessionId: string | unde
 /** The place of the last row, according to the list of sessions. */
 function listedPlace({ sessionId, lastRunId, updatedAt }: ListedSession): Place {
   return { sessionId, lastRunId, at: updatedAt };
+}
+
+/** The earlier of two places. If that is unknown, the first one. */
+function earlier(first: Place, other: Place): Place {
+  // A place without a row is from before every row that was heard.
+  const isFirst = other.rowId === undefined && other.seq === undefined;
+  const isEarlier = first.sessionId === other.sessionId && (other.seq ?? -1) < (first.seq ?? -1);
+  return isFirst || isEarlier ? other : first;
+}
+
+function earliest(places: Iterable<Place>): Place | undefined {
+  let first: Place | undefined;
+  for (const place of places) first = first === undefined ? place : earlier(first, place);
+  return first;
 }
 
 /** The later of two places. If that is unknown, the one that was heard last. */
