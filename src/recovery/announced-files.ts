@@ -29,9 +29,17 @@ const MAX_CHARS = 4_194_304;
  */
 export class AnnouncedFiles {
   private readonly byRun: ExpiringMap<Announced>;
+  /** Runs of which some events were missed. */
+  private readonly missed: ExpiringMap<true>;
 
   constructor({ clock, ttlMs, maxRuns }: AnnouncedFilesOptions) {
     this.byRun = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, maxSize: MAX_CHARS, sizeOf: charsOf, clock });
+    this.missed = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
+  }
+
+  /** Events of a run in progress were missed. They may have named files. */
+  miss(runId: string): void {
+    this.missed.set(runId, true);
   }
 
   /** Reads the `data` of an `agent` event. */
@@ -63,14 +71,19 @@ export class AnnouncedFiles {
     return told.length > 0 ? told : namedAttachments(announced.named);
   }
 
-  /** Whether the history will have more files: the rows have fewer than the model has named. */
-  isIncomplete(runId: string): boolean {
+  /**
+   * Whether the history will have more files. It will when its rows have fewer files than the model has named. It will,
+   * too, when a run has no words and events of it were missed: then its answer must be files.
+   */
+  isIncomplete(runId: string, hasWords: boolean): boolean {
+    if (!hasWords && this.missed.get(runId) !== undefined) return true;
     const { named, rows } = this.byRun.get(runId) ?? NOTHING;
     return [...rows.values()].flat().length < named.length;
   }
 
   clear(): void {
     this.byRun.clear();
+    this.missed.clear();
   }
 }
 

@@ -36,14 +36,29 @@ interface Kept {
   readonly conversation: string;
   /** Where the history of the run is. */
   readonly address: Address;
+  /** When it was heard, in ms since the epoch by our clock. */
+  readonly at: number;
   timer: Timer | undefined;
+  /** Its copy may be in the history, because there was no connection, or its job has finished. */
+  isToLookUp: boolean;
+  /** When its job began, by the Gateway's clock, if that is known. Older copies are of earlier runs. */
+  began?: number;
+}
+
+/** The final of a job of which it is not known whether it is bound. */
+interface Unknown {
+  readonly final: GatewayEvent;
+  readonly jobId: string;
+  readonly timer: Timer;
 }
 
 /**
- * The longest wait for the copy, in ms. Its row comes about 80 ms after the final, and then the job is reported as
+ * The longest wait for the copy, in ms. It is written about 80 ms after the final, and then the job is reported as
  * finished. On a busy machine that takes many seconds.
  */
 const LONGEST_WAIT_MS = 60_000;
+/** How long after the job's end a source that only listens waits for the copy's row, in ms. It came up to 60 ms later. */
+const LATE_ROW_MS = 1_000;
 /** How long a row is remembered until its final comes, in ms. */
 const ROW_MS = 60_000;
 const MAX_JOBS = 20_000;
@@ -66,18 +81,48 @@ export class BoundJobs {
   /** The conversation of each job. */
   private readonly conversations = new Map<string, string>();
   private readonly kept = new Map<string, Kept>();
+  /** All jobs whose target is known, bound or not. */
+  private readonly known = new Set<string>();
+  /** Finals of other jobs, by run. */
+  private readonly unknown = new Map<string, Unknown>();
   /** Copies whose runs have not been heard yet. */
   private readonly copies: ExpiringMap<number>;
+  /** Copies that were found in a history before their rows came, by their run ids. */
+  private readonly foundEarly: ExpiringMap<true>;
   private readonly lookingUp = new Set<Promise<void>>();
+  /** The jobs that have not finished. Their copies may still come. */
+  private readonly running = new Set<string>();
+  private isConnected = false;
 
   constructor(options: BoundJobsOptions) {
     this.options = options;
-    this.copies = new ExpiringMap({ windowMs: ROW_MS, maxKeys: MAX_JOBS, clock: options.clock });
+    const limits = { windowMs: ROW_MS, maxKeys: MAX_JOBS, clock: options.clock };
+    this.copies = new ExpiringMap(limits);
+    this.foundEarly = new ExpiringMap(limits);
   }
 
   /** Reads the Gateway's jobs. Without them, only jobs that fire while we listen are known. */
   load(jobs: readonly unknown[]): void {
-    for (const job of jobs) this.learn(job);
+    this.running.clear();
+    for (const job of jobs) {
+      this.learn(job);
+      const { id: raw, state } = fields(job);
+      const id = readId(raw);
+      if (id !== undefined && typeof fields(state)["runningAtMs"] === "number") this.addRunning(id);
+    }
+  }
+
+  /** The connection is lost. What comes now is missed. */
+  lost(): void {
+    this.isConnected = false;
+    for (const kept of this.kept.values()) kept.isToLookUp = true;
+  }
+
+  /** The connection is back, and the jobs are loaded, if the Gateway gives them. */
+  resume(): void {
+    this.isConnected = true;
+    for (const runId of [...this.unknown.keys()]) this.pass(runId);
+    for (const kept of [...this.kept.values()]) if (kept.isToLookUp) this.lookUpSoon(kept);
   }
 
   /** Reads a `cron` event. */
@@ -91,26 +136,86 @@ export class BoundJobs {
     const runId = readId(raw["sessionId"]);
     if (runId !== undefined) supervisor.hint(gateway, runId, { origin: "cron", job: { id: jobId } });
     if (action === "removed") this.conversations.delete(jobId);
-    if (action === "finished") for (const kept of this.ofJob(jobId)) this.place(kept, "here");
+    if (action === "started") this.addRunning(jobId);
+    if (action !== "finished" && action !== "removed") return;
+    this.running.delete(jobId);
+    if (action === "removed") return;
+    const { runAtMs } = raw;
+    for (const kept of this.ofJob(jobId)) {
+      if (typeof runAtMs === "number") kept.began = runAtMs;
+      this.jobEnded(kept);
+    }
+  }
+
+  /** The copy is written before the job's end is reported. Its row may come later. */
+  private jobEnded(kept: Kept): void {
+    kept.isToLookUp = true;
+    if (this.options.histories !== undefined) return this.lookUpSoon(kept);
+    kept.timer?.cancel();
+    kept.timer = startTimer(this.options.clock, LATE_ROW_MS, () => this.place(kept, "here"));
   }
 
   /** A copy has come into a conversation, live. */
   copied(copy: SessionRow): void {
     const jobId = jobOf(copy);
-    if (jobId === undefined) return;
+    if (jobId === undefined || this.foundEarly.get(copy.runId ?? "") !== undefined) return;
     const [kept] = this.ofJob(jobId);
     if (kept === undefined) this.copies.set(jobId, (this.copies.get(jobId) ?? 0) + 1);
     else this.place(kept, "elsewhere");
+  }
+
+  /** A copy was found in the history of its conversation. */
+  found(copy: SessionRow): void {
+    if (copy.runId !== undefined) this.foundEarly.set(copy.runId, true);
+    const kept = this.ofJob(jobOf(copy) ?? "").find(({ final, at }) =>
+      isCopy(copy, final.event.messageText, final.event.writtenAt ?? this.options.bookmark.gatewayTime(at)),
+    );
+    if (kept !== undefined) this.place(kept, "elsewhere");
   }
 
   /** Whether the event is kept until it is known where its message belongs. Then it is sent again. */
   keeps(final: GatewayEvent): boolean {
     const { event } = final;
     if (event.state !== "final" || event.placed !== undefined || event.sessionKey === undefined) return false;
-    const [jobId, conversation] = this.boundTo(event.sessionKey);
-    if (jobId === undefined || conversation === undefined || !this.isToBePlaced(event, conversation)) return false;
+    const jobId = jobIdOf("", event.sessionKey);
+    if (jobId === undefined) return false;
+    const conversation = this.conversations.get(jobId);
+    if (conversation === undefined) return this.keepsUnknown(final, jobId);
+    if (!this.isToBePlaced(event, conversation)) return false;
     if (!this.kept.has(event.runId)) this.keep(final, jobId, conversation);
     return true;
+  }
+
+  /** Keeps the final of a job that may be bound until the jobs are loaded. */
+  private keepsUnknown(final: GatewayEvent, jobId: string): boolean {
+    const { histories, bookmark, clock } = this.options;
+    const { runId } = final.event;
+    if (histories === undefined || this.isConnected || this.known.has(jobId) || !this.isUnsettled(runId)) return false;
+    if (this.unknown.has(runId) || this.unknown.size >= MAX_JOBS) return this.unknown.has(runId);
+    const timer = startTimer(clock, LONGEST_WAIT_MS, () => this.pass(runId));
+    this.unknown.set(runId, { final, jobId, timer });
+    bookmark.hear(this.addressOf(final), { opens: opened({ final }) });
+    return true;
+  }
+
+  /** The jobs are loaded, or will not be. */
+  private pass(runId: string): void {
+    const { emit, bookmark } = this.options;
+    const unknown = this.unknown.get(runId);
+    if (unknown === undefined) return;
+    const { final, jobId, timer } = unknown;
+    this.unknown.delete(runId);
+    timer.cancel();
+    const { seq: _, ...event } = final.event;
+    const conversation = this.conversations.get(jobId);
+    if (conversation !== undefined && this.isToBePlaced(event, conversation))
+      return this.keep(final, jobId, conversation, { isToLookUp: true });
+    emit({ ...final, event: { ...event, placed: "here" } });
+    bookmark.ended(this.addressOf(final), opened({ final }));
+  }
+
+  private addressOf({ event }: GatewayEvent): Address {
+    return this.options.generation.historyOf({ key: event.sessionKey ?? "" });
   }
 
   /** Whether runs with this key belong to a conversation of ours. */
@@ -126,8 +231,10 @@ export class BoundJobs {
 
   /** Sends every kept event, because no copy will be heard any longer. */
   stop(): void {
+    for (const runId of [...this.unknown.keys()]) this.pass(runId);
     for (const kept of [...this.kept.values()]) this.place(kept, "here");
     this.copies.clear();
+    this.foundEarly.clear();
   }
 
   /** The job whose runs have this key, and its conversation. */
@@ -143,54 +250,104 @@ export class BoundJobs {
     if (id === undefined) return;
     const name = readWords(job["name"]);
     if (name !== undefined) this.options.supervisor.learnJob(this.options.gateway, { id, name });
-    const conversation = job["sessionTarget"] === "current" ? readId(job["sessionKey"]) : undefined;
+    const { sessionTarget } = job;
+    if (typeof sessionTarget === "string") this.known.add(id);
+    dropOldest(this.known);
+    const conversation = sessionTarget === "current" ? readId(job["sessionKey"]) : undefined;
     this.conversations.delete(id);
     if (conversation === undefined) return;
     this.conversations.set(id, conversation);
-    const [oldest] = this.conversations.keys();
-    if (this.conversations.size > MAX_JOBS && oldest !== undefined) this.conversations.delete(oldest);
+    dropOldest(this.conversations);
   }
 
   private isToBePlaced({ runId }: ChatEvent, conversation: string): boolean {
-    const { supervisor, gateway, ours } = this.options;
-    return supervisor.knows(gateway, runId) !== "settled" && ours.has(conversation);
+    return this.isUnsettled(runId) && this.options.ours.has(conversation);
   }
 
-  private keep(final: GatewayEvent, jobId: string, conversation: string): void {
-    const { clock, bookmark, generation, histories } = this.options;
+  private isUnsettled(runId: string): boolean {
+    const { supervisor, gateway } = this.options;
+    return supervisor.knows(gateway, runId) !== "settled";
+  }
+
+  private keep(
+    final: GatewayEvent,
+    jobId: string,
+    conversation: string,
+    { isToLookUp = final.event.recovered === true } = {},
+  ): void {
+    const { bookmark } = this.options;
     const { event } = final;
-    const address = generation.historyOf({ key: event.sessionKey ?? "" });
-    const kept: Kept = { final, jobId, conversation, address, timer: undefined };
+    const address = this.addressOf(final);
+    const kept: Kept = {
+      final,
+      jobId,
+      conversation,
+      address,
+      at: this.options.clock.now(),
+      timer: undefined,
+      isToLookUp,
+    };
     const copies = this.copies.get(jobId) ?? 0;
     this.kept.set(event.runId, kept);
     bookmark.hear(address, { opens: opened(kept) });
     if (copies > 0) {
       this.copies.set(jobId, copies - 1);
       this.place(kept, "elsewhere");
-    } else if (event.recovered === true && histories !== undefined) {
-      const looked: Promise<void> = this.lookUp(kept, histories).finally(() => this.lookingUp.delete(looked));
-      this.lookingUp.add(looked);
-    } else kept.timer = startTimer(clock, LONGEST_WAIT_MS, () => this.place(kept, "here"));
+    } else if (isToLookUp) this.lookUpSoon(kept);
+    else this.wait(kept);
   }
 
-  /** Searches for the copy in the conversation's history. */
-  private async lookUp(kept: Kept, histories: Histories): Promise<void> {
-    const { conversation, jobId, final } = kept;
+  /** Waits for the copy, or for the end of the job. */
+  private wait(kept: Kept): void {
+    kept.timer ??= startTimer(this.options.clock, LONGEST_WAIT_MS, () => {
+      kept.timer = undefined;
+      if (kept.isToLookUp) this.lookUpSoon(kept, { isLast: true });
+      else this.place(kept, "here");
+    });
+  }
+
+  private lookUpSoon(kept: Kept, { isLast = false } = {}): void {
+    const { histories } = this.options;
+    if (histories === undefined) return this.place(kept, "here");
+    // The next connection looks it up.
+    if (!this.isConnected) return;
+    const looked: Promise<void> = this.lookUp(kept, histories, isLast).finally(() => this.lookingUp.delete(looked));
+    this.lookingUp.add(looked);
+  }
+
+  private addRunning(jobId: string): void {
+    this.running.add(jobId);
+    dropOldest(this.running);
+  }
+
+  /** Searches for the copy in the conversation's history. `isLast`: no more is waited for. */
+  private async lookUp(kept: Kept, histories: Histories, isLast: boolean): Promise<void> {
+    const { bookmark } = this.options;
+    const { conversation, jobId, final, at } = kept;
     const { event } = final;
-    const { writtenAt } = event;
-    // Both times are from the Gateway's clock.
+    // All times are from the Gateway's clock.
+    const writtenAt = event.writtenAt ?? bookmark.gatewayTime(at);
     const place = writtenAt === undefined ? undefined : { at: writtenAt - APART_MS };
     const request = { address: { key: conversation }, place, believesTimes: true, atLeast: LOOKED_AT };
+    const mayCome = this.running.has(jobId) && !isLast;
     try {
-      const isCopied = await histories.use(request, async ({ rows }) =>
-        rows.some((row) => jobOf(row) === jobId && isCopy(row, event)),
+      const copy = await histories.use(request, async ({ rows }) =>
+        rows.findLast(
+          (row) => jobOf(row) === jobId && isSince(row, kept.began) && isCopy(row, event.messageText, writtenAt),
+        ),
       );
-      this.place(kept, isCopied ? "elsewhere" : "here");
+      if (this.kept.get(event.runId) !== kept) return;
+      if (copy?.runId !== undefined) {
+        this.foundEarly.set(copy.runId, true);
+        this.place(kept, "elsewhere");
+      } else if (mayCome) this.wait(kept);
+      else this.place(kept, "here");
     } catch (error) {
       if (!isInboxError(error, "ERR_INBOX_NO_LINK")) return this.place(kept, "here");
-      // The next round finds it again.
+      // A final that was heard is searched for again with the next connection. The next round finds any other again.
+      if (event.recovered !== true) return;
       this.kept.delete(event.runId);
-      this.options.bookmark.doubt(kept.address);
+      bookmark.doubt(kept.address);
     }
   }
 
@@ -214,16 +371,28 @@ export class BoundJobs {
   }
 }
 
+/** Drops the oldest of more than `MAX_JOBS` jobs. */
+function dropOldest(jobs: Set<string> | Map<string, unknown>): void {
+  const [oldest] = jobs.keys();
+  if (jobs.size > MAX_JOBS && oldest !== undefined) jobs.delete(oldest);
+}
+
 /** The job that a row is a copy for. */
 function jobOf({ kind, runId }: SessionRow): string | undefined {
   return kind === "automation" && runId !== undefined ? jobIdOf(runId, undefined) : undefined;
 }
 
-function isCopy(row: SessionRow, { messageText, writtenAt }: ChatEvent): boolean {
+function isCopy(row: SessionRow, messageText: string | undefined, writtenAt: number | undefined): boolean {
   const isNear = row.at === undefined || writtenAt === undefined || Math.abs(row.at - writtenAt) <= APART_MS;
   return isNear && (messageText === undefined || row.truncated || row.text === messageText.trim());
 }
 
-function opened({ final }: Kept): string {
+/** Whether a copy is of a run that began at `began` or later. Its run id has the time. */
+function isSince({ runId = "" }: SessionRow, began = 0): boolean {
+  const at = /:(\d+)$/.exec(runId)?.[1];
+  return at === undefined || Number(at) >= began;
+}
+
+function opened({ final }: Pick<Kept, "final">): string {
   return `bound ${final.event.runId}`;
 }

@@ -4,7 +4,8 @@ import type { Clock } from "../kit/clock.ts";
 import { pause } from "../kit/timer.ts";
 import type { CaughtUp } from "../report/log.ts";
 import type { Report } from "../report/report.ts";
-import { type Bookmark, placeOfRow } from "./bookmark.ts";
+import type { AnnouncedFiles } from "./announced-files.ts";
+import { type Bookmark, type Place, placeOfRow } from "./bookmark.ts";
 import type { BoundJobs } from "./bound-jobs.ts";
 import type { Generation } from "./generation.ts";
 import { endedRuns, saysNothing } from "./history/ended-runs.ts";
@@ -13,7 +14,7 @@ import type { NamelessRuns } from "./history/nameless-runs.ts";
 import type { PendingEnds } from "./pending-ends.ts";
 import type { ReportEnds } from "./report-ends.ts";
 import type { Requests } from "./requests.ts";
-import { addressName, liveKeyOf } from "./sessions/address.ts";
+import { type Address, addressName, liveKeyOf } from "./sessions/address.ts";
 import { listJobRuns } from "./sessions/job-runs.ts";
 import type { OurSessions } from "./sessions/our-sessions.ts";
 import { type ListedSession, listSessions, readSession } from "./sessions/session-list.ts";
@@ -31,6 +32,7 @@ export interface CatchUpOptions {
   readonly ends: ReportEnds;
   readonly pending: PendingEnds;
   readonly bound: BoundJobs;
+  readonly files: AnnouncedFiles;
   /** Requests the cron jobs. Does not reject. `at` is the time by the Gateway's clock. */
   readonly loadJobs: (at: number | undefined) => Promise<void>;
   readonly nameless: NamelessRuns;
@@ -189,21 +191,23 @@ class Round {
 
   /** Reports what is new in a session, and then moves its bookmark. */
   private async report(session: ListedSession, history: SessionHistory): Promise<void> {
-    const { ends, pending, nameless, generation, histories, bookmark, report, liveRuns, gateway, signal } =
+    const { ends, pending, nameless, generation, histories, bookmark, bound, report, liveRuns, gateway, signal } =
       this.options;
     const { address } = session;
     const live = liveRuns.get(addressName(address))?.runIds;
     const sessionKey = liveKeyOf(address, history.sessionId ?? session.sessionId);
     if (history.isCut) report.historyCut(gateway, sessionKey, history.rows.length);
     const fresh = new Set(history.rows.slice(history.firstNew));
+    const unfinished = this.unfinished(address, history, live);
     for (const run of endedRuns(history.rows, { nameless: generation.hasNamelessRuns(history.rows) })) {
       const { runId } = run;
       if (history.active.has(runId) || (!fresh.has(run.last) && live?.has(runId) !== true)) continue;
       if (history.busy || saysNothing(run)) {
-        bookmark.hear(address, { opens: runId });
+        unfinished.add(runId);
         pending.add({ runId, address, sessionKey, recovered: true });
         continue;
       }
+      if (run.last.kind === "automation") bound.found(run.last);
       const whole = await histories.whole(address, run);
       if (signal.aborted) return;
       const identified = nameless.identify(whole, sessionKey);
@@ -211,10 +215,57 @@ class Round {
       if (loopTurns.isOver) await loopTurns.next();
     }
     if (signal.aborted) return;
-    if (history.inFlight !== undefined) ends.progress(history.inFlight, sessionKey);
+    if (history.inFlight !== undefined) this.join(history.inFlight, history, sessionKey);
     const last = history.rows.at(-1);
     const place = last === undefined ? undefined : placeOfRow(last, history.sessionId ?? session.sessionId);
     bookmark.upToDate(session, place);
+    if (unfinished.size === 0) return;
+    const begins = this.begins(session, history);
+    for (const runId of unfinished) bookmark.hear(address, { opens: runId, before: begins.get(runId) });
+  }
+
+  /** A run is in progress that began without us, or went on without us. */
+  private join(run: NonNullable<SessionHistory["inFlight"]>, { rows }: SessionHistory, sessionKey: string): void {
+    const { ends, files } = this.options;
+    const isAsked = rows.some(({ runId, origin }) => runId === run.runId && origin === "requested");
+    if (isAsked) files.miss(run.runId);
+    ends.progress(run, sessionKey);
+  }
+
+  /** The runs with new rows that go on, or seem to. All their rows must be read again at their end. */
+  private unfinished(
+    address: Address,
+    { rows, firstNew, active }: SessionHistory,
+    live: ReadonlySet<string> | undefined,
+  ): Set<string> {
+    const { ends, pending, bookmark, clock, ttlMs } = this.options;
+    const now = bookmark.gatewayTime(clock.now());
+    const lasts = new Map<string, number>();
+    for (const [index, { kind, runId }] of rows.entries())
+      if (runId !== undefined && kind !== "prompt") lasts.set(runId, index);
+    const found = new Set<string>();
+    for (const [runId, index] of lasts) {
+      const row = rows[index];
+      const isNew = index >= firstNew || live?.has(runId) === true;
+      // A run that the Gateway has lost never ends. It must not hold the bookmark back at every start.
+      const isLost = now !== undefined && row?.at !== undefined && now - row.at >= ttlMs;
+      const goesOn = active.has(runId) || (row?.kind === "step" && !isLost);
+      if (!isNew || !goesOn || ends.isKnown(runId, "final")) continue;
+      pending.heardPart(runId, address);
+      found.add(runId);
+    }
+    return found;
+  }
+
+  /** The place before each run. */
+  private begins(session: ListedSession, { rows, sessionId = session.sessionId }: SessionHistory): Map<string, Place> {
+    const begins = new Map<string, Place>();
+    for (const [index, { kind, runId }] of rows.entries()) {
+      if (runId === undefined || kind === "prompt" || begins.has(runId)) continue;
+      const before = rows[index - 1];
+      begins.set(runId, before === undefined ? {} : placeOfRow(before, sessionId));
+    }
+    return begins;
   }
 
   /** Waits when there are as many undelivered messages as allowed, because one more would become a dead letter. */

@@ -41,6 +41,11 @@ export class Generation {
     return this.release === undefined ? this.hasNamed : isSince(this.release, NAMES_RUNS);
   }
 
+  /** Whether the ids in rows may be masked. */
+  get masksIds(): boolean {
+    return this.isKnownOld;
+  }
+
   /** The text between two texts of a run around a tool call, live. */
   get joiner(): string {
     return this.release === undefined || isSince(this.release, JOINS_BY_BLANK_LINE) ? "\n\n" : "";
@@ -61,6 +66,11 @@ export class Generation {
    * subscribers, and their sessions are not listed.
    */
   get keepsRunsApart(): boolean {
+    return this.isKnownOld;
+  }
+
+  /** Whether it is certain that rows have no run's id. */
+  private get isKnownOld(): boolean {
     return this.release !== undefined && !isSince(this.release, NAMES_RUNS);
   }
 }

@@ -1,6 +1,5 @@
 import { isInboxError } from "../errors.ts";
 import type { Clock } from "../kit/clock.ts";
-import { ExpiringMap } from "../kit/expiring-map.ts";
 import { startTimer, type Timer } from "../kit/timer.ts";
 import { cutBeginning } from "../protocol/text.ts";
 import type { SessionRow } from "../protocol/transcript-row.ts";
@@ -82,15 +81,13 @@ export class PendingEnds {
   private readonly runs = new Map<string, Pending>();
   /** Runs that went on. Their own ends will come. */
   private readonly goingOn = new Map<string, Address>();
-  /** Runs whose last row is only a part of them. */
-  private readonly parted: ExpiringMap<true>;
+  /** Runs whose last row is only a part of them. The bookmark is before them. */
+  private readonly parted = new Map<string, { readonly address: Address; readonly at: number }>();
   private bytes = 0;
   private due: Pending[] = [];
 
   constructor(options: PendingEndsOptions) {
     this.options = options;
-    const { clock, ttlMs, maxRuns } = options;
-    this.parted = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
     options.stopped.addEventListener("abort", () => this.clear(), { once: true });
   }
 
@@ -143,17 +140,28 @@ export class PendingEnds {
     }
   }
 
-  /** A part of a run was heard that its last row does not contain. */
-  heardPart(runId: string): void {
-    this.parted.set(runId, true);
+  /** A part of a run was heard that its last row does not contain. The bookmark is before it. */
+  heardPart(runId: string, address: Address): void {
+    const { clock, maxRuns, bookmark } = this.options;
+    if (this.parted.has(runId)) return;
+    this.parted.set(runId, { address, at: clock.now() });
+    const [oldest] = this.parted;
+    if (this.parted.size <= maxRuns || oldest === undefined) return;
+    this.parted.delete(oldest[0]);
+    bookmark.ended(oldest[1].address, oldest[0]);
   }
 
   /** Lets the bookmark pass runs whose ends have been heard. */
   sweep(): void {
-    const { supervisor, gateway, bookmark, ends } = this.options;
+    const { supervisor, gateway, bookmark, ends, clock, ttlMs } = this.options;
     for (const { runId, address, rows } of this.runs.values()) {
       const maySpeak = rows.some(({ kind }) => kind !== "failed" && kind !== "aborted");
       if (ends.isKnown(runId, maySpeak ? "final" : "error")) bookmark.ended(address, runId);
+    }
+    for (const [runId, { address, at }] of this.parted) {
+      if (!ends.isKnown(runId, "error") && clock.now() - at < ttlMs) continue;
+      this.parted.delete(runId);
+      bookmark.ended(address, runId);
     }
     for (const [runId, address] of this.goingOn) {
       if (supervisor.knows(gateway, runId) === "live") continue;
@@ -217,10 +225,10 @@ export class PendingEnds {
     for (const runs of bySession.values()) void this.confirmIn(runs);
   }
 
-  /** Whether its row has no run id, and belongs to a run that was heard. */
+  /** Whether its row does not name its run, and belongs to a run that was heard. */
   private isHeard({ rows, sessionKey }: Pending): boolean {
     const [run] = endedRuns(rows, { nameless: true });
-    return run?.nameless === true && this.options.nameless.identify(run, sessionKey) === undefined;
+    return run !== undefined && this.options.nameless.isHeard(run, sessionKey);
   }
 
   /** Looks up runs of one session. */
@@ -289,7 +297,7 @@ export class PendingEnds {
 
   /** Used when the history has nothing of it, because its session was deleted, or cannot be read. */
   private endFromRows(pending: Pending): void {
-    const { supervisor, gateway, bookmark } = this.options;
+    const { supervisor, gateway, bookmark, histories } = this.options;
     const { runId, final, address } = pending;
     const rows = final === undefined ? pending.rows : [final];
     // The live run has more text than its row, and will end by itself.
@@ -297,16 +305,31 @@ export class PendingEnds {
       this.goingOn.set(runId, address);
       return;
     }
-    for (const run of endedRuns(rows, { nameless: true })) this.report(pending, run);
+    // A source that only listens has nothing better.
+    const isWhole = final !== undefined || histories === undefined || !this.isParted(pending);
+    for (const run of endedRuns(rows, { nameless: true })) this.report(pending, isWhole ? run : cut(run));
     bookmark.ended(address, runId);
+  }
+
+  private isParted({ runId, isPartial }: Pending): boolean {
+    return isPartial || this.parted.has(runId);
+  }
+
+  /** Whether its row does not name its run, and a part of a run was heard in its session. */
+  private mayBePart({ rows, address }: Pending): boolean {
+    const name = addressName(address);
+    return (
+      rows.some(({ runId }) => runId === undefined) &&
+      [...this.parted.values()].some((part) => addressName(part.address) === name)
+    );
   }
 
   private giveUp(pending: Pending, error: unknown): void {
     const { supervisor, gateway, bookmark } = this.options;
-    const { final, isPartial, runId, address } = pending;
+    const { final, runId, address } = pending;
     const rows = final === undefined ? pending.rows : [final];
     const isLive = final === undefined && supervisor.knows(gateway, runId) === "live";
-    const isParted = final === undefined && (isPartial || this.parted.get(runId) !== undefined);
+    const isParted = final === undefined && (this.isParted(pending) || this.mayBePart(pending));
     const isWhole = !isLive && !isParted && rows.length > 0 && !rows.some(({ truncated }) => truncated);
     if (isWhole && !isInboxError(error, "ERR_INBOX_NO_LINK")) this.endFromRows(pending);
     else bookmark.doubt(address);
@@ -335,6 +358,11 @@ function withFinal(final: SessionRow, run: EndedRun): EndedRun {
   const attachments = files.length > 0 ? files : (final.attachments ?? []);
   const rows = final.truncated || final.text === "" ? run.rows : [final];
   return { ...run, rows: rows.map((row, i) => ({ ...row, attachments: i === 0 ? attachments : [] })) };
+}
+
+/** A run of which only a part is known. Its outcome says so. */
+function cut(run: EndedRun): EndedRun {
+  return { ...run, rows: run.rows.map((row) => ({ ...row, truncated: true })) };
 }
 
 /** Whether a row has the text of a final, as far as the final has it. */

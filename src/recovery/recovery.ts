@@ -98,16 +98,26 @@ export class Recoveries {
 
   /** Called with every event that is not a chat event. */
   event(event: InboundEvent): void {
-    this.byConnection.get(connectionName(event.gateway, event.owner))?.event(event);
+    this.of(event)?.event(event);
   }
 
   /** Whether a chat event is kept. When it is known what it is, it is sent again. */
   keeps(event: GatewayEvent): boolean {
     const { state } = event.event;
-    if (state === "delta" || state === "status") return false;
-    this.byGateway.get(event.gateway)?.heard(event);
+    if (state === "status") return false;
+    const watching = this.byGateway.get(event.gateway);
+    if (state === "delta") {
+      if (watching?.hasNamelessRuns === true) this.of(event)?.speaks(event);
+      return false;
+    }
+    watching?.heard(event);
     if (state !== "final") return false;
-    return this.byConnection.get(connectionName(event.gateway, event.owner))?.keeps(event) === true;
+    if (event.event.writtenAt !== undefined) for (const recovery of this.bySource.values()) recovery.hearFinal(event);
+    return this.of(event)?.keeps(event) === true;
+  }
+
+  private of({ gateway, owner }: Pick<GatewayEvent, "gateway" | "owner">): Recovery | undefined {
+    return this.byConnection.get(connectionName(gateway, owner));
   }
 
   /** Ends everything, for good. */
@@ -173,7 +183,7 @@ class Recovery {
     this.lookedUp = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
     if (request !== undefined) {
       const requests = new Requests({ gateway, request, clock, report });
-      const histories = new Histories({ gateway, report, requests, slots, maxRows: maxHistoryRows });
+      const histories = new Histories({ gateway, report, requests, generation, slots, maxRows: maxHistoryRows });
       this.asking = { requests, histories, subscriptions: new Subscriptions({ requests, report, maxSessions }) };
     }
     const { bookmark, nameless, ends, ours } = this;
@@ -223,14 +233,26 @@ class Recovery {
     const { connection } = this;
     if (connection === undefined) return;
     this.connection = undefined;
+    this.missFiles();
     this.rows.setConnected(false);
     connection.abort();
     this.asking?.requests.cancel();
     this.asking?.subscriptions.clear();
     this.sweepTimer?.cancel();
     this.jobs?.lost();
+    this.bound.lost();
     this.pending.sweep();
     this.bookmark.interrupt();
+  }
+
+  /** Only a run that a client asked for has files that no row names. */
+  private missFiles(): void {
+    const { supervisor, source } = this.options;
+    if (!this.generation.namesRuns) return;
+    for (const { gateway, runId } of supervisor.live()) {
+      const isAsked = gateway === source.name && supervisor.sourceOf(gateway, runId).origin === "requested";
+      if (isAsked) this.files.miss(runId);
+    }
   }
 
   /** Whether a chat event is kept, because it is not known yet where its message belongs. */
@@ -246,17 +268,20 @@ class Recovery {
   private keepsForFiles({ event, ...from }: GatewayEvent): boolean {
     const { supervisor, source, emit } = this.options;
     const { runId, sessionKey, messageText: text = "", attachments, placed, agentId, spawnedBy } = event;
-    const told = attachments === undefined ? this.files.of(runId) : undefined;
-    if (told === undefined || sessionKey === undefined || supervisor.knows(source.name, runId) === "settled")
-      return false;
-    const isToLookUp = this.files.isIncomplete(runId) && placed === undefined && this.asking !== undefined;
+    if (attachments !== undefined || sessionKey === undefined) return false;
+    if (supervisor.knows(source.name, runId) === "settled") return false;
+    const told = this.files.of(runId);
+    const hasWords = (text || supervisor.textSoFar(source.name, runId)).trim() !== "";
+    const isToLookUp = this.files.isIncomplete(runId, hasWords) && placed === undefined && this.asking !== undefined;
     if (!isToLookUp || !this.ours.has(sessionKey, spawnedBy)) {
+      if (told === undefined) return false;
       const { seq: _, ...rest } = event;
       emit({ ...from, event: { ...rest, attachments: attachmentsOf(told, { ...from, sessionKey, runId, agentId }) } });
       return true;
     }
     const address = this.generation.historyOf(addressOf(sessionKey, agentId));
-    const final = { kind: "reply", runId, text, truncated: false, attachments: told } as const;
+    const files = told === undefined ? {} : { attachments: told };
+    const final = { kind: "reply", runId, text, truncated: false, ...files } as const;
     this.bookmark.hear(address, { opens: runId });
     this.pending.add({ runId, address, sessionKey, recovered: false, final });
     return true;
@@ -285,6 +310,22 @@ class Recovery {
     if (this.stopped.signal.aborted) return;
     this.rows.event(event);
     this.jobs?.event(event);
+  }
+
+  /** Whether the Gateway's rows carry no run id. */
+  get hasNamelessRuns(): boolean {
+    return this.generation.keepsRunsApart;
+  }
+
+  /** Called with the deltas of runs whose rows carry no run id. */
+  speaks({ event }: GatewayEvent): void {
+    if (!this.stopped.signal.aborted) this.rows.speaks(event);
+  }
+
+  /** Called with every final that the Gateway wrote itself, from every connection. */
+  hearFinal({ gateway, event }: GatewayEvent): void {
+    const isHere = gateway === this.options.source.name && this.asking !== undefined;
+    if (isHere && !this.stopped.signal.aborted) this.nameless.hearFinal(event);
   }
 
   /** Called with the end of every run of this Gateway, from every connection. */
@@ -349,6 +390,7 @@ class Recovery {
     } catch {
       // `Requests` has counted and logged it.
     }
+    if (!signal.aborted) bound.resume();
   }
 
   /** Calls `onRecovered` when told to, or when that takes too long, but only while the connection lives. */
@@ -390,9 +432,9 @@ class Recovery {
       this.isBehind = true;
       return report.bookmarkUnreadable(source.name, error);
     }
-    const { ours, ends, pending, nameless, generation, bound } = this;
+    const { ours, ends, pending, nameless, generation, bound, files } = this;
     const loadJobs = (at: number | undefined) => this.loadJobs(asking, at, signal);
-    const parts = { ...asking, bookmark, ours, ends, pending, nameless, generation, bound, loadJobs };
+    const parts = { ...asking, bookmark, ours, ends, pending, nameless, generation, bound, files, loadJobs };
     const result = await catchUp({ ...options, ...parts, gateway: source.name, liveRuns: this.liveRuns(), signal });
     if (signal.aborted) return;
     this.isBehind = result.failed;

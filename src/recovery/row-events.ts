@@ -3,6 +3,7 @@ import { ExpiringMap } from "../kit/expiring-map.ts";
 import { fields, readId } from "../protocol/fields.ts";
 import { readSessionRow, type SessionRow } from "../protocol/transcript-row.ts";
 import type { Supervisor } from "../runs/supervisor.ts";
+import type { ChatEvent } from "../types.ts";
 import type { AnnouncedFiles } from "./announced-files.ts";
 import { type Bookmark, placeOfRow } from "./bookmark.ts";
 import type { BoundJobs } from "./bound-jobs.ts";
@@ -52,6 +53,8 @@ export class RowEvents {
   private readonly options: RowEventsOptions;
   /** The last row of a session, if it is a prompt. */
   private readonly prompts: ExpiringMap<SessionRow>;
+  /** The prompt of a session that no run and no words have followed yet. `"several"`: there is more than one. */
+  private readonly waiting: ExpiringMap<SessionRow | "several">;
   /** The run of a session that has begun and not ended. */
   private readonly begun: ExpiringMap<string>;
   /** Whether there is a connection for subscriptions. */
@@ -61,15 +64,22 @@ export class RowEvents {
     this.options = options;
     const { clock, ttlMs, maxRuns } = options;
     this.prompts = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
+    this.waiting = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
     this.begun = new ExpiringMap({ windowMs: ttlMs, maxKeys: maxRuns, clock });
   }
 
   setConnected(isConnected: boolean): void {
     this.isConnected = isConnected;
+    if (isConnected) return;
+    // The end of a run may be missed, and the start of the next one.
+    this.waiting.clear();
+    // Without a history, a row after the cut can only be taken for that of the last run that began.
+    if (this.options.subscriptions !== undefined) this.begun.clear();
   }
 
   clear(): void {
     this.prompts.clear();
+    this.waiting.clear();
     this.begun.clear();
   }
 
@@ -90,6 +100,15 @@ export class RowEvents {
         break;
     }
     this.options.bookmark.hearTime(raw["ts"]);
+  }
+
+  /**
+   * Before 2026.8, a run in a channel begins under the channel's key and speaks in the agent's main session. So a run
+   * that speaks has begun.
+   */
+  speaks({ runId, sessionKey }: ChatEvent): void {
+    if (sessionKey === undefined || this.begun.get(sessionKey) === runId) return;
+    if (!this.options.ends.isKnown(runId, "final")) this.begun.set(sessionKey, runId);
   }
 
   /** The session that an event is about, if it is ours. It is subscribed to from then on. */
@@ -119,10 +138,11 @@ export class RowEvents {
   private message(raw: Readonly<Record<string, unknown>>): void {
     const { bookmark, pending, ends, generation } = this.options;
     const session = this.sessionOf(raw);
-    const read = session === undefined ? undefined : readSessionRow(raw["message"]);
+    const read = session === undefined ? undefined : readSessionRow(raw["message"], generation);
     if (session === undefined || read === undefined) return;
     const row = this.named(read, session.sessionKey);
-    if (read.runId === undefined && row.runId !== undefined) this.options.nameless.hearRow(row.runId, row);
+    if (row.runId !== undefined) this.options.nameless.hearRow(row.runId, row, session.sessionKey);
+    if (read.runId === undefined && row.runId !== undefined) this.options.nameless.name(row.runId, row);
     this.options.onRow(row, session.sessionKey);
     const { sessionKey, address, fingerprint, sessionId } = session;
     this.learnOrigin(sessionKey, row);
@@ -130,8 +150,13 @@ export class RowEvents {
     const { kind } = row;
     const runId = row.runId ?? (generation.hasNamelessRuns([row]) ? namelessId(row) : undefined);
     if (runId !== undefined) this.options.files.row(runId, row);
-    if (kind === "step" && runId !== undefined) pending.heardPart(runId);
-    const isEnd = kind !== "prompt" && kind !== "step" && runId !== undefined;
+    if (kind === "step" && row.runId === undefined) pending.heardPart(`a run in ${sessionKey}`, address);
+    if (kind === "step" && row.runId !== undefined && !ends.isKnown(row.runId, "final")) {
+      pending.heardPart(row.runId, address);
+      return bookmark.hear(address, { ...heard, opens: row.runId });
+    }
+    const isAnswer = this.options.nameless.isAnswer(row, sessionKey);
+    const isEnd = kind !== "prompt" && kind !== "step" && runId !== undefined && !isAnswer;
     if (!isEnd || ends.isKnown(runId, kind === "failed" || kind === "aborted" ? "error" : "final")) {
       return bookmark.hear(address, heard);
     }
@@ -157,10 +182,26 @@ export class RowEvents {
     const before = this.prompts.get(sessionKey);
     this.prompts.delete(sessionKey);
     const { kind, runId } = row;
-    if (kind === "prompt") this.prompts.set(sessionKey, row);
+    if (kind === "prompt") {
+      this.prompts.set(sessionKey, row);
+      this.waiting.set(sessionKey, this.waiting.get(sessionKey) === undefined ? row : "several");
+    } else this.waiting.delete(sessionKey);
     if (runId === undefined) return;
     const prompt = kind === "prompt" ? row : promptOf(before, row);
     if (prompt?.origin !== undefined) supervisor.hint(gateway, runId, prompt);
+  }
+
+  /**
+   * The row of a run may come after its final. The prompt of a person in a channel is before its start, but does not name
+   * it. With several prompts it is not certain whose run begins.
+   */
+  private begin(sessionKey: string, runId: string): void {
+    const { supervisor, gateway } = this.options;
+    const prompt = this.waiting.get(sessionKey);
+    this.begun.set(sessionKey, runId);
+    this.waiting.delete(sessionKey);
+    if (prompt === undefined || prompt === "several" || prompt.runId !== undefined) return;
+    if (prompt.origin === "requested") supervisor.hint(gateway, runId, { origin: "requested" });
   }
 
   private changed(raw: Readonly<Record<string, unknown>>): void {
@@ -176,7 +217,7 @@ export class RowEvents {
     const session = this.sessionOf(raw);
     if (session === undefined) return;
     const { sessionKey, address, fingerprint } = session;
-    if (phase === "start" && runId !== undefined) this.begun.set(sessionKey, runId);
+    if (phase === "start" && runId !== undefined) this.begin(sessionKey, runId);
     if (phase === "end" || phase === "error") this.begun.delete(sessionKey);
     const isEnd = runId !== undefined && (phase === "end" || phase === "error");
     if (!isEnd || ends.isKnown(runId, "error")) return bookmark.hear(address, { fingerprint });

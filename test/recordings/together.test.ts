@@ -30,6 +30,16 @@ function union({ one, other }: Pair): readonly ExpectedOutcome[] {
   return byRun([...new Map(outcomes.map((outcome) => [outcome.runId, outcome])).values()]);
 }
 
+/**
+ * Gives the runs of the second Gateway ids of their own where both play one bound job. The ledger remembers a relocated run
+ * by its id, whatever the Gateway.
+ */
+function otherIds({ one, other }: Pair): <T>(value: T) => T {
+  if (one.jobsComeFirst !== true || !other.recording.startsWith(one.recording)) return (value) => value;
+  const ids = expectedAt(layer, one).map(({ runId }) => runId);
+  return (value) => JSON.parse(ids.reduce((text, id) => text.replaceAll(id, `other-${id}`), JSON.stringify(value)));
+}
+
 describe("two recordings at once", () => {
   it("are drawn from many and include two of one Gateway", () => {
     expect(new Set(drawnPairs.flatMap(({ one, other }) => [one.recording, other.recording])).size).toBeGreaterThan(30);
@@ -37,8 +47,7 @@ describe("two recordings at once", () => {
     expect(siblings.length).toBe(21);
   });
 
-  // Woven, the end of a bound job may come before the copy of its words, which no connection hears in that order.
-  it.each([...drawnPairs, ...siblings.filter(({ one }) => one.jobsComeFirst !== true)])(
+  it.each([...drawnPairs, ...siblings])(
     "give both messages on one connection: $one.recording, $other.recording ($seed)",
     async (pair) => {
       const where = `${pair.one.recording} with ${pair.other.recording}, seed ${pair.seed}`;
@@ -51,11 +60,12 @@ describe("two recordings at once", () => {
 
   it.each([...drawnPairs, ...siblings])(
     "give both outcomes on two Gateways: $one.recording, $other.recording ($seed)",
-    async ({ one, other, seed }) => {
+    async (pair) => {
+      const { one, other, seed } = pair;
       const where = `${one.recording} beside ${other.recording}, seed ${seed}`;
-      const played = await play(
-        interleaved([stepsOf(loadFrames(one.recording), "one"), stepsOf(loadFrames(other.recording), "other")], seed),
-      );
+      const rename = otherIds(pair);
+      const frames = [stepsOf(loadFrames(one.recording), "one"), stepsOf(rename(loadFrames(other.recording)), "other")];
+      const played = await play(interleaved(frames, seed));
       const from = (gateway: string): readonly ExpectedOutcome[] =>
         byRun(
           played.outcomes
@@ -65,7 +75,7 @@ describe("two recordings at once", () => {
             .map(told),
         );
       expect(from("one"), where).toEqual(byRun(expectedAt(layer, one)));
-      expect(from("other"), where).toEqual(byRun(expectedAt(layer, other)));
+      expect(from("other"), where).toEqual(byRun(rename(expectedAt(layer, other))));
       expect(played.outcomes.length, where).toBe(expectedAt(layer, one).length + expectedAt(layer, other).length);
       expectOneHandoverEach(played, where);
     },

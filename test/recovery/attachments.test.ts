@@ -229,6 +229,45 @@ describe("after an outage", () => {
     expect(hearing.messages.every(({ recovered }) => recovered)).toBe(true);
   });
 
+  it("does not keep words back for a file that an outage may have hidden", async () => {
+    const { gateway, clock } = await openGateway();
+    const hearing = await listen({ gateway, clock });
+    const run = gateway.run({ sessionKey: topic(1), runId: "run-1", origin: "send" });
+    run.delta("Here it is.");
+    await heard(gateway, hearing);
+    await hearing.source.cut();
+    clock.advance(60_000);
+    await hearing.comeBack();
+    run.final();
+    await hearing.toldOf(1);
+    expect(textsAndFiles(hearing.messages)).toEqual([["Here it is.", []]]);
+  });
+
+  it("finds an image alone that an outage hid", async () => {
+    const { gateway, clock } = await openGateway();
+    const hearing = await listen({ gateway, clock });
+    const run = gateway.run({ sessionKey: topic(1), runId: "run-1", origin: "send" });
+    await heard(gateway, hearing);
+    await hearing.source.cut();
+    clock.advance(60_000);
+    await hearing.comeBack();
+    const image = {
+      type: "image",
+      artifactId: "a-1",
+      url: "/api/a-1",
+      alt: "dot.png",
+      mimeType: "image/png",
+      sizeBytes: 4,
+    };
+    const row = { role: "assistant", content: [image], stopReason: "stop" };
+    gateway.transcripts.add(topic(1), row, { runId: "run-1" });
+    run.final("");
+    await heard(gateway, hearing);
+    clock.advance(1_000);
+    await hearing.toldOf(1);
+    expect(textsAndFiles(hearing.messages)).toEqual([["", KEPT]]);
+  });
+
   it("waits for the file of an image alone that has just been sent", async () => {
     const { gateway, clock } = await openSlowGateway(2_500);
     const hearing = await listen({ gateway, clock });

@@ -34,11 +34,11 @@ function oldGateway(options: InboxOptions = {}, version = "2026.7.35") {
     },
     { server: { version } },
   );
-  const row = (sessionKey: string, message: object) => {
+  const row = (sessionKey: string, message: object, marks: object = {}) => {
     const all = rows.get(sessionKey) ?? [];
     rows.set(sessionKey, all);
     const seq = all.length + 1;
-    const whole = { ...message, __openclaw: { id: `row${seq}`, recordTimestampMs: NOON + seq, seq } };
+    const whole = { ...message, __openclaw: { ...marks, id: `row${seq}`, recordTimestampMs: NOON + seq, seq } };
     all.push(whole);
     return whole;
   };
@@ -49,8 +49,8 @@ function oldGateway(options: InboxOptions = {}, version = "2026.7.35") {
     model: "stub-1",
     stopReason,
   });
-  const live = (sessionKey: string, message: object) =>
-    source.event("session.message", { sessionKey, sessionId: "life-1", message: row(sessionKey, message) });
+  const live = (sessionKey: string, message: object, marks: object = {}) =>
+    source.event("session.message", { sessionKey, sessionId: "life-1", message: row(sessionKey, message, marks) });
   const phase = (name: string, runId: string, sessionKey = SESSION) =>
     source.event("sessions.changed", { sessionKey, phase: name, runId });
   const inbox = createInbox({ source, clock, ...options });
@@ -100,6 +100,24 @@ describe("a Gateway whose rows carry no run id", () => {
     expect(old.told).toEqual([["run-1", SESSION, "Heard live."]]);
   });
 
+  it("knows who asked in a channel, whose run begins under another key", async () => {
+    const old = oldGateway();
+    await using inbox = old.inbox;
+    const origins: string[] = [];
+    inbox.messages$.subscribe(({ origin }) => origins.push(origin));
+    await inbox.start();
+    old.phase("start", "run-1", "agent:main:telegram:default:direct:4242");
+    old.live(SESSION, { role: "user", content: "Hello?" }, { senderIsOwner: false });
+    old.source.event("chat", { runId: "run-1", sessionKey: SESSION, seq: 2, state: "delta", deltaText: "Heard" });
+    old.live(SESSION, old.said("Heard live."));
+    old.final("run-1", "Heard live.");
+    old.phase("end", "run-1");
+    old.clock.advance(1_000);
+    await twentyTurns();
+    expect(old.told).toEqual([["run-1", SESSION, "Heard live."]]);
+    expect(origins).toEqual(["requested"]);
+  });
+
   it("is caught up without what was heard live", async () => {
     const old = oldGateway();
     await using inbox = old.inbox;
@@ -123,6 +141,33 @@ describe("a Gateway whose rows carry no run id", () => {
     ]);
     await old.comeBack();
     expect(old.told).toHaveLength(31);
+  });
+
+  it.each([
+    ["not again what the Gateway repeats", "Said once.", []],
+    ["what a program says", "Said by a program.", ["Said by a program."]],
+  ])("hands over after a restart %s", async (_, words, told) => {
+    const ledger = lastingLedger(createTestClock(NOON));
+    const old = oldGateway({ ledger }, "2026.5.28");
+    old.row(SESSION, { role: "user", content: "Hello?" });
+    await old.inbox.start();
+    old.phase("start", "run-1");
+    old.live(SESSION, old.said("Said once."));
+    old.final("run-1", "Said once.");
+    old.phase("end", "run-1");
+    old.clock.advance(1_000);
+    await twentyTurns();
+    await old.inbox.stop({ drainMs: 0 });
+    expect(old.told.map(([, , text]) => text)).toEqual(["Said once."]);
+    // When something is injected right after a run, it writes the run's text again.
+    old.row(SESSION, { role: "assistant", content: [{ type: "text", text: "A note." }], model: "gateway-injected" });
+    old.row(SESSION, { ...old.said(words), api: "cli" });
+    await using next = createInbox({ source: old.source, clock: old.clock, ledger });
+    const again: string[] = [];
+    next.messages$.subscribe(({ text }) => again.push(text));
+    await next.start();
+    await until(() => next.links()[0]?.state === "live", "the link to be live");
+    expect(again).toEqual(["A note.", ...told]);
   });
 
   it("ends a run that was cut off under its own id", async () => {
@@ -185,6 +230,28 @@ describe("a Gateway whose rows carry no run id", () => {
     second.messages$.subscribe(({ text }) => told.push(text));
     await second.start();
     expect(told).toEqual(["Between."]);
+  });
+
+  it("is caught up with the words of the run before", async () => {
+    const old = oldGateway();
+    await using inbox = old.inbox;
+    old.row(SESSION, old.said("Before the first start."));
+    await inbox.start();
+    old.phase("start", "run-1");
+    old.live(SESSION, { role: "user", content: "Report." });
+    old.live(SESSION, old.said("All is well."));
+    old.final("run-1", "All is well.");
+    old.phase("end", "run-1");
+    old.clock.advance(30_000);
+    await twentyTurns();
+    old.source.cut();
+    old.clock.advance(30_000);
+    old.row(SESSION, { role: "user", content: "Report." });
+    old.row(SESSION, old.said("All is well."));
+    await old.comeBack();
+    old.clock.advance(5_000);
+    await twentyTurns();
+    expect(old.told.map(([, , text]) => text)).toEqual(["All is well.", "All is well."]);
   });
 
   it.each([

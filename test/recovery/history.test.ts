@@ -24,7 +24,8 @@ function scripted(answer: (params: Params, method: string) => unknown, maxRows =
   });
   const rejected: Rejection[] = [];
   const report = { rejected: (rejection: Rejection) => void rejected.push(rejection) };
-  const histories = new Histories({ gateway: "one", requests, report, slots: new Slots(4), maxRows });
+  const generation = { masksIds: false };
+  const histories = new Histories({ gateway: "one", requests, report, generation, slots: new Slots(4), maxRows });
   const read = (request: Partial<HistoryRequest> = {}) =>
     histories.use({ ...wanted, ...request }, async (history: SessionHistory) => history);
   /** The texts of all runs that ended, whole. */
@@ -48,9 +49,9 @@ const step = { stopReason: undefined, openclawStreamFallback: {} };
 
 /** Pages of these rows, oldest first, as a Gateway makes them: counted from the newest. */
 function pagesOf(rows: readonly object[], page = 2) {
-  return ({ offset = 0 }: Params) => {
+  return ({ offset = 0, limit }: Params) => {
     const end = rows.length - (offset as number);
-    const start = Math.max(0, end - page);
+    const start = Math.max(0, end - Math.min(page, limit as number));
     return { messages: rows.slice(start, end), hasMore: start > 0, nextOffset: rows.length - start };
   };
 }
@@ -96,6 +97,27 @@ describe("a history", () => {
     ];
     const { texts } = scripted(pagesOf(rows, 50));
     expect(await texts()).toEqual(["Let me look.\n\nDone."]);
+  });
+
+  it("keeps two texts of equal length that a row has before its tool call", async () => {
+    const rows = [
+      row("same", "run", 110, "One.", step),
+      row("same", "run", 110, "Two.", step),
+      { ...row("same", "run", 110, ""), content: [{ type: "toolCall" }], stopReason: "toolUse" },
+      row("last", "run", 120, "Done."),
+    ];
+    const { texts } = scripted(pagesOf(rows, 50));
+    expect(await texts()).toEqual(["One.\n\nTwo.\n\nDone."]);
+  });
+
+  it("has a row once where the pages are shifted by rows that are written meanwhile", async () => {
+    const rows = Array.from({ length: 40 }, (_, n) => row(`row ${n}`, `run ${n}`, 200 + n, `Text ${n}.`));
+    const { texts } = scripted((params) => {
+      const answer = pagesOf(rows, 50)(params);
+      for (let n = 0; n < 3; n += 1) rows.push(row(`new ${rows.length}`, `new ${rows.length}`, 300, "New."));
+      return answer;
+    });
+    expect(await texts()).toEqual(Array.from({ length: 40 }, (_, n) => `Text ${n}.`));
   });
 
   it("has no end of a run whose last row is a step", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { collavre } from "../../src/collavre.ts";
 import { until } from "../helpers/turns.ts";
-import { asked, heard, listen, NOON, openGateway, openHearing, topic } from "./hearing.ts";
+import { asked, heard, later, listen, NOON, openGateway, openHearing, tellRow, topic } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 const text = (words: string) => [{ type: "text", text: words }];
@@ -159,12 +159,36 @@ describe("a listener that was cut off", () => {
     expect(hearing.told()).toEqual([[MAIN, "Let me look.\n\nNothing there."]]);
   });
 
+  it.each([
+    ["again while it may end", 30_000, 1],
+    ["no more once it is given up", 90_000, 0],
+  ])("reads the session of a run that was heard in part %s", async (_, ms, count) => {
+    const { fake, gateway, clock, hearing } = await openHearing({ ttlMs: 60_000 }, [topic(1)]);
+    const call = { role: "assistant", content: [{ type: "toolCall" }], stopReason: "toolUse" };
+    tellRow(gateway, topic(1), call, "never-ends");
+    await later(fake, hearing);
+    clock.advance(ms);
+    await heard(gateway, hearing);
+    await hearing.source.cut();
+    await hearing.comeBack();
+    // The first connection after it was given up stores that.
+    await heard(gateway, hearing);
+    clock.advance(5_000);
+    await hearing.source.cut();
+    const before = asked(gateway, "chat.history").length;
+    await hearing.comeBack();
+    expect(asked(gateway, "chat.history").length - before).toBe(count);
+    expect(hearing.outcomes).toEqual([]);
+  });
+
   it("reads no history of what it heard to its end", async () => {
     const { gateway, clock, hearing } = await openHearing();
     clock.advance(1_000);
     gateway.say("Told just now.", { sessionKey: topic(1) });
     gateway.say("Failed just now.", { sessionKey: topic(2), end: "error" });
     await until(() => hearing.outcomes.length === 2, "both ends");
+    await heard(gateway, hearing);
+    clock.advance(1_000);
     await hearing.source.cut();
     await hearing.comeBack();
     expect(asked(gateway, "chat.history")).toEqual([]);

@@ -1,19 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { collavre } from "../../src/collavre.ts";
-import type { Ledger } from "../../src/ledger/ledger.ts";
-import { type FakeGateway, GatewayRefusal, type TestClock } from "../../src/testing/index.ts";
-import {
-  asked,
-  heard,
-  lastingLedger,
-  later,
-  listen,
-  NOON,
-  openGateway,
-  openHearing,
-  tellRow,
-  topic,
-} from "./hearing.ts";
+import { type FakeGateway, GatewayRefusal } from "../../src/testing/index.ts";
+import { asked, heard, later, listen, NOON, openGateway, openHearing, tellRow, topic } from "./hearing.ts";
 
 const MAIN = "agent:main:main";
 const text = (words: string) => [{ type: "text", text: words }];
@@ -195,6 +182,18 @@ describe("a row of a run that only subscribers hear the end of", () => {
     expect(hearing.inbox.runs()).toEqual([]);
   });
 
+  it("ends as an error where the history lacks what it said before a tool call", async () => {
+    const { fake, gateway, hearing } = await openHearing();
+    gateway.respond("chat.history", () => ({ messages: [], hasMore: false }));
+    const run = gateway.run({ sessionKey: topic(1), runId: "run-1", origin: "wake" });
+    run.delta("Let me look.");
+    run.callTool();
+    tellRow(gateway, topic(1), { role: "assistant", content: text("Nothing there."), stopReason: "stop" }, "run-1");
+    await later(fake, hearing);
+    expect(hearing.messages).toEqual([]);
+    expect(hearing.outcomes).toMatchObject([{ status: "errored", errorKind: "truncated", text: "Nothing there." }]);
+  });
+
   it("is handed over as it is when the history lacks it", async () => {
     const { fake, gateway, hearing } = await openHearing();
     gateway.respond("chat.history", () => ({ messages: [], hasMore: false }));
@@ -229,119 +228,6 @@ describe("a run that only ends in a status", () => {
     await later(fake, hearing);
     expect(hearing.outcomes.map(({ status }) => status)).toEqual(["dispatched", "errored", "aborted"]);
     expect(asked(gateway, "chat.history")).toEqual([]);
-  });
-});
-
-describe("a cron job that is bound to a conversation", () => {
-  it("is caught up once in the conversation", async () => {
-    const { fake, gateway, clock, hearing } = await openHearing({}, [topic(1)]);
-    await hearing.source.cut();
-    clock.advance(60_000);
-    gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
-    await hearing.comeBack();
-    await later(fake, hearing);
-    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
-    expect(hearing.inbox.stats().discarded).toBe(1);
-  });
-
-  it("is not handed over again when a crash has it read again, and the job is gone", async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    gateway.transcripts.session(topic(1));
-    const lasting = lastingLedger(clock);
-    let isWritten = true;
-    const ledger: Ledger = { ...lasting, setCursor: (...args) => (isWritten ? lasting.setCursor(...args) : undefined) };
-    const before = await listen(fake, { ledger });
-    isWritten = false;
-    clock.advance(60_000);
-    gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
-    await before.until(() => before.outcomes.length === 2, "both outcomes");
-    await before.inbox.stop();
-    gateway.respond("cron.list", () => ({ jobs: [] }));
-    clock.advance(120_000);
-    const after = await listen(fake, { ledger });
-    await later(fake, after);
-    expect(after.told()).toEqual([]);
-    expect(after.inbox.stats()).toMatchObject({ recovered: expect.toSatisfy((count: number) => count > 0) });
-  });
-
-  it("is looked for in the conversation as far back as it can be, and no further", async () => {
-    const fake = await openGateway();
-    const { gateway, clock } = fake;
-    for (let n = 0; n < 200; n += 1) gateway.say(`Long ago ${n}.`, { sessionKey: topic(1) });
-    const hearing = await listen(fake);
-    await hearing.source.cut();
-    clock.advance(600_000);
-    gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-current", jobId: "job-1" });
-    for (let n = 0; n < 60; n += 1) gateway.say(`Reply ${n}.`, { sessionKey: topic(1) });
-    await hearing.comeBack();
-    await later(fake, hearing);
-    expect(hearing.told().filter(([, words]) => words === "Water the plants.")).toEqual([
-      [topic(1), "Water the plants."],
-    ]);
-    const read = asked(gateway, "chat.history").filter(({ sessionKey }) => sessionKey === topic(1));
-    expect(Math.max(...read.map(({ limit, offset = 0 }) => Number(limit) + Number(offset)))).toBeLessThan(310);
-  });
-
-  /** A firing of which the Gateway puts no copy into the conversation, as with delivery mode none. */
-  function fire({ gateway, clock }: { gateway: FakeGateway; clock: TestClock }, text: string): () => void {
-    const job = { id: "job-9", sessionTarget: "current", sessionKey: topic(1), delivery: { mode: "none" } };
-    gateway.respond("cron.list", () => ({ jobs: [job] }));
-    gateway.emit("cron", { jobId: "job-9", action: "started", job, runAtMs: clock.now() });
-    gateway.run({ sessionKey: "agent:main:cron:job-9:run:life-9", runId: "run-9" }).final(text);
-    return () => gateway.emit("cron", { jobId: "job-9", action: "finished", job, status: "ok" });
-  }
-
-  it.each([
-    ["session: collavre", { session: collavre }],
-    ["every key", {}],
-  ])("is handed over in the conversation without a row there: %s is ours", async (_, options) => {
-    const { fake, hearing } = await openHearing(options, [topic(1)]);
-    fire(fake, "Water the plants.")();
-    await hearing.toldOf(1);
-    await later(fake, hearing);
-    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
-    expect(hearing.messages[0]).toMatchObject({ runId: "run-9", origin: "cron" });
-    expect(hearing.outcomes).toHaveLength(1);
-  });
-
-  it("waits a minute at most for the end of the job", async () => {
-    const { fake, clock, hearing } = await openHearing({}, [topic(1)]);
-    fire(fake, "Water the plants.");
-    await heard(fake.gateway, hearing);
-    clock.advance(50_000);
-    await later(fake, hearing);
-    expect(hearing.told()).toEqual([]);
-    clock.advance(5_000);
-    await hearing.toldOf(1);
-    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
-  });
-
-  it("is handed over when the inbox stops while it waits", async () => {
-    const { fake, gateway, hearing } = await openHearing({}, [topic(1)]);
-    fire(fake, "Water the plants.");
-    await heard(gateway, hearing);
-    await hearing.inbox.stop();
-    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
-  });
-
-  it("is caught up once in the conversation without a row there", async () => {
-    const { fake, gateway, clock, hearing } = await openHearing({ session: collavre }, [topic(1)]);
-    await hearing.source.cut();
-    clock.advance(60_000);
-    gateway.say("Water the plants.", { sessionKey: topic(1), origin: "cron-isolated", jobId: "job-9" });
-    const job = { id: "job-9", sessionTarget: "current", sessionKey: topic(1), delivery: { mode: "none" } };
-    gateway.respond("cron.list", () => ({ jobs: [job] }));
-    await hearing.comeBack();
-    await later(fake, hearing);
-    expect(hearing.told()).toEqual([[topic(1), "Water the plants."]]);
-  });
-
-  it("is handed over under its cron key where the conversation is not ours", async () => {
-    const { fake, hearing } = await openHearing({ session: (key) => (key.includes(":cron:") ? {} : undefined) });
-    fire(fake, "Water the plants.")();
-    await hearing.toldOf(1);
-    expect(hearing.told()).toEqual([["agent:main:cron:job-9:run:life-9", "Water the plants."]]);
   });
 });
 

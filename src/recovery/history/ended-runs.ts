@@ -15,10 +15,13 @@ export interface EndedRun {
   readonly job?: Job;
   /** Whether its rows have no run id. */
   readonly nameless: boolean;
+  /** The row without a run id that its last row repeats. */
+  readonly repeated?: SessionRow;
 }
 
 interface Gathered {
   readonly rows: SessionRow[];
+  repeated?: SessionRow;
   readonly origin: Origin | undefined;
   readonly job: Job | undefined;
 }
@@ -34,35 +37,62 @@ export function endedRuns(rows: readonly SessionRow[], { nameless = false } = {}
   const runs = new Map<string | Gathered, Gathered>();
   const asked = new Map<string, Origin>();
   let turn: Gathered | undefined;
+  /** The run of the row before, if that row has no run id. */
+  let said: Gathered | undefined;
+  let lastSaid: SessionRow | undefined;
   let before: SessionRow | undefined;
   for (const row of rows) {
     const { kind, runId, origin } = row;
     if (kind === "prompt") {
       turn = undefined;
+      said = undefined;
+      lastSaid = undefined;
       if (runId !== undefined && origin !== undefined) asked.set(runId, origin);
     } else if (runId !== undefined) {
       const prompt = promptOf(before, row);
-      const run = runs.get(runId) ?? {
-        rows: [],
-        origin: origin ?? asked.get(runId) ?? prompt?.origin,
-        job: prompt?.job,
-      };
+      const run = runs.get(runId) ??
+        takeRepeated(runs, said, row) ?? {
+          rows: [],
+          origin: origin ?? asked.get(runId) ?? prompt?.origin,
+          job: prompt?.job,
+        };
+      said = undefined;
       // The map keeps the order in which runs last spoke.
       runs.delete(runId);
       runs.set(runId, run);
       run.rows.push(row);
-    } else if (nameless) {
+    } else if (nameless && !isRepeat(row, lastSaid)) {
+      lastSaid = row;
       const prompt = promptOf(before, row);
       turn ??= { rows: [], origin: prompt?.origin, job: prompt?.job };
       runs.delete(turn);
       runs.set(turn, turn);
       turn.rows.push(row);
+      said = turn;
       // A row after an end, without a prompt, belongs to a new run.
       if (kind !== "step") turn = undefined;
     }
     before = row;
   }
   return Array.from(runs, ([key, run]) => endedRun(typeof key === "string" ? key : undefined, run) ?? []).flat();
+}
+
+/** The run whose last row is repeated by `copy`, without that row. It has a name now. */
+function takeRepeated(
+  runs: Map<string | Gathered, Gathered>,
+  said: Gathered | undefined,
+  { isFileCopy, origin, text }: SessionRow,
+): Gathered | undefined {
+  const repeated = said?.rows.at(-1);
+  if (said === undefined || isFileCopy !== true || repeated?.kind !== "reply" || repeated.text !== text)
+    return undefined;
+  runs.delete(said);
+  return { rows: said.rows.slice(0, -1), origin: said.origin ?? origin, job: said.job, repeated };
+}
+
+/** Whether a Gateway has written a row again that a model said before, without a prompt in between. */
+function isRepeat({ isCli, text }: SessionRow, before: SessionRow | undefined): boolean {
+  return isCli === true && before !== undefined && before.isCli !== true && before.text === text;
 }
 
 /**
@@ -95,7 +125,7 @@ export function saysNothing({ state, rows }: Pick<EndedRun, "state" | "rows">): 
   return state === "final" && rows.every(({ text, attachments }) => text === "" && attachments === undefined);
 }
 
-function endedRun(name: string | undefined, { rows, origin, job }: Gathered): EndedRun | undefined {
+function endedRun(name: string | undefined, { rows, origin, job, repeated }: Gathered): EndedRun | undefined {
   const last = rows.at(-1);
   if (last === undefined || last.kind === "step" || last.kind === "prompt") return undefined;
   const runId = name ?? (last.id === undefined ? undefined : namelessRunId(last.id));
@@ -106,6 +136,7 @@ function endedRun(name: string | undefined, { rows, origin, job }: Gathered): En
     nameless: name === undefined,
     ...(origin !== undefined && { origin }),
     ...(job !== undefined && { job }),
+    ...(repeated !== undefined && { repeated }),
   };
   if (last.kind === "failed") return { ...known, state: "error", rows: [last] };
   if (last.kind === "aborted") return { ...known, state: "aborted", rows: [last] };

@@ -3,12 +3,12 @@ import { loopTurns } from "../../kit/background.ts";
 import type { Slots } from "../../kit/slots.ts";
 import { fields, readId, rowCarriesTooLongAnId } from "../../protocol/fields.ts";
 import { cutBeginning } from "../../protocol/text.ts";
-import { readSessionRow, type SessionRow } from "../../protocol/transcript-row.ts";
+import { type RowDialect, readSessionRow, type SessionRow } from "../../protocol/transcript-row.ts";
 import type { Report } from "../../report/report.ts";
 import type { Place } from "../bookmark.ts";
 import type { Requests } from "../requests.ts";
 import type { Address } from "../sessions/address.ts";
-import type { EndedRun } from "./ended-runs.ts";
+import { type EndedRun, promptOf } from "./ended-runs.ts";
 import { firstNew } from "./first-new.ts";
 
 /** A session's rows at the Gateway, read back as far as requested. */
@@ -48,6 +48,7 @@ export interface HistoriesOptions {
   readonly gateway: string;
   readonly report: Pick<Report, "rejected">;
   readonly requests: Requests;
+  readonly generation: RowDialect;
   /** Shared by all Gateways. Limits how many histories are in memory at once. */
   readonly slots: Slots;
   /** The most rows of one session. The newest are read. */
@@ -97,13 +98,12 @@ export class Histories {
   }
 
   private async read(request: HistoryRequest): Promise<SessionHistory> {
-    const { requests, maxRows, gateway, report } = this.options;
+    const { requests, maxRows, gateway, report, generation } = this.options;
     const { address, place, believesTimes } = request;
     let state = readState({});
     let rows: SessionRow[] = [];
     let bytes = 0;
     let isCut = false;
-    const seen = new Set<string>();
     const maxPages = Math.ceil(maxRows / PAGE_ROWS) * 2 + 1;
     let limit = request.atLeast ?? FIRST_PAGE_ROWS;
     for (let offset = 0, pages = 1; ; pages += 1) {
@@ -113,20 +113,20 @@ export class Histories {
       const { messages, hasMore, nextOffset } = answer;
       const page: SessionRow[] = [];
       for (const message of Array.isArray(messages) ? messages : []) {
-        const row = readSessionRow(message);
+        const row = readSessionRow(message, generation);
         if (row === undefined && rowCarriesTooLongAnId(message)) report.rejected({ gateway, reason: "bad-id" });
-        // A row that is written between two requests shifts the pages.
-        if (row !== undefined && isNew(row, seen)) page.push(row);
+        if (row !== undefined) page.push(row);
         if (row?.truncated === true) this.pages.set(row, offset);
         bytes += 2 * (row?.text.length ?? 0);
         if (loopTurns.isOver) await loopTurns.next();
       }
-      rows = [...page, ...rows];
+      rows = [...page, ...without(rows, page)];
       const isFull = Array.isArray(messages) && messages.length >= limit;
-      if (isFull && isUnpaged(answer) && limit < maxRows && !isEnough(request, rows, state.sessionId)) {
+      // Before 2026.8, the limit also counts rows that are left out of the answer.
+      const isNewest = isFull || (page.at(-1)?.seq ?? 0) > limit;
+      if (isNewest && isUnpaged(answer) && limit < maxRows && !isEnough(request, rows, state.sessionId)) {
         // Gateways before 2026.8 have no pages, so this is one long answer.
         rows = [];
-        seen.clear();
         limit = maxRows;
         continue;
       }
@@ -134,7 +134,10 @@ export class Histories {
       if (isEnough(request, rows, state.sessionId)) break;
       isCut = nextOffset >= maxRows || bytes >= MAX_HISTORY_BYTES || pages >= maxPages;
       if (isCut) break;
-      offset = nextOffset;
+      // The first page may begin with a part of a row that comes as two, and the next page lacks it. One row earlier, it
+      // is whole.
+      const isPart = offset === 0 && isFull && page[0]?.id !== undefined;
+      offset = isPart ? Math.max(1, nextOffset - 1) : nextOffset;
       limit = Math.min(PAGE_ROWS, maxRows - offset);
     }
     const { sessionId } = state;
@@ -142,17 +145,19 @@ export class Histories {
   }
 
   private async wholeRow(address: Address, row: SessionRow): Promise<SessionRow> {
-    const { requests } = this.options;
+    const { requests, generation } = this.options;
     const { id } = row;
     if (id === undefined) return row;
     const asked = { sessionKey: address.key, ...agentOf(address) };
-    const found = readSessionRow(fields(await this.askMessage({ ...asked, messageId: id }))["message"]);
+    const found = readSessionRow(fields(await this.askMessage({ ...asked, messageId: id }))["message"], generation);
     if (found !== undefined && isWhole(found, row)) return completed(row, found);
     // A text and the tool call after it have the same id, and then the Gateway returns the call.
     const offset = this.pages.get(row) ?? 0;
     const params = { ...asked, limit: PAGE_ROWS, maxChars: WHOLE_TEXT_CHARS, ...(offset > 0 && { offset }) };
     const { messages } = fields(await requests.ask("chat.history", params));
-    const again = Array.isArray(messages) ? messages.flatMap((message) => readSessionRow(message) ?? []) : [];
+    const again = Array.isArray(messages)
+      ? messages.flatMap((message) => readSessionRow(message, generation) ?? [])
+      : [];
     const whole = again.find((one) => one.id === id && isWhole(one, row));
     return whole === undefined ? row : completed(row, whole);
   }
@@ -187,21 +192,57 @@ function agentOf({ agentId }: Address): object {
   return agentId === undefined ? {} : { agentId };
 }
 
-/** One row may come as two with the same id: a text, and then a tool call. */
-function isNew({ id, kind, text }: SessionRow, seen: Set<string>): boolean {
-  if (id === undefined) return true;
-  const key = `${id} ${kind} ${text.length}`;
-  return !seen.has(key) && seen.add(key) !== undefined;
+/**
+ * The rows that are not in `page`. A row that is written between two requests shifts the pages, so that some rows come
+ * twice.
+ */
+function without(rows: readonly SessionRow[], page: readonly SessionRow[]): readonly SessionRow[] {
+  const ids = new Set(page.map(({ id }) => id));
+  return rows.filter(({ id }) => id === undefined || !ids.has(id));
 }
 
-/** Whether the rows reach back far enough, and the oldest row is of no run whose rows are all needed. */
-function isEnough({ place, believesTimes, runIds, only }: HistoryRequest, rows: readonly SessionRow[], life?: string) {
+/** Whether the rows reach back far enough, and have each run whole whose rows are needed. */
+function isEnough(request: HistoryRequest, rows: readonly SessionRow[], life: string | undefined): boolean {
+  const { place, believesTimes, runIds, only } = request;
   const first = firstNew({ rows, sessionId: life }, place, believesTimes);
+  const isReached = place !== undefined && first > 0;
   const isFound = only === true && Array.from(runIds ?? []).every((id) => rows.some(({ runId }) => runId === id));
-  if (!isFound && (place === undefined || first === 0)) return false;
-  const [oldest] = rows;
-  if (oldest?.runId === undefined) return oldest?.kind !== "step";
-  return runIds?.has(oldest.runId) !== true && !rows.slice(first).some(({ runId }) => runId === oldest.runId);
+  if (!isReached && !isFound) return false;
+  const begins = new Map<string, number>();
+  const needed = new Set<number>();
+  for (const [index, { kind, runId }] of rows.entries()) {
+    if (kind === "prompt") continue;
+    const isNew = isReached && index >= first;
+    if (runId === undefined) {
+      if (isNew) needed.add(index);
+      continue;
+    }
+    const begin = begins.get(runId) ?? index;
+    begins.set(runId, begin);
+    // The place is before each run that had not ended. So a run that begins after it is whole.
+    if ((runIds?.has(runId) === true || (isNew && only !== true)) && !(isReached && begin >= first)) needed.add(begin);
+  }
+  return Array.from(needed).every((index) => hasBegun(rows, index));
+}
+
+/** Whether the run of this row has no rows before it. */
+function hasBegun(rows: readonly SessionRow[], index: number): boolean {
+  const row = rows[index];
+  if (row === undefined || index >= PAGE_ROWS || row.seq === 1) return true;
+  const { kind, runId } = row;
+  if (kind === "injected" || kind === "automation" || promptOf(rows[index - 1], row) !== undefined) return true;
+  for (let before = index - 1; before >= 0; before -= 1) {
+    const one = rows[before];
+    if (one === undefined) break;
+    // Without run ids, a run reaches from a prompt, or from the end of another run.
+    if (
+      runId === undefined
+        ? one.kind === "prompt" || (one.runId === undefined && one.kind !== "step")
+        : one.runId === runId
+    )
+      return true;
+  }
+  return false;
 }
 
 function readState(
