@@ -1,8 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { listening } from "./helpers/listening.ts";
 import { startRedis } from "./helpers/redis.ts";
 
 const folder = new URL("../examples/", import.meta.url);
@@ -149,6 +152,25 @@ describe("the examples", { timeout: 60_000 }, () => {
       "GET /ready: 200",
       "handler: The build is green.",
     ]);
+  });
+
+  it.each(["03-fastify.ts", "10-nestjs.ts"])("boot while the Gateway is silent: %s", async (file) => {
+    const silent = createServer();
+    const url = `ws://127.0.0.1:${await listening(silent)}`;
+    const booted = "console.log(inbox.links()[0]?.state); await app.close(); await gateway.close();";
+    const program = readFileSync(new URL(file, folder), "utf8")
+      .replace("url: gateway.url", `url: "${url}"`)
+      // What the example does with its messages.
+      .replace(/\n(const delivered|gateway\.say)[\s\S]*/, `\n${booted}\n`);
+    expect(program).toContain(url);
+    expect(program).toContain(booted);
+    // In the repository, because it imports packages.
+    const copies = mkdtempSync(fileURLToPath(new URL("boot-", import.meta.url)));
+    onTestFinished(() => rmSync(copies, { recursive: true }));
+    writeFileSync(join(copies, file), program);
+    const [state, ...rest] = await start(pathToFileURL(join(copies, file)).href).output;
+    expect(["connecting", "offline"]).toContain(state);
+    expect(rest).toEqual(file === "10-nestjs.ts" ? ["inbox stopped"] : []);
   });
 
   it("start and stop with a NestJS app", async () => {

@@ -11,7 +11,7 @@ import { readPage } from "./page.ts";
 
 const pages = [
   "README.md",
-  ...["docs", "examples", "examples/deploy"].flatMap((folder) =>
+  ...["docs", "docs/guides", "examples", "examples/deploy"].flatMap((folder) =>
     readdirSync(join(root, folder))
       .filter((file) => file.endsWith(".md"))
       .map((file) => join(folder, file)),
@@ -34,7 +34,9 @@ function commandsIn(page: string): readonly Shown[] {
     for (const line of block.replaceAll("\\\n", " ").split("\n")) {
       const [, name, value = ""] = /^export ([A-Z_]+)=(.*)$/.exec(line) ?? [];
       if (name !== undefined) exported.set(name, value);
-      if (/^([A-Z_]+=\S+ )*(npx )?openclaw-inbox /.test(line)) found.push({ page, line, exported: new Map(exported) });
+      const command = line.replace(/^sudo /, "");
+      if (/^([A-Z_]+=\S+ )*(npx )?openclaw-inbox /.test(command))
+        found.push({ page, line: command, exported: new Map(exported) });
     }
   }
   return found;

@@ -174,5 +174,6 @@ export function otherUser(folder: string): readonly string[] {
   const [uid, gid] = ["-u", "-g"].map((flag) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" })));
   for (const path of [folder, ...readdirSync(folder).map((name) => join(folder, name))])
     chownSync(path, uid as number, gid as number);
-  return ["runuser", "-u", "postgres", "--"];
+  // In `/usr/bin`, where `runuser` is not in the PATH of every root.
+  return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"];
 }

@@ -7,7 +7,7 @@ export const turn = (): Promise<void> => nextTurn();
  * Resolves once `holds` returns true. Looks at each turn of the event loop, since sockets, files and threads take turns
  * and no fixed time. Throws after `withinMs` milliseconds with `what`, the name of what is waited for.
  */
-export async function until(holds: () => boolean, what: string, withinMs = 10_000): Promise<void> {
+export async function until(holds: () => boolean, what: string, withinMs = 30_000): Promise<void> {
   const giveUpAt = performance.now() + withinMs;
   while (!holds()) {
     if (performance.now() > giveUpAt) throw new Error(`Waited in vain for ${what}`);

@@ -26,6 +26,18 @@ const startAtNoGateway = `
   const inbox = createInbox({ gateway: "ws://127.0.0.1:1" });
   await inbox.start({ timeoutMs: 5_000 });`;
 
+describe("requiring the package", () => {
+  it.each(["src/index.ts", "machines/index.ts", "src/inspector/index.ts", "src/testing/index.ts"])(
+    "works from CommonJS: %s",
+    (file) => {
+      const script = `process.stdout.write(Object.keys(require("./${file}")).join())`;
+      const args = ["--disable-warning=ExperimentalWarning", "--input-type=commonjs", "-e", script];
+      const names = execFileSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+      expect(names).toMatch(/\bcreateInbox\b|\brunMachine\b|\bcreateInspector\b|\bcreateFakeGateway\b/);
+    },
+  );
+});
+
 describe("importing the package", () => {
   const { files, packages } = loadedBy("");
 
