@@ -9,6 +9,8 @@ export interface Mode {
   readonly shares: "ledger" | "queue" | "postgres";
   /** The handler is not idempotent, and writes in the ledger's transaction. Default false. */
   readonly transactional?: boolean;
+  /** Faults of the wire that are likelier than in the other modes. */
+  readonly faults?: Partial<Faults>;
   /** How often the server is stopped at once and started again, and a host stands still for a while. Default 0. */
   readonly halts?: number;
   readonly pauses?: number;
@@ -25,7 +27,7 @@ export interface Mode {
   readonly shortKills?: number;
 }
 
-/** What the wire does wrong, in every mode. */
+/** What the wire does wrong, unless the mode says otherwise. */
 export const FAULTS: Faults = {
   repeat: 0.03,
   dropDelta: 0.05,
@@ -45,6 +47,16 @@ export const MODES = {
     shortRuns: 1_500,
     perSecond: 2_000,
     sessions: 200,
+  },
+  cuts: {
+    title: "one process with one ledger, often cut off, while sessions begin",
+    hosts: 1,
+    shares: "ledger",
+    faults: { dropFinal: 0.02, hold: 0.05, cut: 0.000_6 },
+    runs: 20_000,
+    shortRuns: 1_500,
+    perSecond: 150,
+    sessions: 2_000,
   },
   shared: {
     title: "three processes on one ledger",

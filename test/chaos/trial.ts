@@ -84,7 +84,7 @@ export async function runTrial(options: TrialOptions): Promise<Verdict | undefin
   const view = place && (await viewPostgres(place));
   const random = createRandom(seed);
   const gateway = await createFakeGateway();
-  const wire = await createFaultyWire(gateway.url, FAULTS, random.fork("wire"));
+  const wire = await createFaultyWire(gateway.url, { ...FAULTS, ...mode.faults }, random.fork("wire"));
   try {
     const emitter = createEmitter(gateway, random.fork("emitter"), mode.sessions);
     const ledgers = view === undefined ? await makeLedgers(options) : Array.from({ length: mode.hosts }, () => "");
