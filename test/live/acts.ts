@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ProactiveMessage, RunOutcome } from "../../src/index.ts";
 import { textOf } from "./message-text.ts";
 import type { GatewayEvent, Operator } from "./operator.ts";
@@ -79,10 +80,18 @@ async function forceCron(operator: Operator, jobId: string, attempt = 1): Promis
   return end;
 }
 
-/** Waits until the driving connection has heard the agent say a text, and resolves with the key of the session it was said in; not among the oldest `after` events. */
-export async function said(operator: Operator, text: string, after = 0): Promise<string> {
+/**
+ * Waits until the driving connection has heard the agent say a text, and resolves with the key of the session it was said
+ * in. `after`: not among the oldest events. `inSession`: only there.
+ */
+export async function said(
+  operator: Operator,
+  text: string,
+  { after = 0, inSession }: { readonly after?: number; readonly inSession?: string } = {},
+): Promise<string> {
   const start = text.slice(0, 60);
   const isIt = ({ event, payload }: GatewayEvent): boolean => {
+    if (inSession !== undefined && payload.sessionKey !== inSession) return false;
     const message = payload.message as { readonly role?: string; readonly content?: unknown } | undefined;
     if (event !== "session.message" && !(event === "chat" && payload.state === "final")) return false;
     return message?.role === "assistant" && textOf(message).startsWith(start);
@@ -91,12 +100,33 @@ export async function said(operator: Operator, text: string, after = 0): Promise
   return String(payload.sessionKey);
 }
 
+/** Waits until all runs that the driving connection has seen beginning in a session have ended. */
+export async function idle({ heard }: Operator, sessionKey: string): Promise<void> {
+  const isPhase = ({ event, payload }: GatewayEvent, ...phases: readonly string[]): boolean =>
+    event === "sessions.changed" && phases.includes(String(payload.phase));
+  const begun = heard.items.filter((each) => each.payload.sessionKey === sessionKey && isPhase(each, "start"));
+  for (const { runId } of begun.map(({ payload }) => payload))
+    await heard.when(`run ${runId} to end`, (each) => each.payload.runId === runId && isPhase(each, "end", "error"));
+}
+
 /** Waits for the final of a run, and resolves with its text. */
 export async function answer(operator: Operator, runId: string): Promise<string> {
   const { payload } = await operator.heard.when(`run ${runId} to be final`, ({ event, payload }) => {
     return event === "chat" && payload.runId === runId && payload.state === "final";
   });
   return textOf(Object(payload.message)).trimEnd();
+}
+
+const wakes: number[] = [];
+/** From the sixth within a minute on a Gateway holds wakes and reminders back, and drops some. */
+const WAKES_A_MINUTE = 5;
+
+/** Waits until an agent may be woken again, and counts that it is. */
+export async function calm(): Promise<void> {
+  const before = wakes.at(-WAKES_A_MINUTE) ?? 0;
+  const waitMs = before + 61_000 - Date.now();
+  if (waitMs > 0) await delay(waitMs);
+  wakes.push(Date.now());
 }
 
 /** Has the main agent's heart beat once, with an instruction. */

@@ -1,4 +1,5 @@
 import { isAtLeast } from "./releases.ts";
+import { BOT_TOKEN } from "./telegram.ts";
 
 /** What the configuration of a {@link LiveGateway} depends on. */
 export interface GatewayConfigInput {
@@ -11,14 +12,16 @@ export interface GatewayConfigInput {
   readonly logFile: string;
   /** The addresses whose `X-Forwarded-For` it believes. */
   readonly trustedProxies?: readonly string[];
+  /** Where Telegram's Bot API is. Without it the Gateway has no channel. */
+  readonly telegramUrl?: string;
 }
 
 /**
- * The configuration of a Gateway that has one stub model, no channels, and heartbeats only when a
- * scenario asks for one.
+ * The configuration of a Gateway that has one stub model, no channels but the stub of Telegram, and heartbeats only
+ * when a scenario asks for one.
  */
 export function gatewayConfig(input: GatewayConfigInput): object {
-  const { version, port, token, modelUrl, workspace, logFile, trustedProxies } = input;
+  const { version, port, token, modelUrl, workspace, logFile, trustedProxies, telegramUrl } = input;
   const [since81, since96] = [isAtLeast(version, "2026.8.1"), isAtLeast(version, "2026.9.6")];
   return {
     gateway: {
@@ -44,17 +47,23 @@ export function gatewayConfig(input: GatewayConfigInput): object {
         maxConcurrent: 16,
       },
       ...(since81
-        ? { entries: { main: { default: true }, second: {} } }
+        ? { entries: { main: { default: true }, ...(telegramUrl === undefined && { second: {} }) } }
         : { list: [{ id: "main", default: true }, { id: "second" }] }),
     },
     ...(since96 && { session: { notifyOnCreate: false } }),
     // What is said to a busy agent is answered afterwards, and not in the middle.
     messages: { queue: { mode: "followup" } },
     logging: { file: logFile },
-    plugins: { enabled: false },
+    plugins: telegramUrl === undefined ? { enabled: false } : { enabled: true, allow: ["telegram"] },
+    ...(telegramUrl !== undefined && { channels: { telegram: telegramChannel(telegramUrl) } }),
     browser: { enabled: false },
     cron: { enabled: true },
   };
+}
+
+/** Anybody may write to the bot. */
+function telegramChannel(apiRoot: string): object {
+  return { enabled: true, botToken: BOT_TOKEN, apiRoot, dmPolicy: "open", allowFrom: ["*"] };
 }
 
 function provider(baseUrl: string): object {

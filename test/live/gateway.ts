@@ -72,7 +72,9 @@ export async function createGateway(
     workspace,
     logFile: path.join(folder, "gateway.jsonl"),
   };
+  let hasChannels = false;
   const configure = async (change: Partial<GatewayConfigInput> = {}): Promise<void> => {
+    hasChannels = change.telegramUrl !== undefined;
     // What the Gateway has written there of its own stays: 2026.8.1 takes a file without it for damaged.
     const kept = await readFile(files.config, "utf8").catch(() => "{}");
     await writeFile(files.config, JSON.stringify({ ...JSON.parse(kept), ...gatewayConfig({ ...input, ...change }) }));
@@ -96,7 +98,7 @@ export async function createGateway(
     kill,
     configure,
     async cli(...args) {
-      const env = environment(installation, files);
+      const env = environment(installation, files, hasChannels);
       const { stdout } = await run(installation.node, [installation.entry, ...args], {
         cwd: folder,
         env,
@@ -106,7 +108,7 @@ export async function createGateway(
     },
     async start() {
       for (let attempt = 1; ; attempt += 1) {
-        child = spawnGateway(installation, nodeArgs, folder, port, environment(installation, files));
+        child = spawnGateway(installation, nodeArgs, folder, port, environment(installation, files, hasChannels));
         try {
           return await within(START_TIMEOUT_MS, `the Gateway to be ready (its log: ${logFile})`, ready(child, logFile));
         } catch (error) {
@@ -163,6 +165,7 @@ function ready(child: ChildProcess, logFile: string): Promise<void> {
 function environment(
   installation: Installation,
   files: { readonly config: string; readonly state: string; readonly home: string },
+  hasChannels: boolean,
 ): NodeJS.ProcessEnv {
   return {
     PATH: `${path.dirname(installation.node)}${path.delimiter}${process.env.PATH ?? ""}`,
@@ -176,7 +179,7 @@ function environment(
     OPENCLAW_NO_RESPAWN: "1",
     OPENCLAW_NO_AUTO_UPDATE: "1",
     OPENCLAW_EXEC_SHELL_SNAPSHOT: "0",
-    OPENCLAW_SKIP_CHANNELS: "1",
+    ...(!hasChannels && { OPENCLAW_SKIP_CHANNELS: "1" }),
     OPENCLAW_SKIP_GMAIL_WATCHER: "1",
     OPENCLAW_SKIP_CANVAS_HOST: "1",
     OPENCLAW_SKIP_ACPX_RUNTIME_PROBE: "1",

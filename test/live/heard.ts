@@ -7,13 +7,13 @@ export interface Heard<T> {
   add(item: T): void;
   /**
    * The first item that matches, among those heard and those to come; not among the oldest `after`
-   * ones. `what` names it in the error. Rejects when it has not come after two minutes.
+   * ones. `what` names it in the error. Rejects when it has not come after five minutes.
    */
   when(what: string, matches: (item: T) => boolean, after?: number): Promise<T>;
 }
 
 // The Gateway holds a wake back for up to a minute, and is slow on a busy machine.
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 
 export function createHeard<T>(): Heard<T> {
   const items: T[] = [];

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -7,6 +8,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ProactiveMessage } from "../../src/index.ts";
 import { createHeard } from "./heard.ts";
+import type { JournalEntry } from "./journal.ts";
 import type { TestedInbox } from "./tested-inbox.ts";
 import { within } from "./within.ts";
 
@@ -26,6 +28,7 @@ const START_TIMEOUT_MS = 60_000;
 export async function createInboxProcess(url: string, token: string): Promise<InboxProcess> {
   const folder = await mkdtemp(path.join(os.tmpdir(), "openclaw-inbox-process-"));
   const deliveries = path.join(folder, "deliveries.ndjson");
+  const journal = path.join(folder, "journal.ndjson");
   const messages = createHeard<ProactiveMessage>();
   const environment = {
     ...process.env,
@@ -33,6 +36,7 @@ export async function createInboxProcess(url: string, token: string): Promise<In
     LIVE_TOKEN: token,
     LIVE_LEDGER: path.join(folder, "inbox.db"),
     LIVE_DELIVERIES: deliveries,
+    LIVE_JOURNAL: journal,
   };
   // The file is the truth, what the process prints only says when to look: a killed one may not have come to print.
   const readDeliveries = async (): Promise<void> => {
@@ -51,6 +55,12 @@ export async function createInboxProcess(url: string, token: string): Promise<In
   };
   return {
     messages,
+    journal() {
+      if (!existsSync(journal)) return [];
+      // A killed process may have written half a line.
+      const lines = readFileSync(journal, "utf8").split("\n");
+      return lines.flatMap((line) => (/^\{.*\}$/.test(line) ? (JSON.parse(line) as JournalEntry) : []));
+    },
     kill,
     async start() {
       const started = spawn(process.execPath, ["--import", "tsx", PROGRAM], {

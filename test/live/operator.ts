@@ -21,7 +21,7 @@ export interface Operator {
 
 const HELLO_TIMEOUT_MS = 60_000;
 /** An old Gateway on a busy machine takes long to answer. */
-const REQUEST_TIMEOUT_MS = 120_000;
+const REQUEST_TIMEOUT_MS = 300_000;
 
 /** Connects with all rights and subscribes to every session. */
 export function connectOperator(url: string, token: string): Operator {

@@ -17,7 +17,11 @@ export interface OpenStage extends Omit<Stage, "defer"> {
 const PAUSE_AFTER_FIRST_USE_MS = 3_000;
 
 /** Starts a Gateway with a fresh home, uses each of its agents once, then connects the inbox. */
-export async function openStage(installation: Installation, options: GatewayProcessOptions = {}): Promise<OpenStage> {
+export async function openStage(
+  installation: Installation,
+  options: GatewayProcessOptions = {},
+  { note = false }: { note?: boolean } = {},
+): Promise<OpenStage> {
   const cleanUps: (() => Promise<unknown>)[] = [];
   let keepLogs = false;
   const close = async (keep: boolean): Promise<void> => {
@@ -41,7 +45,7 @@ export async function openStage(installation: Installation, options: GatewayProc
       await said(operator, text);
       await delay(PAUSE_AFTER_FIRST_USE_MS);
     }
-    const inbox = await openInbox(url, gateway.token);
+    const inbox = await openInbox(url, gateway.token, {}, { note });
     cleanUps.push(() => inbox.stop());
     return { operator, gateway, model, inbox, close };
   } catch (error) {

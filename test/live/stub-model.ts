@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Plan, planReply } from "./stub-script.ts";
+import { type OfferedTool, type Plan, planReply, withOffered } from "./stub-script.ts";
 
 /** A language model on loopback that says what its prompt tells it to; see {@link planReply}. */
 export interface StubModel {
@@ -35,6 +35,7 @@ interface CompletionRequest {
   readonly model?: string;
   readonly stream?: boolean;
   readonly messages?: readonly unknown[];
+  readonly tools?: readonly OfferedTool[];
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, otherwise: string): Promise<void> {
@@ -44,7 +45,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, otherw
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
   const body = JSON.parse(Buffer.concat(parts).toString("utf8")) as CompletionRequest;
-  const plan = planReply(body.messages ?? [], otherwise);
+  const plan = withOffered(planReply(body.messages ?? [], otherwise), body.tools);
   if (plan.kind === "fail") {
     return json(response, plan.status, {
       error: { message: `stub says ${plan.status}`, type: "stub_error", code: "stub_error" },

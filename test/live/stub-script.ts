@@ -47,6 +47,23 @@ export function planReply(messages: readonly unknown[], otherwise = "stub: the p
   return { kind: "tool", delayMs, text: before, pieces: wordsOf(before), toolName, toolArgs };
 }
 
+/**
+ * The plan with the tools that a request offers. From some release on a Gateway offers few of its tools by name, and the rest
+ * through `tool_call`.
+ */
+export function withOffered(plan: Plan, tools: readonly OfferedTool[] = []): Plan {
+  if (plan.kind !== "tool") return plan;
+  const names = tools.map((tool) => tool.function?.name);
+  if (names.includes(plan.toolName) || !names.includes("tool_call")) return plan;
+  const toolArgs = JSON.stringify({ id: plan.toolName, args: JSON.parse(plan.toolArgs) });
+  return { ...plan, toolName: "tool_call", toolArgs };
+}
+
+/** A tool as an OpenAI-compatible request has it. */
+export interface OfferedTool {
+  readonly function?: { readonly name?: string };
+}
+
 /** `w1 w2 w3 ...`, `count` of them, twenty a line; 3,500 are a little over 20,000 characters. */
 export function numberedWords(count: number, first = 1): string {
   return Array.from({ length: count }, (_, index) => `w${index + first}${(index + 1) % 20 === 0 ? "\n" : ""}`)

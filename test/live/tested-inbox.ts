@@ -1,5 +1,6 @@
 import {
   createInbox,
+  gatewaySource,
   type Inbox,
   type InboxOptions,
   type LinkStatus,
@@ -8,12 +9,15 @@ import {
   type RunOutcome,
 } from "../../src/index.ts";
 import { createHeard, type Heard } from "./heard.ts";
+import { type JournalEntry, journaled } from "./journal.ts";
 import { within } from "./within.ts";
 
 /** What the scenarios see of an inbox, in this process or another. */
 export interface TestedInbox {
   /** What the handler was called with, in that order. */
   readonly messages: Heard<ProactiveMessage>;
+  /** What went between it and the Gateway, if that is noted. */
+  journal(): readonly JournalEntry[];
 }
 
 /** An inbox of this process. */
@@ -46,13 +50,20 @@ const driftPrinter: Logger = {
 
 const START_TIMEOUT_MS = 120_000;
 
-/** Starts an inbox as a host would, and resolves when its link is live. */
-export async function openInbox(url: string, token: string, options: InboxOptions = {}): Promise<LocalInbox> {
+/** Starts an inbox as a host would, and resolves when its link is live. `note` keeps a journal. */
+export async function openInbox(
+  url: string,
+  token: string,
+  options: InboxOptions = {},
+  { note = false }: { note?: boolean } = {},
+): Promise<LocalInbox> {
   const messages = createHeard<ProactiveMessage>();
   const outcomes = createHeard<RunOutcome>();
   const changes = createHeard<LinkStatus>();
+  const entries: JournalEntry[] = [];
+  const gateway = { url, token, name: GATEWAY_NAME };
   const inbox = createInbox({
-    gateway: { url, token, name: GATEWAY_NAME },
+    ...(note ? { source: journaled(gatewaySource(gateway), (entry) => entries.push(entry)) } : { gateway }),
     deliver: (message) => messages.add(message),
     logger: driftPrinter,
     ...options,
@@ -71,6 +82,7 @@ export async function openInbox(url: string, token: string, options: InboxOption
   await live("at its start");
   return {
     messages,
+    journal: () => entries,
     outcomes,
     live,
     download: (id, options) => inbox.download(id, options),

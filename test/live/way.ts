@@ -1,5 +1,6 @@
 import type { ProactiveMessage } from "../../src/index.ts";
 import { handedOver } from "./acts.ts";
+import type { JournalEntry } from "./journal.ts";
 import { startProxy, type TcpProxy } from "./proxy.ts";
 import type { Expectation, Scenario, Stage } from "./scenario.ts";
 import { type LocalInbox, openInbox } from "./tested-inbox.ts";
@@ -16,7 +17,7 @@ export interface Way {
   prepare(stage: Stage): Promise<Speech>;
 }
 
-/** Has the agent speak, and resolves once the driving connection has seen that it did. */
+/** Has the agent speak, and resolves once the driving connection has seen that it did, and that the run is over. */
 export type Speech = () => Promise<Spoken>;
 
 /** What the agent said. */
@@ -43,7 +44,7 @@ export function scenariosOf(ways: readonly Way[]): readonly Scenario[] {
 export async function behindProxy(stage: Stage): Promise<{ readonly inbox: LocalInbox; readonly proxy: TcpProxy }> {
   const proxy = await startProxy(stage.gateway.port);
   stage.defer(() => proxy.close());
-  const inbox = await openInbox(proxy.url, stage.gateway.token);
+  const inbox = await openInbox(proxy.url, stage.gateway.token, {}, { note: true });
   stage.defer(() => inbox.stop());
   return { inbox, proxy };
 }
@@ -62,10 +63,27 @@ async function missed(way: Way, stage: Stage): Promise<readonly Expectation[]> {
   const speak = await way.prepare({ ...stage, inbox });
   proxy.cut();
   const spoken = await speak();
+  const before = inbox.journal().length;
   proxy.mend();
-  const caughtUp = { ...spoken, like: { ...(spoken.likeMissed ?? spoken.like), recovered: true } };
+  const { likeMissed: like = spoken.like, ...rest } = spoken;
+  const caughtUp = { ...rest, ...(like && { like }) };
   // The inbox that was never cut has heard it, too.
-  return Promise.all([expectation(inbox, caughtUp), expectation(stage.inbox, spoken)]);
+  const expectations = await Promise.all([expectation(inbox, caughtUp), expectation(stage.inbox, spoken)]);
+  checkRecovered(inbox, spoken, before);
+  return expectations;
+}
+
+/**
+ * Throws when the last text is not marked as recovered, though nothing of it came live since `before`, a number of the
+ * journal's entries. A busy Gateway may send a row or the end after all that was waited for.
+ */
+export function checkRecovered(inbox: LocalInbox, { sessionKey, texts }: Spoken, before: number): void {
+  const isSign = ({ words, ...entry }: JournalEntry): boolean =>
+    entry.sessionKey === sessionKey && /^(?:row \d+ assistant|chat final|sessions\.changed end)/.test(words);
+  const start = texts.at(-1)?.slice(0, 60) ?? "";
+  const message = inbox.messages.items.find((one) => one.sessionKey === sessionKey && one.text.startsWith(start));
+  if (message?.recovered === true) return;
+  if (!inbox.journal().slice(before).some(isSign)) throw new Error(`"${start}" was missed, and is not recovered`);
 }
 
 async function expectation(inbox: LocalInbox, spoken: Spoken): Promise<Expectation> {

@@ -1,7 +1,7 @@
 import { askAgent, handedOver, newSession, onTheWire } from "../acts.ts";
 import type { Expectation, Scenario, Stage } from "../scenario.ts";
 import { numberedWords } from "../stub-script.ts";
-import { behindProxy } from "../way.ts";
+import { behindProxy, checkRecovered } from "../way.ts";
 
 /** The inbox's connection breaks, each with an inbox and a proxy of its own. */
 export const cutScenarios: readonly Scenario[] = [
@@ -32,8 +32,10 @@ async function endedMeanwhile(stage: Stage): Promise<readonly Expectation[]> {
   await onTheWire(stage.operator, runId, "delta", 3);
   proxy.cut();
   await onTheWire(stage.operator, runId, "final");
+  const before = inbox.journal().length;
   proxy.mend();
-  const text = numberedWords(20);
-  await handedOver(inbox, sessionKey, text, { recovered: true });
-  return [{ inbox, sessionKey, texts: [text] }];
+  const texts = [numberedWords(20)] as const;
+  await handedOver(inbox, sessionKey, texts[0]);
+  checkRecovered(inbox, { sessionKey, texts }, before);
+  return [{ inbox, sessionKey, texts }];
 }

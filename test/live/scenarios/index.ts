@@ -1,6 +1,7 @@
 import type { Scenario } from "../scenario.ts";
 import { scenariosOf } from "../way.ts";
 import { attachmentScenarios } from "./attachments.ts";
+import { channelWays } from "./channel.ts";
 import { cutScenarios } from "./cut.ts";
 import { gatewayRestartScenarios } from "./gateway-restart.ts";
 import { ownRestartScenarios } from "./own-restart.ts";
@@ -16,8 +17,10 @@ export const scenarios: readonly Scenario[] = [
   ...attachmentScenarios,
   ...cutScenarios,
   ...ownRestartScenarios,
-  ...gatewayRestartScenarios,
+  ...scenariosOf(channelWays),
   ...pairingScenarios,
+  // Last: a Gateway that was killed may take minutes to end when it is asked to.
+  ...gatewayRestartScenarios,
 ];
 
 const SMOKE: ReadonlySet<string> = new Set([

@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { filter, firstValueFrom } from "rxjs";
 import { createDevice, createInbox, type GatewayOptions } from "../../../src/index.ts";
 import { askAgent, handedOver, newSession, unique } from "../acts.ts";
 import { startForwardingProxy } from "../forwarding-proxy.ts";
@@ -59,14 +60,14 @@ async function play(stage: Stage): Promise<readonly Expectation[]> {
   return [{ inbox, sessionKey, texts: [text] }];
 }
 
-/** Connects, and expects to be told these words. */
+/** Connects, and expects to be told these words; a Gateway that is still starting first says so. */
 async function pausedFor(gateway: GatewayOptions, words: string): Promise<void> {
   const inbox = createInbox({ gateway });
+  const told = firstValueFrom(inbox.links$.pipe(filter(({ state }) => state === "paused" || state === "live")));
   await inbox.start();
-  const [link] = inbox.links();
-  await inbox.stop();
-  if (link?.state !== "paused" || link.reason?.includes(words) !== true)
-    throw new Error(`expected the link to be paused for "${words}", it is ${link?.state}: ${link?.reason}`);
+  const link = await within(PAIR_TIMEOUT_MS, `a connection to be told "${words}"`, told).finally(() => inbox.stop());
+  if (link.state !== "paused" || link.reason?.includes(words) !== true)
+    throw new Error(`expected the link to be paused for "${words}", it is ${link.state}: ${link.reason}`);
 }
 
 /** Runs `openclaw-inbox pair`, does what it prints, and waits until it says that it is done. */

@@ -4,11 +4,13 @@
 //
 // Agents speak in every way, while the connection is cut, our process is killed, and the Gateway is stopped and killed. Three
 // inboxes listen: one directly, one whose connection is cut, one with a ledger file in a process that is killed.
+// For each text that is wrong it prints what went between the inbox and the Gateway then: names, ids and lengths.
 // Exit code 0: each text was handed over once, where it was said, and nothing else was. 1: anything else.
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createInboxProcess } from "../inbox-process.ts";
 import { installGateway } from "../install.ts";
+import { linesAbout } from "../journal.ts";
 import { startProxy } from "../proxy.ts";
 import { chosenReleases } from "../releases.ts";
 import { type OpenStage, openStage } from "../stage.ts";
@@ -38,7 +40,7 @@ process.once("SIGINT", () => process.exit(130));
 const [version = ""] = chosenReleases(values.openclaw);
 const installation = await installGateway(version, print);
 print(`soak of ${minutes} minutes against openclaw ${version}, --seed ${seed}`);
-const stage = await openStage(installation);
+const stage = await openStage(installation, {}, { note: true });
 try {
   process.exitCode = (await soak(stage)) ? 0 : 1;
 } finally {
@@ -47,7 +49,7 @@ try {
 
 async function soak({ gateway, operator, inbox: direct }: OpenStage): Promise<boolean> {
   const proxy = await startProxy(gateway.port);
-  const cut = await openInbox(proxy.url, gateway.token);
+  const cut = await openInbox(proxy.url, gateway.token, {}, { note: true });
   const killed = await createInboxProcess(`ws://127.0.0.1:${gateway.port}`, gateway.token);
   try {
     await killed.start();
@@ -71,8 +73,8 @@ async function soak({ gateway, operator, inbox: direct }: OpenStage): Promise<bo
     });
     if (operator.broken() !== undefined)
       print(`THE GATEWAY BROKE BY ITSELF: "${operator.broken()}". THE REST SAYS NOTHING.`);
-    return Object.entries(verdicts)
-      .map(([name, verdict]) => tell(name, verdict))
+    return Object.entries(inboxes)
+      .map(([name, inbox]) => tell(name, verdicts[name] as Verdict, inbox))
       .every(Boolean);
   } finally {
     await killed.dispose();
@@ -97,11 +99,21 @@ async function soak({ gateway, operator, inbox: direct }: OpenStage): Promise<bo
   }
 }
 
-function tell(name: string, { messages, lost, twice, other, misplaced, repeated }: Verdict): boolean {
+function tell(name: string, verdict: Verdict, { journal, messages: handedOver }: TestedInbox): boolean {
+  const { messages, lost, twice, other, misplaced, repeated } = verdict;
   const counts = { lost, twice, "other text": other, misplaced };
   const words = Object.entries(counts).map(([what, texts]) => `${what} ${texts.length}`);
   print(`${name}: ${messages} messages, ${words.join(", ")}, again after a kill ${repeated}`);
-  for (const [what, texts] of Object.entries(counts)) for (const text of texts) print(`  ${what}: ${text}`);
+  for (const [what, texts] of Object.entries(counts))
+    for (const finding of texts) {
+      print(`  ${what}: ${finding.words}; runs ${finding.runIds.join(", ")}`);
+      const given = handedOver.items.map(({ runId, sessionKey, text, recovered, completedAt: at }) => {
+        const words = `HANDED OVER ${runId} (${text.length})${recovered ? " recovered" : ""}`;
+        return { at, sessionKey, runIds: [runId], words };
+      });
+      const entries = [...journal(), ...given].sort((a, b) => a.at - b.at);
+      for (const line of linesAbout(entries, finding)) print(`    ${line}`);
+    }
   return Object.values(counts).every((texts) => texts.length === 0);
 }
 
