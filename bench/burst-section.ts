@@ -20,10 +20,10 @@ export async function burstSection({ fewRounds, everything }: Effort): Promise<S
     spread((answers[row] ?? []).map((answer) => answer[field]));
   return {
     title: "After an outage",
-    text: `A fake Gateway in another process cuts every socket, and its agents speak before anybody is back. From the first
-hello after that until every message is delivered (each is checked) and every link is live. The ledger is in memory. The
-delay is the longest that the event loop was kept, other processes' work included; memory is what the process grew by.
-The Gateway's process works meanwhile, on the same machine.`,
+    text: `A fake Gateway in another process cuts every socket, and its agents speak before anybody is back. Measured is the time from
+the first hello after that until every message is delivered and every link is live. Each message is checked. The ledger is in
+memory. The delay is the longest time that the event loop was blocked, with the work of other processes. The memory is what
+the process grew by. The Gateway's process works meanwhile, on the same machine.`,
     header: ["", "seconds", "CPU s of the inbox", "requests", "longest delay, ms", "MiB more"],
     rows: measured.map(([name], row) => [
       name,

@@ -66,17 +66,18 @@ export async function durableSection({ durableMs, rounds, fewRounds, everything 
     ] ?? [];
   return {
     title: "Messages that are on disk",
-    text: `From a message's arrival to the record that its handler, which does nothing, has returned; two bursts of 250 at a
-time, with 16 handlers at once, for as long for each rival; every text is checked. CPU time is that of this process alone: Redis and Postgres spend theirs in processes of their own, SQLite does its work
-in ours. What each promises differs:
+    text: `Measured from a message's arrival to the record that its handler has returned. The handler does nothing. Messages come in two
+bursts of 250 at a time, with 16 handlers at once, for the same time for each rival. Every text is checked. CPU time is that of this
+process alone. Redis and Postgres spend theirs in their own processes, and SQLite works in ours. The rivals do not promise the same:
 
 - The inbox records a message before the handler is called and again after it, once for each id and in the order of its
-  session; with a file or Postgres both are on disk. What it does beside (frames, runs, dedup) is in its figures.
-- BullMQ records a job in Redis, once for each id, without order between jobs. With \`everysec\` up to a second of them is
-  lost when the machine loses power; with \`always\` none.
-- graphile-worker, with a queue for each session, keeps their order; it has each job on disk before and after.
-- pg-boss fetches jobs in batches, twice a second unless it is told of new ones, as here; it keeps no order.
-- Bare: an insert and an update, each a transaction that is on disk; no order, no retries, no memory of what was delivered.`,
+  session. With a file or Postgres both records are on disk. Its figures include frames, runs and dedup.
+- BullMQ records a job in Redis, once for each id, without order between jobs. When the machine loses power, \`everysec\` loses
+  up to a second of them, and \`always\` loses none.
+- graphile-worker has a queue for each session and keeps their order. Each job is on disk before and after.
+- pg-boss fetches jobs in batches, twice a second. Here it also fetches when a new job is reported to it. It keeps no order.
+- Bare: an insert and an update, each in a transaction that is on disk. There is no order, no retry, and no memory of what was
+  delivered.`,
     header: ["", "sessions", "characters", "messages/s", "CPU µs per message"],
     rows: tasks.map(({ rival, sessions, chars }, i) => {
       const measured = answers[i] ?? [];

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInbox, type Source, type SourceListener } from "../src/index.ts";
+import { bareFileLedger } from "./bare-file.ts";
 import { deltaHeavy, Traffic } from "./traffic.ts";
 
 /** What to measure in one process. */
 export interface LatencyTask {
   readonly eventsPerSecond: number;
   readonly seconds: number;
-  readonly ledger: "memory" | "file";
+  readonly ledger: "memory" | "file" | "bare file";
 }
 
 /** The time from a final's arrival to the handler's call, in ms. */
@@ -57,6 +58,7 @@ async function measureBy(clock: ClockMs, { eventsPerSecond, seconds, ledger }: L
   const inbox = createInbox({
     source,
     ...(ledger === "file" && { ledger: join(folder, "bench.db") }),
+    ...(ledger === "bare file" && { ledger: bareFileLedger(join(folder, "bare")) }),
     deliver({ runId, text }) {
       const due = dueAt.get(runId);
       if (due === undefined || text !== kind.text) throw new Error("A message that nobody sent");

@@ -16,8 +16,8 @@ export async function loadingSection({ rounds, everything }: Effort): Promise<Se
   return {
     title: "Installing and importing",
     text: `A process starts, imports, and ends: medians of 11 starts of each, in turn. The Gateway's client, SQLite, Postgres, the
-inspector and the metrics are loaded by those who use them. The megabytes are those of the files, of the package and all
-that comes with it; with blocks of 4 kB a file system needs half as much again.`,
+inspector and the metrics are loaded only when they are used. The megabytes are the sizes of all files, of the package and
+of all that comes with it. With blocks of 4 kB a file system needs half as much again.`,
     header: ["a process that loads", "ms"],
     rows: (Object.keys(shown) as (keyof typeof shown)[]).map((name) => [shown[name], digits(msOf(name).median)]),
     budgets: [

@@ -100,13 +100,14 @@ function document(
 ${charts.join("\n\n")}
 
 Written by \`npm run bench\` on ${date}: ${machine}, Node ${process.version}, commit ${commit}.
-The machine's load average over the last quarter of an hour was ${load}; above 1 or so, other processes were at work, too.
-${stolen === undefined ? "" : `It is a virtual one, and its host gave ${digits(stolen)} % of its time to others.\n`}
-Every figure comes from a process of its own; rivals take turns, round after round, and a ratio is that of two
-measurements of one round. Given are the median and, in brackets, the least and the most. \`npm run bench -- --check\`
-measures briefly, beside whatever else the machine does, and fails when a budget is missed by more than
-${Math.round((SLACK - 1) * 100)} %, ${BRIEF_ATTEMPTS} times in a row. It lets times by the clock, and what is explained under "What is missed", pass
-up to a limit of its own, since other processes decide about them.
+The machine's load average over the last quarter of an hour was ${load}. Above 1 or so, other processes were at work, too.
+${stolen === undefined ? "" : `It is a virtual machine, and its host gave ${digits(stolen)} % of its time to others.\n`}
+Every figure comes from a process of its own. Rivals take turns, round after round. A ratio compares two measurements of the
+same round. The tables have the median and, in brackets, the least and the most.
+
+\`npm run bench -- --check\` measures briefly, beside whatever else the machine does. It fails when a budget is missed by more than
+${Math.round((SLACK - 1) * 100)} %, ${BRIEF_ATTEMPTS} times in a row. Times by the clock have a higher limit of their own, because other processes decide about them.
+So does what is explained under "What is missed".
 
 ${budgetTable(budgets)}
 

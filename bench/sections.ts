@@ -47,9 +47,9 @@ export async function memorySection({ memoryLive: live, fewRounds }: Effort): Pr
   const bytes = (pick: (memory: (typeof ours)[number]) => number) => digits(median(ours.map(pick)));
   return {
     title: "Memory",
-    text: `Heap after a full collection, with ${digits(live)} live runs, above their texts. A run holds its actor, its place in the
-supervisor's map, and, until \`dedupWindowMs\` has passed, the keys of its events. "Afterwards" is what is left of each
-run once all have come and gone and every window has passed.`,
+    text: `The heap after a full collection, with ${digits(live)} live runs and without their texts. A run holds its actor and its place in the
+supervisor's map. Until \`dedupWindowMs\` has passed, it also holds the keys of its events. "Afterwards" is what is left of each
+run when all have ended and every window has passed.`,
     header: ["", "bytes per run"],
     rows: [
       ["a live run that has just spoken", bytes(({ perRun }) => perRun)],
@@ -83,6 +83,7 @@ export async function latencySection({
     tasks.push(
       { eventsPerSecond: 10_000, seconds, ledger: "memory" },
       { eventsPerSecond: 10_000, seconds, ledger: "file" },
+      { eventsPerSecond: 2_000, seconds, ledger: "bare file" },
     );
   }
   const answers = await askInRounds("latency", tasks, everything ? rounds : fewRounds);
@@ -91,7 +92,7 @@ export async function latencySection({
     (["cpu", "wall"] as const).map((clock) => {
       const measured = (answers[i] ?? []).map((answer) => answer[clock]);
       return [
-        ledger === "memory" ? "in memory" : "file",
+        ledger === "memory" ? "in memory" : ledger,
         digits(eventsPerSecond),
         clock === "cpu" ? "the process's CPU time" : "wall clock",
         ...(["p50", "p99", "p999"] as const).map((share) => digits(median(measured.map((at) => at[share])))),
@@ -101,10 +102,11 @@ export async function latencySection({
   return {
     title: "Latency, from a final's arrival to the handler's call",
     text: `In milliseconds, in a whole inbox with 100 live runs that end after 20 deltas. A frame arrives when it is due, whether
-the process has time for it or not. By the wall clock, whatever else the machine does is in it; by the process's own
-CPU time, what its threads do beside each other (compiling, collecting garbage) is added up, and waiting for the disk is
-not in it. Both are more than the process alone would need by the wall clock; the budget without a disk is about the
-lesser, those with a file are about the wall clock.`,
+the process has time for it or not. The wall clock includes what else the machine does. The process's own CPU time adds up
+what its threads do at the same time (compiling, collecting garbage). It does not include waiting for the disk. Both are
+more than the process alone would need by the wall clock. The budget without a disk is for the lesser of the two. The
+budgets with a file are for the wall clock. With "bare file" the ledger is in memory, and a thread writes and flushes two
+pages for each message. Less than that no message on disk can take.`,
     header: ["ledger", "events/s", "by", "p50", "p99", "p99.9"],
     rows,
     budgets: [
@@ -129,7 +131,7 @@ function latencyChart(
 ): Chart {
   const names = { p50: "half of them", p99: "99 of 100", p999: "999 of 1,000" } as const;
   const bars = tasks.flatMap(({ ledger, eventsPerSecond }, i) => {
-    if (eventsPerSecond !== 2_000) return [];
+    if (eventsPerSecond !== 2_000 || ledger === "bare file") return [];
     return (["p50", "p99", "p999"] as const).map((share) => {
       const value = median((answers[i] ?? []).map(({ wall }) => wall[share]));
       const where = ledger === "memory" ? "in memory" : "SQLite file";
@@ -154,12 +156,11 @@ export async function inspectionSection(): Promise<Section> {
   const over = (rival: Inspected) => spread(rounds.map((round) => round[rival] / round["no inspector"]));
   return {
     title: "The inspector",
-    text: `Delta-heavy frames from a fake Gateway in another process, 2,000 a second by the inbox's clock, of 10,000 live runs, into a
-whole inbox over a real WebSocket; the page, a third process, reads all it is sent. CPU time is that of the inbox's
-process, compiling and collecting garbage included. The three inboxes are there at once and take turns of 10,000 frames,
-${task.turns} of them in a round: whatever slows the machine down meets all three. In a turn the clock moves by the frames that
-have come, so that the process is busy all the while: one that waits most of the time finds its caches emptied by
-whatever else the machine does.`,
+    text: `A fake Gateway in another process sends delta-heavy frames of 10,000 live runs over a real WebSocket into a whole inbox. It
+sends 2,000 a second by the inbox's clock. The page is a third process and reads all it is sent. CPU time is that of the inbox's
+process, with compiling and collecting garbage. The three inboxes run at once. They take turns of 10,000 frames, with
+${task.turns} turns in a round, so whatever slows the machine down affects all three. In a turn the clock moves with the frames that have
+come, so the process is always busy. If it waited most of the time, other processes would empty its caches.`,
     header: ["", "CPU µs per frame", "over none"],
     rows: [
       ["without an inspector", cost("no inspector"), ""],
@@ -183,9 +184,9 @@ export async function longReplySection({ words, fewRounds }: Effort): Promise<Se
   const answers = await askInRounds("longReply", tasks, fewRounds);
   return {
     title: "Long replies",
-    text: `One reply in 200 deltas, each of which repeats the whole text so far, as protocol 4 does; medians over its second half, in
-microseconds per delta. Ours is everything but \`JSON.parse\`. In between come deltas of a run of a few words: what these
-cost more beside a longer reply is the garbage collector's work on the parsed megabytes, and cold caches.`,
+    text: `One reply comes in 200 deltas, and each repeats the whole text so far, as in protocol 4. The figures are medians over its second
+half, in microseconds per delta. Ours is everything but \`JSON.parse\`. Deltas of a run of a few words come in between. Beside a
+longer reply they cost more: the garbage collector works on the parsed megabytes, and caches are cold.`,
     header: [
       "words",
       "characters of the last frame",
@@ -223,8 +224,8 @@ export async function socketSection({ rounds, events }: Effort): Promise<Section
   const answers = await askInRounds("sockets", tasks, rounds);
   return {
     title: "Over a loopback WebSocket",
-    text: `Delta-heavy frames from a fake Gateway in another process, into a whole inbox. The sender shares the machine and
-bounds the frames per second; the CPU time per frame is the listener's alone.`,
+    text: `A fake Gateway in another process sends delta-heavy frames into a whole inbox. The sender shares the machine and limits the
+frames per second. The CPU time per frame is the listener's alone.`,
     header: ["listener", "CPU µs per frame", "frames/s"],
     rows: rivals.map((rival, i) => [
       names[rival] || `inbox with \`${rival}\``,
@@ -246,9 +247,9 @@ export async function distinctSection({ fewRounds }: Effort): Promise<Section> {
   const answers = await askInRounds("distinct", tasks, fewRounds);
   return {
     title: "`distinctWithin`",
-    text: `Keys as wide as ours, evenly over a window of 30 s, every tenth event the repeat of a key that is half a window old.
-"By group" is how the pipeline uses it: the run id once, the rest of the key a number. RxJS's \`distinct\` is flushed every
-30 s and so lets repeats pass. The naive filter searches an array: with a million keys it would take hours.`,
+    text: `The keys are as long as ours, evenly over a window of 30 s. Every tenth event repeats a key that is half a window old.
+"By group" is how the pipeline uses it: the run id is kept once, and the rest of the key is a number. RxJS's \`distinct\` is
+flushed every 30 s, and so lets repeats pass. The naive filter searches an array. With a million keys it would take hours.`,
     header: ["operator", "keys in the window", "CPU µs per event", "bytes per key", "repeats let through"],
     rows: tasks.map(({ rival, keys }, i) => {
       const measured = answers[i] ?? [];

@@ -53,12 +53,12 @@ export async function throughputSection(effort: Effort): Promise<Section> {
   ];
   return {
     title: "Throughput, in memory",
-    text: `Frames as text in, messages out; each message is checked. CPU time is that of the whole process with its
-garbage collector's threads, frames/s is by the wall clock. A delta-heavy run has 200 deltas and a final (frames of 890
-characters on average), a short run two deltas and a final (300 characters), both made from recordings of a real
-Gateway. Events come from a run chosen at random; a run that ends is followed by a new one. The idiomatic supervisor
-gets its first 10,000 or 100,000 runs all in one step, since one by one would take it minutes or hours, and is measured
-with as many in one round only.`,
+    text: `Frames come in as text, and messages go out. Each message is checked. CPU time is that of the whole process with its
+garbage collector's threads. The frames/s are by the wall clock. A delta-heavy run has 200 deltas and a final, with frames of
+890 characters on average. A short run has two deltas and a final, with 300 characters. Both are made from recordings of a
+real Gateway. Each event belongs to a run chosen at random, and a run that ends is followed by a new one. The idiomatic supervisor
+gets its first 10,000 or 100,000 runs in one step, because one by one would take it minutes or hours. With as many runs it
+is measured in one round only.`,
     header: ["rival", "traffic", "live runs", "CPU µs per frame", "frames/s", "over the floor"],
     rows,
     budgets,
