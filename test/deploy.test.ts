@@ -73,6 +73,20 @@ describe("the systemd unit", () => {
     for (const [, name = ""] of unit.matchAll(/\b(OPENCLAW_[A-Z_]+)=/g)) expect(known, name).toContain(name);
     expect(unit).toMatch(/^ExecStart=\/usr\/bin\/env openclaw-inbox listen/m);
   });
+
+  it("keeps its log, its ledger and its key", () => {
+    const unit = read("openclaw-inbox.service");
+    // Without a line of its own the log goes where the output goes, which is nowhere.
+    expect(unit).toContain("\nStandardOutput=null\n");
+    expect(unit).toContain("\nStandardError=journal\n");
+    const [, folder = ""] = /^StateDirectory=(.*)$/m.exec(unit) ?? [];
+    for (const variable of ["LEDGER", "DEVICE"])
+      expect(unit).toMatch(new RegExp(`^Environment=OPENCLAW_INBOX_${variable}=/var/lib/${folder}/\\S+$`, "m"));
+    // The key that the page's command makes is the one that the service reads.
+    const [, device = ""] = /(OPENCLAW_INBOX_DEVICE=\S+)/.exec(unit) ?? [];
+    for (const setting of [device, "DynamicUser=yes", "User=openclaw-inbox", `StateDirectory=${folder}`])
+      expect(read("README.md")).toContain(setting);
+  });
 });
 
 describe("the Dockerfile", () => {
