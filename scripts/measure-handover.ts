@@ -6,7 +6,7 @@ import type { ProactiveMessage } from "../src/types.ts";
 
 /**
  * How long it takes until a host hears of a message that another has recorded for it, by LISTEN/NOTIFY and by polling, and
- * what telling costs: `DATABASE_URL=postgres://... npx tsx scripts/measure-handover.ts`. The numbers are in docs/decisions.md.
+ * what notifying costs: `DATABASE_URL=postgres://... npx tsx scripts/measure-handover.ts`. The numbers are in docs/decisions.md.
  */
 const url = process.env["DATABASE_URL"] ?? "postgres://root@127.0.0.1:5432/postgres";
 const schema = `measure_${process.pid}`;
