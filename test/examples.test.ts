@@ -69,7 +69,7 @@ function start(file: string, env: Readonly<Record<string, string>> = {}): Runnin
 /** Ids are new each time. */
 const withoutIds = (lines: readonly string[]) => lines.map((line) => line.replace(/msg_[\w-]{4}/, "msg_…"));
 
-describe("the examples", { timeout: 60_000 }, () => {
+describe("the examples", () => {
   it("are short and each listed and tested", () => {
     const readme = readFileSync(new URL("README.md", folder), "utf8");
     const tests = readFileSync(new URL(import.meta.url), "utf8");

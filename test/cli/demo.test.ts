@@ -12,9 +12,7 @@ const outcomes = scenes.flatMap(({ recording }) =>
 );
 const count = (status: string): number => outcomes.filter((outcome) => outcome.status === status).length;
 
-it("plays every recorded scenario and counts the outcomes", {
-  timeout: 60_000,
-}, async () => {
+it("plays every recorded scenario and counts the outcomes", async () => {
   const cli = runCli(["demo"]);
   expect(await cli.ended).toEqual({ code: 0, signal: null });
 

@@ -6,7 +6,7 @@ import { runCli } from "./run-cli.ts";
 const addressIn = (text: string) => /http:\/\/127\.0\.0\.1:\d+\/[\w-]+\//.exec(text)?.[0] ?? "";
 
 describe("--inspect", () => {
-  it("starts the page first and stays until Ctrl-C", { timeout: 30_000 }, async () => {
+  it("starts the page first and stays until Ctrl-C", async () => {
     const cli = runCli(["demo", "--inspect"]);
     await cli.written("The demo begins when");
     expect(cli.stdout).toBe("");

@@ -64,7 +64,7 @@ async function play(plan: Plan, isInspected: boolean, concurrency: number, maxAt
 }
 
 describe("a first attempt without an actor", () => {
-  it("follows the machine for any handler", { timeout: 60_000 }, async () => {
+  it("follows the machine for any handler", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(message, { maxLength: 12 }),

@@ -92,7 +92,7 @@ afterEach(async () => {
  * Between two steps the loop rests, since a spinning loop would take the time of the ledger's thread.
  */
 async function until(holds: () => boolean, what: string): Promise<void> {
-  const giveUpAt = performance.now() + 10_000;
+  const giveUpAt = performance.now() + 30_000;
   for (let turns = 1; !holds(); turns++) {
     if (performance.now() > giveUpAt) throw new Error(`Never came: ${what}`);
     await turn();

@@ -132,7 +132,7 @@ describe("the sample", () => {
   });
 });
 
-describe.skipIf(chromium === undefined)("the page around Stately's inspector", { timeout: 30_000 }, () => {
+describe.skipIf(chromium === undefined)("the page around Stately's inspector", () => {
   const frame = `<!doctype html><title>Stately</title><p id="told"></p><script>
     addEventListener("message", ({ data }) => { document.getElementById("told").textContent += data.type + " "; });
     setTimeout(() => parent.postMessage({ type: "@statelyai.connected" }, "*"), 100);
@@ -146,9 +146,9 @@ describe.skipIf(chromium === undefined)("the page around Stately's inspector", {
     await page.route("https://stately.ai/inspect", (route) => route.fulfill({ contentType: "text/html", body: frame }));
     await page.goto(stately.url);
     const told = () => page.frames()[1]?.locator("#told").textContent();
-    await expect.poll(told, { timeout: 5_000 }).toContain("@xstate.actor");
+    await expect.poll(told).toContain("@xstate.actor");
     hear("run-1", "delta", 1, "Hello");
-    await expect.poll(told, { timeout: 5_000 }).toContain("@xstate.event");
+    await expect.poll(told).toContain("@xstate.event");
     await browser.close();
   });
 });

@@ -4,7 +4,7 @@ import { byRun, expectOneHandoverEach, layer, play, stepsWithCut, told, withoutP
 import { deltaPositions, loadFrames, without } from "./variations.ts";
 
 // A long reply is played some 250 times: seconds on a machine that is busy with other tests.
-describe("a connection that is cut and comes back", { timeout: 60_000 }, () => {
+describe("a connection that is cut and comes back", () => {
   it.each(expectations)("loses nothing between any two frames of $recording", async (expectation: Expectation) => {
     const { recording } = expectation;
     const frames = loadFrames(recording);

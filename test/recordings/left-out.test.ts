@@ -3,7 +3,7 @@ import { type Expectation, expectations, expectedAt } from "./expected.ts";
 import { byRun, expectOneHandoverEach, layer, play, stepsOf, told, withoutPartialTexts } from "./play.ts";
 import { deltaPositions, loadFrames, without } from "./variations.ts";
 
-describe("a missed delta", { timeout: 60_000 }, () => {
+describe("a missed delta", () => {
   it.each(expectations)("changes no message of $recording", async (expectation: Expectation) => {
     const { recording } = expectation;
     const frames = loadFrames(recording);

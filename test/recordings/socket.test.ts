@@ -46,7 +46,7 @@ async function playOverSocket(recording: string) {
 }
 
 // The official client takes a second to come back after a lost connection.
-describe("a recording over a real socket with the official client", { timeout: 20_000 }, () => {
+describe("a recording over a real socket with the official client", () => {
   it.each(expectations.filter(({ recording }) => chosen.some((name) => name === recording)))(
     "$recording gives the expected outcomes",
     async (expectation: Expectation) => {

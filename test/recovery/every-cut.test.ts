@@ -42,12 +42,12 @@ describe("two runs with the same words are handed over once each", () => {
     ORIGINS.filter((origin) => isThere(generation, origin)).map((origin) => ({ generation, origin })),
   );
 
-  it.each(variants)("in $generation by $origin", { timeout: 60_000 }, async (variant) => {
+  it.each(variants)("in $generation by $origin", async (variant) => {
     expect(await playEveryCut({ ...plain, ...variant, texts: ["All is well."], runs: 2 })).toEqual([]);
   });
 
   // The second run is in progress when the rows of the first are looked up.
-  it("in 2026.5 with tool calls", { timeout: 60_000 }, async () => {
+  it("in 2026.5 with tool calls", async () => {
     expect(await playEveryCut({ ...plain, generation: "2026.5", origin: "wake", runs: 2, during: 4 })).toEqual([]);
   });
 });
@@ -59,15 +59,11 @@ describe("a run with a tool call is handed over once and whole", () => {
     ),
   );
 
-  it.each(variants)(
-    "in $generation by $origin with $during notes in $toolMs ms and $after later",
-    { timeout: 60_000 },
-    async (plan) => {
-      expect(await playEveryCut(plan)).toEqual([]);
-    },
-  );
+  it.each(variants)("in $generation by $origin with $during notes in $toolMs ms and $after later", async (plan) => {
+    expect(await playEveryCut(plan)).toEqual([]);
+  });
 
-  it("through up to three cuts and restarts", { timeout: 120_000 }, async () => {
+  it("through up to three cuts and restarts", async () => {
     const plans = fc.record({
       generation: fc.constantFrom(...GENERATIONS),
       origin: fc.constantFrom(...ORIGINS),

@@ -179,7 +179,7 @@ it("keeps no process alive once it is closed", () => {
   const script = fileURLToPath(new URL("./open-and-close.ts", import.meta.url));
   const { status, stdout } = spawnSync(process.execPath, ["--import", "tsx", script], {
     encoding: "utf8",
-    timeout: 30_000,
+    timeout: 60_000,
   });
   expect([status, stdout.trim()]).toEqual([0, "closed"]);
 });

@@ -19,7 +19,7 @@ import {
   usePage,
 } from "./opened-page.ts";
 
-describe.skipIf(chromium === undefined)("access to the inspector's page", { timeout: 60_000 }, () => {
+describe.skipIf(chromium === undefined)("access to the inspector's page", () => {
   usePage();
 
   it("reconnects by itself when the server was away", async () => {

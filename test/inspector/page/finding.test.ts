@@ -19,7 +19,7 @@ import {
   usePage,
 } from "./opened-page.ts";
 
-describe.skipIf(chromium === undefined)("what did not arrive, on the inspector's page", { timeout: 60_000 }, () => {
+describe.skipIf(chromium === undefined)("what did not arrive, on the inspector's page", () => {
   usePage();
 
   it("finds runs by text, outcome and origin", async () => {
@@ -93,7 +93,7 @@ describe.skipIf(chromium === undefined)("what did not arrive, on the inspector's
       /^The link to default is (offline|connecting)\. Since \d\d:\d\d:\d\d \([\d.]+ m?s\)\./,
     );
     await startGateway({ port: Number(port), token: gateway.token });
-    await expect.poll(() => page.locator(".banner").count(), { timeout: 15_000 }).toBe(0);
+    await expect.poll(() => page.locator(".banner").count()).toBe(0);
   });
 
   it("says on top that a cron job is silent", async () => {
@@ -106,10 +106,10 @@ describe.skipIf(chromium === undefined)("what did not arrive, on the inspector's
     };
     gateway.respond("cron.list", () => ({ jobs: [job] }));
     gateway.emit("cron", { jobId: job.id, action: "added", job });
-    await expect.poll(() => page.locator(".banner").count(), { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => page.locator(".banner").count()).toBe(1);
     expect(await page.locator(".banner").textContent()).toMatch(/^A cron job is silent\. /);
     gateway.say("Here I am.", { origin: "cron-isolated", jobId: job.id });
-    await expect.poll(() => page.locator(".banner").count(), { timeout: 15_000 }).toBe(0);
+    await expect.poll(() => page.locator(".banner").count()).toBe(0);
   });
 
   it("shows when a delivery that nobody watched is tried again", async () => {

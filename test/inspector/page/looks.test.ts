@@ -6,7 +6,7 @@ import { chromium, gateway, inbox, KEY, open, page, until, usePage } from "./ope
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-describe.skipIf(chromium === undefined)("the looks of the inspector's page", { timeout: 60_000 }, () => {
+describe.skipIf(chromium === undefined)("the looks of the inspector's page", () => {
   usePage();
 
   it.each([

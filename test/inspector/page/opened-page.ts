@@ -53,7 +53,7 @@ export const takenIn = (machine: string, transition: string) =>
 export const row = (list: "live" | "settled" | "dead", index = 0) => page.locator(`#${list} tr`).nth(index);
 export const fact = (name: string) =>
   page.locator("#details-facts > div", { has: page.locator("dt", { hasText: new RegExp(`^${name}$`) }) }).locator("dd");
-export const until = (probe: () => Promise<unknown> | unknown) => expect.poll(probe, { timeout: 30_000, interval: 30 });
+export const until = (probe: () => Promise<unknown> | unknown) => expect.poll(probe, { interval: 30 });
 
 /** Opens a browser for the tests of a file, and a page for each. */
 export function usePage(): void {

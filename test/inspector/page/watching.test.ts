@@ -26,7 +26,7 @@ import {
 const firstFinal = (frames: readonly RecordedFrame[]) =>
   frames.findIndex(({ frame }) => (frame["payload"] as { state?: string } | undefined)?.state === "final");
 
-describe.skipIf(chromium === undefined)("the inspector's page", { timeout: 60_000 }, () => {
+describe.skipIf(chromium === undefined)("the inspector's page", () => {
   usePage();
 
   it("shows each run of a recording through its states", async () => {

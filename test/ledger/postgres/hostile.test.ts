@@ -68,7 +68,7 @@ describe("a role", () => {
       `alter table ${schema}.messages owner to inbox`,
     );
     ledger.delivered("a", 1);
-    await expect.poll(() => alarms.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => alarms.length).toBe(1);
     expect(await ledger.take(messageOf("b", session("b")))).toBe("taken");
     expect(alarms).toEqual([expect.objectContaining({ code: "ERR_INBOX_LEDGER" })]);
     expect(alarms[0]?.message).toContain("the role may not");
@@ -76,7 +76,7 @@ describe("a role", () => {
       `alter table ${schema}.messages owner to ${role}`,
       `grant all on all tables in schema ${schema} to ${role}`,
     );
-    await expect.poll(() => alarms.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => alarms.length).toBe(2);
     await ledger.flush();
     expect(await admin(`select id, state from ${schema}.messages order by id`)).toEqual([
       { id: "a", state: "delivered" },
@@ -156,7 +156,7 @@ describe("a pool", () => {
     await ledger.take(messageOf("a"));
     const ended = pool.end();
     await admin(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role}'`);
-    await expect.poll(() => alarms.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => alarms.length).toBe(1);
     await ledger.close();
     await ended;
   }, 60_000);
@@ -172,7 +172,7 @@ describe("a server", () => {
     };
     await write("host all inbox all trust\nhostssl all all all scram-sha-256\n");
     try {
-      await expect.poll(async () => open().then(() => "open", String), { timeout: 5_000 }).toContain("no encryption");
+      await expect.poll(async () => open().then(() => "open", String)).toContain("no encryption");
       const refused = await open().catch((error: Error) => error);
       expect(String(refused)).not.toContain("s3cret");
     } finally {

@@ -37,7 +37,7 @@ async function openTwo(options: { clock?: Clock } = {}) {
   return { schema, one: await open(schema, options), two: await open(schema, options) };
 }
 
-async function until(holds: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+async function until(holds: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
   for (const end = performance.now() + ms; !(await holds()); ) {
     if (performance.now() > end) throw new Error("It did not come about");
     await sleep(20);

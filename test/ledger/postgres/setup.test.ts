@@ -197,7 +197,7 @@ describe.skipIf(postgres === undefined)("a message", () => {
     one.attempted(message.id, 1, "no\0 \ud800");
     await one.close();
     const two = await open({ connectionString: url, schema });
-    await expect.poll(async () => two.claim(1), { timeout: 5_000 }).toMatchObject([{ message, error: "no \ufffd" }]);
+    await expect.poll(async () => two.claim(1)).toMatchObject([{ message, error: "no \ufffd" }]);
     // Its session key can be read by people.
     expect(await admin(`select session_key from ${schema}.messages`)).toEqual([{ session_key: "key " }]);
   });
@@ -223,9 +223,7 @@ describe.skipIf(postgres === undefined)("PgBouncer", () => {
       const deliver = one.transactional(async (_, { client }) => client.query("select 1"));
       await deliver(messageOf("a"), { attempt: 1, signal: new AbortController().signal });
       await one.close();
-      await expect
-        .poll(async () => (await two.claim(10)).map(({ message }) => message.id), { timeout: 5_000 })
-        .toEqual(["b"]);
+      await expect.poll(async () => (await two.claim(10)).map(({ message }) => message.id)).toEqual(["b"]);
       await two.close();
     } finally {
       await bouncer.stop();

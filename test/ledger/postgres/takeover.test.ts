@@ -131,7 +131,7 @@ describe.skipIf(postgres === undefined)("a schema that is dropped while it is in
     });
     await query(url, `drop schema ${schema} cascade`);
     ledger.setCursor("place", "here");
-    await expect.poll(() => alarms.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => alarms.length).toBe(2);
     expect(alarms).toEqual([expect.objectContaining({ code: "ERR_INBOX_LEDGER" }), undefined]);
     expect(await ledger.cursor("place")).toBe("here");
     await ledger.close();
