@@ -2,8 +2,13 @@ import { describe, expect, it } from "vitest";
 import { breakageIn } from "./breakage.ts";
 
 describe("breakageIn", () => {
-  it("recognises a broken database", () => {
-    const answer = "UNAVAILABLE: Agent database cleanup failed: SQLITE_BUSY";
+  it.each([
+    "UNAVAILABLE: Agent database cleanup failed: SQLITE_BUSY",
+    "Error: Agent database open was revoked: state/agents/main/agent/openclaw-agent.sqlite",
+    "Error: Agent database open was replaced: state/agents/main/agent/openclaw-agent.sqlite",
+    "Error: Agent database closed before its admitted operation: state/openclaw-agent.sqlite",
+    "Agent database admission failed: state/agents/main/agent/openclaw-agent.sqlite",
+  ])("recognises a broken database: %s", (answer) => {
     expect(breakageIn(answer)).toBe(answer);
   });
 
