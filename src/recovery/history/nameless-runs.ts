@@ -167,7 +167,10 @@ export class NamelessRuns {
     return found;
   }
 
-  /** Whether the end of a run has been heard, or has been reported in another way. */
+  /**
+   * Whether the end of a run has been heard, or has been reported in another way. The row is then matched with that end,
+   * so another row with the same words is not. For the same row the answer stays the same.
+   */
   isHeard(run: EndedRun, sessionKey: string): boolean {
     return this.find(run, sessionKey) === undefined;
   }
