@@ -66,8 +66,7 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   let failed = false;
   bookmark.beginRound();
   try {
-    // A Gateway may not know this method. The failure is counted and logged, and everything else still works.
-    await requests.ask("sessions.subscribe", {}, { urgent: true }).catch(unlessCancelled);
+    failed = !(await subscribeToList(requests));
     let isFirst = true;
     for await (const page of listSessions(requests)) {
       at ??= page.at;
@@ -104,8 +103,18 @@ export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
   return { sessions: round.sessions, read: round.readCount, failed };
 }
 
-function unlessCancelled(error: unknown): void {
-  if (isInboxError(error, "ERR_INBOX_NO_LINK")) throw error;
+/**
+ * Resolves with false when the Gateway may accept the subscription later. It may also not know the method, or not allow
+ * it. That is counted and logged, and everything else still works.
+ */
+async function subscribeToList(requests: Requests): Promise<boolean> {
+  try {
+    await requests.ask("sessions.subscribe", {}, { urgent: true });
+    return true;
+  } catch (error) {
+    if (isInboxError(error, "ERR_INBOX_NO_LINK")) throw error;
+    return !isInboxError(error, "ERR_INBOX_REQUEST") || error.details["gatewayCode"] === "INVALID_REQUEST";
+  }
 }
 
 /** Works on a list, a few items at a time, until `signal` is aborted. */

@@ -73,6 +73,28 @@ describe("a Gateway that is in trouble", () => {
     expect(hearing.told()).toEqual([[topic(1), "Missed."]]);
   });
 
+  // Without that subscription, no row and no start of a hidden run comes.
+  it.each(["UNAVAILABLE", "INTERNAL"])("is asked again a minute later to tell of its sessions: %s", async (code) => {
+    const { gateway, clock, hearing } = await openHearing();
+    await hearing.source.cut();
+    let broken = true;
+    gateway.respond("sessions.subscribe", () => {
+      if (broken) throw new GatewayRefusal({ code, message: "Agent database open was revoked" });
+      return { subscribed: true };
+    });
+    await hearing.comeBack();
+    expect(hearing.inbox.links()[0]?.state).toBe("live");
+    clock.advance(1_000);
+    gateway.say("Hidden.", { sessionKey: topic(1), hidden: true });
+    gateway.emit("tick", { ts: clock.now() });
+    await heard(gateway, hearing);
+    expect(hearing.messages).toEqual([]);
+    broken = false;
+    clock.advance(60_000);
+    await hearing.toldOf(1);
+    expect(hearing.told()).toEqual([[topic(1), "Hidden."]]);
+  });
+
   it("is trusted that a session is busy, not with which run", async () => {
     const { gateway, clock, hearing } = await openHearing();
     await hearing.source.cut();
